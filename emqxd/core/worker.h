@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * worker: a thread with a loop, a mailbox, a timer wheel, counters and the
+ * rooms' slots.  Workers 0..worker_count()-1 serve clients; behind them stand
+ * the admin thread and main, which are workers too but have no clients.
+ *
+ * Rooms keep their state in slots: worker_slot(ROOM_x) of the thread, or
+ * node_slot(ROOM_x) for what is one a node.  worker_self() is what the loop, or
+ * the simulator, has set.
+ */
+#ifndef CORE_WORKER_H
+#define CORE_WORKER_H
+
+#include "emqxd/core/mailbox.h"
+#include "ipc/base/check.h"
+#include "ipc/base/err.h"
+
+#include <stdatomic.h>
+
+#define WORKER_MAX 64 /* that serve clients */
+
+enum room {
+	ROOM_CORE,
+	ROOM_CONF,
+	ROOM_MODEL,
+	ROOM_NET,
+	ROOM_ROUTER,
+	ROOM_RETAIN,
+	ROOM_PUBLISH,
+	ROOM_SESSION,
+	ROOM_CLIENT,
+	ROOM_OBSERVE,
+	ROOM_ADMIN,
+	ROOM_APP,
+	ROOM_N
+};
+
+enum worker_kind { WORKER_CLIENTS, WORKER_ADMIN, WORKER_MAIN };
+
+#define METRIC_MAX 192 /* counters; model/metric.def names them */
+
+struct loop;
+struct wheel;
+struct qsbr_batch;
+
+struct worker {
+	uint16_t id;
+	enum worker_kind kind;
+	struct loop *loop;
+	struct wheel *wheel;
+	mono_t now;      /* of this turn: clock_mono() */
+	wall_t now_wall; /* of this turn: clock_wall() */
+	struct mailbox box;
+	void *slot[ROOM_N];
+	struct qsbr_batch *retired;
+	_Atomic uint64_t metric[METRIC_MAX]; /* written by this thread only */
+	_Atomic(const char *) doing;         /* what the turn does: for the watchdog */
+	_Atomic int64_t turn_since;          /* mono ns; 0 while it sleeps */
+};
+
+extern _Thread_local struct worker *worker_current;
+
+/* The thread's own worker; CHECKs that there is one. */
+static inline struct worker *
+worker_self(void)
+{
+	CHECK(worker_current != NULL);
+	return worker_current;
+}
+
+/* An object that carries the id of its thread is touched there only. */
+#define CHECK_HOME(obj) CHECK((obj)->home == worker_self()->id)
+
+/* Makes @clients workers plus admin and main; the caller's thread becomes main's.  Once. */
+void worker_init(unsigned clients);
+/* Starts the threads of the clients' workers and of admin; each runs turns until stopped.
+ * @birth and @death are called on the new thread, before the first and after the last turn. */
+typedef void worker_life_fn(struct worker *w);
+EM_MUST_USE em_err worker_start(worker_life_fn *birth, worker_life_fn *death);
+/* Asks all threads to end after their turn and joins them. */
+void worker_stop(void);
+void worker_fini(void);
+
+unsigned worker_count(void); /* that serve clients */
+/* By id: clients' workers, then admin, then main. */
+struct worker *worker_get(unsigned id);
+struct worker *worker_admin(void);
+struct worker *worker_main(void);
+/* Under the simulator and in unit tests: this thread acts as @w (NULL: as none). */
+void worker_act_as(struct worker *w);
+
+static inline void *
+worker_slot(enum room room)
+{
+	return worker_self()->slot[room];
+}
+void *node_slot(enum room room);
+void node_slot_set(enum room room, void *state);
+
+#endif
