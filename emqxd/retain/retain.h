@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * retain: the notice board: the last retained message of each topic
+ * [MQTT5-3.3.1-5].
+ *
+ * In memory (retainer.backend.storage_type = ram), one ordered index for the
+ * node: readers free under QSBR, writers under the room's lock.  Retained
+ * messages are pulled: a session opens a cursor for a filter and asks for the
+ * next when its window has room.  A cursor is only the last topic it saw, so
+ * anything may change between two steps; the index is in byte order and a wildcard
+ * seeks over what cannot match.
+ *
+ * Store before route, and open the cursor after the route is entered: so the
+ * last value a subscriber sees of a topic is the newest.
+ *
+ * Threads: client workers; the admin thread for counts and lists.
+ */
+#ifndef RETAIN_RETAIN_H
+#define RETAIN_RETAIN_H
+
+#include "emqxd/model/message.h"
+#include "ipc/base/err.h"
+
+struct retain_limits {
+	uint64_t max_messages; /* 0: no bound */
+	uint64_t max_payload;  /* bytes */
+	uint64_t max_bytes;    /* of all, 0: no bound */
+	span_t expiry;         /* retainer.msg_expiry_interval; infinite: never */
+	bool is_enabled;
+};
+
+void retain_birth(void);
+void retain_death(void);
+void retain_configure(const struct retain_limits *l);
+
+/* Stores the message under its topic, or clears it when the payload is empty.
+ * EM_FULL: a bound is reached; EM_TOOBIG: the payload; EM_STATE: not enabled. */
+EM_MUST_USE em_err retain_store(struct message *m);
+
+struct retain_cursor; /* of one filter; the opener's */
+struct retain_cursor *retain_open(struct slice filter);
+/* The next match, as a kept message with one reference for the caller (is_retained is
+ * the caller's to set on its view), or NULL: *done false means "bounded work is over for
+ * this turn, ask again". */
+struct message *retain_next(struct retain_cursor *c, bool *done);
+void retain_close(struct retain_cursor **cp);
+
+uint64_t retain_count(void);
+uint64_t retain_bytes(void);
+/* Drops expired ones, a bounded number a call; the owner of a timer calls it. */
+void retain_sweep(void);
+
+#endif

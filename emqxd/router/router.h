@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * router: who wants this topic.  One trie of filters for the node, shared by all
+ * workers; readers take no lock (core/qsbr.h), changes of its structure go under
+ * the router's write lock.
+ *
+ * What lives here: filters, their subscribers by worker, shared groups, the fan-out
+ * to this worker (a call) and to others (letters).  What does not: sessions and
+ * queues (session/), packets (mqtt/), retained messages (retain/).
+ *
+ * A subscriber belongs to one worker; its part of a route is written and read
+ * there only.  Subscriber and route hold each other's index: unsubscribe and close
+ * are O(1).  The publisher's worker matches once; every other worker concerned gets
+ * one letter with the frame copied (under MESSAGE_LARGE) or shared (above).
+ *
+ * Threads: client workers.  router_match and router_next also the admin thread.
+ */
+#ifndef ROUTER_ROUTER_H
+#define ROUTER_ROUTER_H
+
+#include "emqxd/model/message.h"
+#include "emqxd/model/subopts.h"
+#include "ipc/base/err.h"
+#include "ipc/base/str.h"
+
+struct route;
+struct share_group;
+struct worker;
+
+/* One subscription, in its subscriber's list.  The router's to write. */
+struct subscription {
+	struct route *route;
+	struct share_group *group; /* NULL: not shared */
+	uint32_t pos; /* in the route's column, or among the group's members */
+	struct subopts opts;
+};
+
+/* Sits in a session; zero-initialise.  Its address is its identity. */
+struct subscriber {
+	union {
+		struct subscription one; /* cap 0 */
+		struct subscription *v;
+	};
+	uint32_t n, cap;
+	uint16_t home;  /* its worker */
+	bool is_online; /* shared groups prefer those; set by router_set_online */
+};
+
+/* Handed over at birth: brings @m to a subscriber of this worker.  Returns false when a
+ * shared group should try another member (nothing was taken). */
+typedef bool router_deliver_fn(
+    struct subscriber *s, const struct subscription *sub, struct message *m);
+
+void router_birth(router_deliver_fn *deliver); /* node; before workers start */
+void router_worker_birth(
+    void); /* on each client worker (and admin): caches, outgoing letters */
+void router_worker_death(void);
+void router_death(void);
+
+/* How shared groups pick (mqtt.shared_subscription_strategy). */
+enum share_strategy {
+	SHARE_RANDOM,
+	SHARE_ROUND_ROBIN,
+	SHARE_ROUND_ROBIN_PER_GROUP,
+	SHARE_STICKY,
+	SHARE_LOCAL,
+	SHARE_HASH_CLIENTID,
+	SHARE_HASH_TOPIC,
+};
+void router_set_strategy(enum share_strategy s);
+
+/* Subscribes or replaces the options of a subscription that stands (*is_new false).
+ * @group empty: not shared.  EM_FULL: too much waits to be freed (0x97). */
+EM_MUST_USE em_err router_subscribe(struct subscriber *s, struct slice group,
+    struct slice filter, struct subopts opts, bool *is_new);
+/* EM_NOTFOUND: there was none. */
+EM_MUST_USE em_err router_unsubscribe(
+    struct subscriber *s, struct slice group, struct slice filter);
+void router_unsubscribe_all(struct subscriber *s);
+/* All but shared groups ignore it. */
+void router_set_online(struct subscriber *s, bool online);
+
+static inline struct subscription *
+router_subscriptions(struct subscriber *s)
+{
+	return s->cap > 0 ? s->v : &s->one;
+}
+/* The filter as matched, without $share/group/; valid while the subscription stands. */
+struct slice router_filter(const struct subscription *sub);
+/* The group's name, or the empty slice. */
+struct slice router_group(const struct subscription *sub);
+
+struct router_result {
+	unsigned receivers; /* subscribers here, and columns or members elsewhere */
+	struct worker *
+	    is_full; /* a receiver's mailbox is above its mark: pause the publisher; or NULL */
+};
+/* Delivers to all who want it. */
+struct router_result router_publish(struct message *m);
+
+/* Does anybody have a subscription that matches @topic?  The filters, for explain. */
+typedef void router_match_fn(void *arg, struct slice filter, unsigned subscribers);
+void router_match(struct slice topic, router_match_fn *fn, void *arg);
+/* Is exactly this filter subscribed by anybody? */
+bool router_lookup(struct slice filter);
+/* The first filter behind @after in byte order (the empty slice: the first of all), as a copy
+ * into @out; false at the end.  Bounded work, any thread with a loop: pages of `topics list`. */
+bool router_next(struct slice after, struct str *out);
+/* Filters in the trie; subscriptions of all workers; shared ones. */
+uint64_t router_filters(void);
+uint64_t router_subscriptions_count(void);
+uint64_t router_shared_count(void);
+
+#endif
