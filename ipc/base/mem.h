@@ -17,6 +17,8 @@ void *mem_new_array(size_t n, size_t size) __attribute__((malloc, returns_nonnul
 void *mem_try(size_t n) __attribute__((malloc, alloc_size(1)));
 /* Like realloc; aborts.  New bytes are not zeroed. */
 void *mem_grow(void *p, size_t n) __attribute__((returns_nonnull, alloc_size(2)));
+/* Like realloc: NULL when there is no memory, and @p stays as it is. */
+void *mem_try_grow(void *p, size_t n) __attribute__((warn_unused_result, alloc_size(2)));
 /* A copy of @n bytes at @p with a NUL behind it. */
 char *mem_dup(const void *p, size_t n) __attribute__((returns_nonnull));
 /* A copy of a C string; NULL gives NULL. */

@@ -58,17 +58,23 @@ rbuf_u16(struct rbuf *r)
 static inline uint32_t
 rbuf_u32(struct rbuf *r)
 {
-	uint32_t hi = rbuf_u16(r);
+	uint32_t hi;
 
+	if (EM_UNLIKELY(rbuf_left(r) < 4)) {
+		rbuf_fail(r);
+		return 0;
+	}
+	hi = rbuf_u16(r);
 	return hi << 16 | rbuf_u16(r);
 }
 
 static inline struct slice
 rbuf_bytes(struct rbuf *r, size_t n)
 {
-	if (EM_UNLIKELY(rbuf_left(r) < n)) {
-		rbuf_fail(r);
-		return SLICE_NONE;
+	if (EM_UNLIKELY(n == 0 || rbuf_left(r) < n)) {
+		if (n > 0)
+			rbuf_fail(r);
+		return SLICE_NONE; /* no arithmetic on a p that may be NULL */
 	}
 	r->p += n;
 	return (struct slice){ r->p - n, n };

@@ -2,7 +2,7 @@
 /*
  * wbuf: writes bytes, into memory of a fixed size or growing on the heap.  The
  * error is sticky: EM_TOOBIG when a fixed one is full (nothing is written past
- * its end) or a growing one would pass @max.
+ * its end) or a growing one would pass @max, EM_NOMEM without memory.
  */
 #ifndef IPC_BASE_WBUF_H
 #define IPC_BASE_WBUF_H
@@ -37,7 +37,7 @@ void wbuf_u16(struct wbuf *w, uint16_t v);
 void wbuf_u32(struct wbuf *w, uint32_t v);
 void wbuf_bytes(struct wbuf *w, struct slice s);
 void wbuf_bytes16(struct wbuf *w, struct slice s); /* EM_TOOBIG over 65535 */
-void wbuf_varint(struct wbuf *w, uint32_t v);
+void wbuf_varint(struct wbuf *w, uint32_t v); /* EM_TOOBIG over VARINT_MAX */
 /* Frees a growing one and empties either kind. */
 void wbuf_fini(struct wbuf *w);
 
@@ -47,6 +47,9 @@ wbuf_slice(const struct wbuf *w)
 	return (struct slice){ w->p, w->n };
 }
 
+/* The largest variable byte integer [MQTT5-1.5.5]. */
+#define VARINT_MAX 268435455u
+
 /* Bytes that a variable byte integer takes: 1 to 4. */
 static inline size_t
 varint_size(uint32_t v)
@@ -54,12 +57,13 @@ varint_size(uint32_t v)
 	return v < 128 ? 1 : v < 16384 ? 2 : v < 2097152 ? 3 : 4;
 }
 
-/* Writes one at @p (room for four) and returns its size. */
+/* Writes one, at most VARINT_MAX, at @p (room for four); returns its size. */
 static inline size_t
 varint_put(uint8_t *p, uint32_t v)
 {
 	size_t i = 0;
 
+	CHECK(v <= VARINT_MAX);
 	while (v > 127) {
 		p[i++] = (uint8_t)(v | 128);
 		v >>= 7;
