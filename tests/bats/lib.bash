@@ -87,9 +87,8 @@ spawn_emqxd() {
 	rm -f "$EMQXD_DIR/rc" "$EMQXD_DIR/pid"
 	(
 		# shellcheck disable=SC2016,SC2086
-		EMQX_SOCKET='' env -u EMQX_SOCKET ${EMQXD_WRAP:-} sh -c \
-		    'echo $$ >"$0/pid"; exec "$@"' "$EMQXD_DIR" \
-		    "$EMQXD" foreground -c "$EMQXD_DIR/emqx.conf"
+		sh -c 'echo $$ >"$0/pid"; exec "$@"' "$EMQXD_DIR" \
+		    ${EMQXD_WRAP:-} "$EMQXD" foreground -c "$EMQXD_DIR/emqx.conf"
 		echo $? >"$EMQXD_DIR/rc"
 	) >"$EMQXD_DIR/out" 2>"$EMQXD_DIR/err" </dev/null 3>&- &
 	wait_until 10 test -s "$EMQXD_DIR/pid" || return 1
