@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * params: the values given for a command's arguments and options, by name.
+ * The tool fills them from words, the daemon from a request; both read them
+ * with the same functions.  Values are checked against the row on either side:
+ * a handler can rely on what its row says (present unless optional, one of
+ * values, between min and max).
+ *
+ * Texts are copied; slices handed out live until params_fini.  Reading a name
+ * that the row does not declare is a CHECK.  Not thread-safe.
+ */
+#ifndef IPC_PARAMS_H
+#define IPC_PARAMS_H
+
+#include "ipc/base/span.h"
+#include "ipc/base/vec.h"
+#include "ipc/cmd.h"
+
+struct wbuf;
+struct pack_reader;
+
+struct param {
+	const struct cmd_arg *arg;
+	struct slice text; /* as given; owned */
+	int64_t
+	    i;    /* INT LIMIT BYTES; SPAN in ns; BOOL and FLAG 0 or 1; ENUM: the index */
+	double d; /* NUMBER */
+	int fd;   /* INFILE, OUTFILE: open descriptor, owned; or -1 */
+};
+
+/* Zero-initialise. */
+struct params {
+	VEC(struct param) v; /* in the order given */
+};
+
+void params_fini(struct params *p); /* frees texts, closes descriptors */
+
+/* Adds a value for @arg from @word, checked.  EM_USAGE with a fault that says what is
+ * wrong with the word and what would be right. */
+EM_MUST_USE em_err params_add_word(
+    struct params *p, const struct cmd_arg *arg, struct slice word, struct fault *f);
+/* Are all that @cmd demands there, none twice that may not be?  EM_USAGE. */
+EM_MUST_USE em_err params_check(
+    const struct params *p, const struct cmd *cmd, struct fault *f);
+/* Does one of them make a READ command change something (ARGF_WRITES), or does @cmd? */
+bool params_is_write(const struct params *p, const struct cmd *cmd);
+
+/* By name of the argument or option; the first value. */
+bool params_has(const struct params *p, const char *name);
+struct slice params_text(
+    const struct params *p, const char *name); /* empty when missing */
+int64_t params_int(const struct params *p, const char *name, int64_t missing);
+double params_number(const struct params *p, const char *name, double missing);
+bool params_bool(const struct params *p, const char *name); /* false when missing */
+span_t params_span(const struct params *p, const char *name, span_t missing);
+/* Of a repeated one. */
+size_t params_count(const struct params *p, const char *name);
+struct slice params_text_at(const struct params *p, const char *name, size_t at);
+/* The descriptor of a CT_INFILE or CT_OUTFILE, from now on the caller's; -1: none.  The
+ * text is the file's absolute path. */
+int params_take_fd(struct params *p, const char *name);
+/* Gives the value a descriptor (the tool after opening; the daemon from the socket). */
+void params_give_fd(struct params *p, const char *name, int fd, struct slice path);
+
+/* "value" as a log may show it: secrets as ******, bytes escaped: "clientid=c1 qos=1". */
+void params_describe(const struct params *p, struct str *out);
+
+/* A map of name to value, or to a list of values where ARGF_REPEAT. */
+void params_pack(const struct params *p, struct wbuf *w);
+/* Reads one for @cmd and checks it.  EM_MALFORMED: not such a map; EM_USAGE: names or
+ * values that the row does not allow. */
+EM_MUST_USE em_err params_unpack(
+    struct params *p, const struct cmd *cmd, struct pack_reader *r, struct fault *f);
+
+#endif
