@@ -68,9 +68,8 @@ enum cmd_flag {
 	    1 << 3, /* takes cmd_list_opts: --filter --sort --limit --after --columns */
 	CMDF_WATCH = 1 << 4,  /* takes --watch */
 	CMDF_HIDDEN = 1 << 5, /* not in help and completion */
-	CMDF_LOCAL = 1 << 6,  /* runs in the tool (set by CMD_LOCAL) */
-	CMDF_SHELL = 1 << 7,  /* only in the shell */
-	CMDF_RAW = 1 << 8,    /* what follows is taken as words, options too */
+	CMDF_SHELL = 1 << 6,  /* only in the shell */
+	CMDF_RAW = 1 << 7,    /* what follows is taken as words, options too */
 };
 
 enum cmd_arg_flag {
@@ -126,6 +125,7 @@ struct cmd_col {
 
 struct cmd {
 	cmd_id id;
+	bool local;       /* a CMD_LOCAL: runs in the tool alone */
 	const char *path; /* "clients list" */
 	const char *const
 	    *aliases;   /* other paths with the same meaning, NULL at the end; or NULL */
