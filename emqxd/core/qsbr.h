@@ -14,6 +14,7 @@
 #ifndef CORE_QSBR_H
 #define CORE_QSBR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,9 +29,9 @@ void qsbr_register(void);
 void qsbr_unregister(void);
 void qsbr_offline(void);
 void qsbr_online(void);
-/* At the end of a turn: sends a batch on its way when it is old or full. */
-void qsbr_turn(void);
 /* At shutdown, when no other thread runs: frees what this worker still holds. */
 void qsbr_drain(void);
+/* No batch is collected or under way, of any thread. */
+bool qsbr_is_idle(void);
 
 #endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* loop: see loop.h. */
+#include "emqxd/core/loop.h"
+#include "emqxd/core/clock.h"
+#include "emqxd/core/qsbr.h"
+#include "emqxd/core/slab.h"
+#include "emqxd/core/timer.h"
+#include "emqxd/core/worker.h"
+#include "ipc/base/mem.h"
+#include "ipc/base/vec.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define EVENTS_MAX 512
+
+struct turn_call {
+	loop_turn_fn *fn;
+	void *arg;
+};
+
+struct loop {
+	int epoll_fd;
+	struct watch wake; /* the eventfd */
+	bool is_hurried;
+	uint64_t turns;
+	_Atomic int64_t turn_max;
+	VEC(struct turn_call) at_turn[LOOP_STAGE_N];
+	struct epoll_event ready[EVENTS_MAX];
+};
+
+static void
+ignore(struct watch *w, uint32_t events)
+{
+	(void)w;
+	(void)events;
+}
+
+struct loop *
+loop_new(void)
+{
+	struct loop *l = MEM_NEW(struct loop);
+
+	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	l->wake = (struct watch){ .on_ready = ignore,
+		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+	CHECK(l->epoll_fd >= 0 && l->wake.fd >= 0);
+	/* Edge-triggered and never read: a wake-up costs one write and nothing here. */
+	CHECK(loop_watch(l, &l->wake, EPOLLIN | EPOLLET) == EM_OK);
+	return l;
+}
+
+void
+loop_free(struct loop **lp)
+{
+	struct loop *l = *lp;
+
+	if (l == NULL)
+		return;
+	close(l->epoll_fd);
+	close(l->wake.fd);
+	for (unsigned i = 0; i < LOOP_STAGE_N; i++)
+		VEC_FINI(&l->at_turn[i]);
+	MEM_FREE(*lp);
+}
+
+em_err
+loop_watch(struct loop *l, struct watch *w, uint32_t events)
+{
+	struct epoll_event e = { .events = events, .data.ptr = w };
+
+	CHECK(w->on_ready != NULL && w->fd >= 0);
+	return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, w->fd, &e) == 0
+		   ? EM_OK
+		   : err_from_errno(errno);
+}
+
+void
+loop_rewatch(struct loop *l, struct watch *w, uint32_t events)
+{
+	struct epoll_event e = { .events = events, .data.ptr = w };
+
+	CHECK(epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, w->fd, &e) == 0);
+}
+
+void
+loop_unwatch(struct loop *l, struct watch *w)
+{
+	struct epoll_event e = { 0 };
+
+	epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, w->fd, &e);
+	w->on_ready = ignore; /* its event of this turn may still come */
+}
+
+void
+loop_at_turn(struct loop *l, enum loop_stage stage, loop_turn_fn *fn, void *arg)
+{
+	VEC_ADD(&l->at_turn[stage], ((struct turn_call){ fn, arg }));
+}
+
+void
+loop_hurry(struct loop *l)
+{
+	l->is_hurried = true;
+}
+
+void
+loop_wake(struct loop *l)
+{
+	uint64_t one = 1;
+	ssize_t n;
+
+	do
+		n = write(l->wake.fd, &one, sizeof one);
+	while (n < 0 && errno == EINTR);
+	/* EAGAIN: the counter is at its maximum, the edge is there all the same. */
+}
+
+static int
+timeout_ms(struct loop *l, struct worker *w)
+{
+	span_t left;
+
+	if (l->is_hurried)
+		return 0;
+	left = wheel_next(w->wheel, w->now);
+	if (span_is_infinite(left))
+		return -1;
+	return (int)(left.ns / 1000000 < 60000 ? (left.ns + 999999) / 1000000 : 60000);
+}
+
+static void
+doing(struct worker *w, const char *what)
+{
+	atomic_store_explicit(&w->doing, what, memory_order_relaxed);
+}
+
+static int
+wait_events(struct loop *l, struct worker *w)
+{
+	int timeout = timeout_ms(l, w);
+	int n;
+
+	l->is_hurried = false;
+	if (timeout != 0 && !mailbox_may_sleep(w))
+		timeout = 0;
+	atomic_store_explicit(&w->turn_since, 0, memory_order_relaxed);
+	qsbr_offline();
+	n = epoll_wait(l->epoll_fd, l->ready, EVENTS_MAX, timeout);
+	qsbr_online();
+	mailbox_awake(w);
+	clock_read(w);
+	atomic_store_explicit(&w->turn_since, w->now.ns, memory_order_relaxed);
+	return n;
+}
+
+void
+loop_turn(struct loop *l)
+{
+	struct worker *w = worker_self();
+	int n = wait_events(l, w);
+	int64_t took;
+
+	doing(w, "descriptors");
+	for (int i = 0; i < n; i++) {
+		struct watch *watch = l->ready[i].data.ptr;
+
+		watch->on_ready(watch, l->ready[i].events);
+	}
+	doing(w, "letters");
+	mailbox_open_all(w);
+	doing(w, "timers");
+	if (wheel_run(w->wheel, w->now))
+		l->is_hurried = true;
+	for (unsigned stage = 0; stage < LOOP_STAGE_N; stage++) {
+		doing(w, stage == LOOP_FLUSH ? "flush" : "end of turn");
+		for (size_t i = 0; i < l->at_turn[stage].n; i++)
+			l->at_turn[stage].p[i].fn(l->at_turn[stage].p[i].arg);
+		if (stage == LOOP_POST)
+			mailbox_post_all(w);
+	}
+	slab_turn();
+	l->turns++;
+	took = span_mono_now().ns - w->now.ns;
+	if (took > atomic_load_explicit(&l->turn_max, memory_order_relaxed))
+		atomic_store_explicit(&l->turn_max, took, memory_order_relaxed);
+}
+
+span_t
+loop_turn_max(const struct loop *l)
+{
+	return span_ns(atomic_load_explicit(&l->turn_max, memory_order_relaxed));
+}
+
+uint64_t
+loop_turns(const struct loop *l)
+{
+	return l->turns;
+}

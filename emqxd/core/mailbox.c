@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mailbox: see mailbox.h.
+ *
+ * The box is a stack that senders push chains on with one compare-and-swap; the
+ * reader takes it whole and turns it round.  A sender keeps its chain newest
+ * first as well, so order by sender is kept.  The reader says `sleeping` before
+ * it looks a last time: a sender that sees it wakes it, one wake-up for all.
+ */
+#include "emqxd/core/mailbox.h"
+#include "emqxd/core/loop.h"
+#include "emqxd/core/worker.h"
+#include "ipc/base/mem.h"
+
+void
+mailbox_init(struct mailbox *b)
+{
+	size_t n = worker_count() + 2;
+
+	b->outbox = mem_new_array(n, sizeof *b->outbox);
+	b->outtail = mem_new_array(n, sizeof *b->outtail);
+	atomic_store(&b->mark, MAILBOX_MARK);
+}
+
+void
+mailbox_fini(struct mailbox *b)
+{
+	MEM_FREE(b->outbox);
+	MEM_FREE(b->outtail);
+}
+
+static void
+push(struct worker *to, struct letter *first, struct letter *last)
+{
+	struct letter *head = atomic_load_explicit(&to->box.head, memory_order_relaxed);
+
+	do
+		last->next = head;
+	while (!atomic_compare_exchange_weak(&to->box.head, &head, first));
+	if (atomic_load(&to->box.sleeping) != 0 &&
+	    atomic_exchange(&to->box.sleeping, 0) != 0)
+		loop_wake(to->loop);
+}
+
+void
+worker_post(struct worker *to, struct letter *l)
+{
+	struct worker *self = worker_current;
+
+	if (l->bytes > 0)
+		atomic_fetch_add_explicit(
+		    &to->box.waiting, l->bytes, memory_order_relaxed);
+	if (self == NULL) {
+		l->from = UINT16_MAX;
+		push(to, l, l);
+		return;
+	}
+	l->from = self->id;
+	l->next = self->box.outbox[to->id];
+	if (l->next == NULL)
+		self->box.outtail[to->id] = l;
+	self->box.outbox[to->id] = l;
+}
+
+bool
+mailbox_is_full(const struct worker *to)
+{
+	return atomic_load_explicit(&to->box.waiting, memory_order_relaxed) >=
+	       atomic_load_explicit(&to->box.mark, memory_order_relaxed);
+}
+
+void
+mailbox_post_all(struct worker *w)
+{
+	unsigned n = worker_count() + 2;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct letter *first = w->box.outbox[i];
+
+		if (first == NULL)
+			continue;
+		w->box.outbox[i] = NULL;
+		push(worker_get(i), first, w->box.outtail[i]);
+	}
+}
+
+bool
+mailbox_open_all(struct worker *w)
+{
+	struct letter *l, *in_order = NULL;
+	uint64_t bytes = 0;
+
+	if (atomic_load_explicit(&w->box.head, memory_order_relaxed) == NULL)
+		return false;
+	l = atomic_exchange(&w->box.head, NULL);
+	while (l != NULL) {
+		struct letter *next = l->next;
+
+		bytes += l->bytes;
+		l->next = in_order;
+		in_order = l;
+		l = next;
+	}
+	while (in_order != NULL) {
+		l = in_order;
+		in_order = l->next;
+		l->open(l);
+	}
+	if (bytes > 0)
+		atomic_fetch_sub_explicit(&w->box.waiting, bytes, memory_order_relaxed);
+	return true;
+}
+
+bool
+mailbox_may_sleep(struct worker *w)
+{
+	atomic_store(&w->box.sleeping, 1);
+	return atomic_load(&w->box.head) == NULL;
+}
+
+void
+mailbox_awake(struct worker *w)
+{
+	atomic_store_explicit(&w->box.sleeping, 0, memory_order_relaxed);
+}

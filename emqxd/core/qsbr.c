@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * qsbr: see qsbr.h.  A thin face of liburcu's QSBR flavour.
+ *
+ * A batch: collected by a worker, to a jobs thread for the grace period, as a
+ * letter once round all client workers, home, freed.
+ */
+#include "emqxd/core/qsbr.h"
+#include "emqxd/core/jobs.h"
+#include "emqxd/core/timer.h"
+#include "emqxd/core/worker.h"
+#include "ipc/base/list.h"
+#include "ipc/base/mem.h"
+
+#include <urcu-qsbr.h>
+
+#define BATCH_MAX 512u
+#define BATCH_AGE span_ms(100)
+
+struct retired {
+	void *p;
+	size_t n;
+	qsbr_free_fn *fn;
+};
+
+struct qsbr_batch {
+	struct job job;
+	struct letter letter;
+	struct timer age;
+	uint16_t owner, hops;
+	uint32_t n;
+	uint64_t bytes;
+	struct retired a[BATCH_MAX];
+};
+
+static struct {
+	_Atomic uint64_t waiting;
+	_Atomic uint32_t under_way; /* batches between a worker and their end */
+} qsbr_shared;
+
+/* liburcu is not built for the thread sanitizer: tell it what a grace period orders. */
+#if defined(__SANITIZE_THREAD__)
+#define QSBR_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define QSBR_TSAN 1
+#endif
+#endif
+#ifdef QSBR_TSAN
+void __tsan_acquire(void *addr);
+void __tsan_release(void *addr);
+static char tsan_mark;
+#define MARK_QUIESCENT() __tsan_release(&tsan_mark)
+#define MARK_GRACE() __tsan_acquire(&tsan_mark)
+#else
+#define MARK_QUIESCENT() ((void)0)
+#define MARK_GRACE() ((void)0)
+#endif
+
+void
+qsbr_register(void)
+{
+	urcu_qsbr_register_thread();
+}
+
+void
+qsbr_unregister(void)
+{
+	MARK_QUIESCENT();
+	urcu_qsbr_unregister_thread();
+}
+
+void
+qsbr_offline(void)
+{
+	MARK_QUIESCENT();
+	urcu_qsbr_thread_offline();
+}
+
+void
+qsbr_online(void)
+{
+	urcu_qsbr_thread_online();
+}
+
+uint64_t
+qsbr_waiting(void)
+{
+	return atomic_load_explicit(&qsbr_shared.waiting, memory_order_relaxed);
+}
+
+static void
+batch_free(struct qsbr_batch *b)
+{
+	for (uint32_t i = 0; i < b->n; i++)
+		b->a[i].fn(b->a[i].p, b->a[i].n);
+	atomic_fetch_sub_explicit(&qsbr_shared.waiting, b->bytes, memory_order_relaxed);
+	atomic_fetch_sub(&qsbr_shared.under_way, 1);
+	mem_free(b);
+}
+
+/* Opened at each client worker in turn, then at its owner. */
+static void
+on_letter(struct letter *l)
+{
+	struct qsbr_batch *b = LIST_OWNER(l, struct qsbr_batch, letter);
+
+	if (b->hops < worker_count())
+		worker_post(worker_get(b->hops++), l);
+	else if (worker_self()->id != b->owner)
+		worker_post(worker_get(b->owner), l);
+	else
+		batch_free(b);
+}
+
+static void
+await_grace(struct job *j)
+{
+	struct qsbr_batch *b = LIST_OWNER(j, struct qsbr_batch, job);
+
+	urcu_qsbr_synchronize_rcu();
+	MARK_GRACE();
+	b->letter = (struct letter){ .open = on_letter };
+	worker_post(worker_get(b->owner), &b->letter);
+}
+
+static void
+send(struct worker *w)
+{
+	struct qsbr_batch *b = w->retired;
+
+	w->retired = NULL;
+	timer_cancel(&b->age);
+	b->job.run = await_grace;
+	jobs_post(&b->job);
+}
+
+static void
+on_age(struct timer *t)
+{
+	(void)t;
+	send(worker_self());
+}
+
+void
+qsbr_retire(void *p, size_t n, qsbr_free_fn *fn)
+{
+	struct worker *w = worker_self();
+	struct qsbr_batch *b = w->retired;
+
+	if (b == NULL) {
+		b = w->retired = MEM_NEW(struct qsbr_batch);
+		b->owner = w->id;
+		atomic_fetch_add(&qsbr_shared.under_way, 1);
+		timer_arm(&b->age, BATCH_AGE, on_age);
+	}
+	b->a[b->n++] = (struct retired){ p, n, fn };
+	b->bytes += n;
+	atomic_fetch_add_explicit(&qsbr_shared.waiting, n, memory_order_relaxed);
+	if (b->n == BATCH_MAX)
+		send(w);
+}
+
+void
+qsbr_drain(void)
+{
+	struct worker *w = worker_self();
+
+	if (w->retired != NULL) {
+		struct qsbr_batch *b = w->retired;
+
+		w->retired = NULL;
+		timer_cancel(&b->age);
+		batch_free(b);
+	}
+}
+
+bool
+qsbr_is_idle(void)
+{
+	return atomic_load(&qsbr_shared.under_way) == 0;
+}

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * slab: see slab.h.
+ *
+ * A page is 64 KiB, aligned, so that an object's page is found from its address.
+ * It belongs to one heap (one thread) and one size class; its free objects form
+ * a list through their first word, behind them the part that was never used.
+ * An object freed by another thread is pushed on the owner heap's `remote` stack
+ * and taken home by that thread's slab_turn().
+ *
+ * Pages come from mappings of 4 MiB and are kept in one list for the process
+ * under a lock, which is taken once in 64 KiB; what is free there was given back
+ * to the kernel with MADV_DONTNEED.
+ */
+#include "emqxd/core/slab.h"
+#include "ipc/base/check.h"
+#include "ipc/base/mem.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define PAGE_SIZE 65536u
+#define REGION_SIZE (4u << 20)
+#define FINE_MAX 512u
+#define CLASSES 42u
+#define PAGE_MAGIC 0x51ab51abu
+
+struct free_object {
+	struct free_object *next;
+};
+
+struct slab_heap;
+
+struct page {
+	struct page *next, *prev; /* pages of the class that have room */
+	struct slab_heap *heap;
+	struct free_object *free;
+	uint32_t magic;
+	uint16_t class, live, cap, fresh; /* fresh: objects never used yet start here */
+	bool is_listed;
+};
+
+#define PAGE_HEAD 64u
+_Static_assert(sizeof(struct page) <= PAGE_HEAD, "a page's head");
+
+struct slab_heap {
+	struct page *room[CLASSES]; /* pages with a free object, by class */
+	_Atomic uint64_t used;      /* bytes in objects; written by the owner */
+	struct slab_heap *next;
+	_Alignas(64) _Atomic(struct free_object *) remote;
+};
+
+/* The one shared thing of this file. */
+static struct {
+	pthread_mutex_t lock;
+	struct free_object *pages; /* free ones */
+	_Atomic uint64_t held;     /* bytes in pages that are in use */
+	struct slab_heap *heaps;
+} slab_shared = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static _Thread_local struct slab_heap *slab_own;
+
+static const uint16_t coarse_size[] = { 640, 768, 1024, 1280, 1536, 2048, 2720, 4080,
+	5440, 8192 };
+_Static_assert(
+    FINE_MAX / 16 + sizeof coarse_size / sizeof *coarse_size == CLASSES, "classes");
+
+static unsigned
+class_of(size_t n)
+{
+	unsigned c = 0;
+
+	if (n <= FINE_MAX)
+		return n == 0 ? 0 : (unsigned)((n - 1) / 16);
+	while (coarse_size[c] < n)
+		c++;
+	return FINE_MAX / 16 + c;
+}
+
+static uint32_t
+class_size(unsigned c)
+{
+	return c < FINE_MAX / 16 ? (c + 1) * 16 : coarse_size[c - FINE_MAX / 16];
+}
+
+static struct slab_heap *
+heap_new(void)
+{
+	struct slab_heap *h = aligned_alloc(64, sizeof *h);
+
+	CHECK(h != NULL);
+	memset(h, 0, sizeof *h);
+	pthread_mutex_lock(&slab_shared.lock);
+	h->next = slab_shared.heaps;
+	slab_shared.heaps = h;
+	pthread_mutex_unlock(&slab_shared.lock);
+	slab_own = h;
+	return h;
+}
+
+/* Maps a region and puts its pages on the free list; the lock is held. */
+static void
+region_map(void)
+{
+	uint8_t *p = mmap(NULL, REGION_SIZE + PAGE_SIZE, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *end;
+
+	CHECK(p != MAP_FAILED);
+	end = p + REGION_SIZE + PAGE_SIZE;
+	p += (PAGE_SIZE - ((uintptr_t)p & (PAGE_SIZE - 1))) & (PAGE_SIZE - 1);
+	for (; (size_t)(end - p) >= PAGE_SIZE; p += PAGE_SIZE) {
+		struct free_object *o = (struct free_object *)(void *)p;
+
+		o->next = slab_shared.pages;
+		slab_shared.pages = o;
+	}
+}
+
+static void
+page_list(struct slab_heap *h, struct page *p)
+{
+	p->prev = NULL;
+	p->next = h->room[p->class];
+	if (p->next != NULL)
+		p->next->prev = p;
+	h->room[p->class] = p;
+	p->is_listed = true;
+}
+
+static void
+page_unlist(struct slab_heap *h, struct page *p)
+{
+	if (p->prev != NULL)
+		p->prev->next = p->next;
+	else
+		h->room[p->class] = p->next;
+	if (p->next != NULL)
+		p->next->prev = p->prev;
+	p->is_listed = false;
+}
+
+static struct page *
+page_take(struct slab_heap *h, unsigned class)
+{
+	struct page *p;
+
+	pthread_mutex_lock(&slab_shared.lock);
+	if (slab_shared.pages == NULL)
+		region_map();
+	p = (struct page *)(void *)slab_shared.pages;
+	slab_shared.pages = slab_shared.pages->next;
+	pthread_mutex_unlock(&slab_shared.lock);
+	atomic_fetch_add_explicit(&slab_shared.held, PAGE_SIZE, memory_order_relaxed);
+	*p = (struct page){ .heap = h,
+		.magic = PAGE_MAGIC,
+		.class = (uint16_t) class,
+		.cap = (uint16_t)((PAGE_SIZE - PAGE_HEAD) / class_size(class)) };
+	page_list(h, p);
+	return p;
+}
+
+static void
+page_give(struct page *p)
+{
+	struct free_object *o = (struct free_object *)(void *)p;
+
+	/* All but the first 4 KiB, which hold the list's link. */
+	madvise((uint8_t *)p + 4096, PAGE_SIZE - 4096, MADV_DONTNEED);
+	atomic_fetch_sub_explicit(&slab_shared.held, PAGE_SIZE, memory_order_relaxed);
+	pthread_mutex_lock(&slab_shared.lock);
+	o->next = slab_shared.pages;
+	slab_shared.pages = o;
+	pthread_mutex_unlock(&slab_shared.lock);
+}
+
+static void
+count_used(struct slab_heap *h, int64_t by)
+{
+	atomic_store_explicit(&h->used,
+	    atomic_load_explicit(&h->used, memory_order_relaxed) + (uint64_t)by,
+	    memory_order_relaxed);
+}
+
+static void *
+page_new(struct slab_heap *h, unsigned class)
+{
+	struct page *p = h->room[class];
+	struct free_object *o;
+
+	if (EM_UNLIKELY(p == NULL))
+		p = page_take(h, class);
+	o = p->free;
+	if (EM_LIKELY(o != NULL)) {
+		p->free = o->next;
+	} else {
+		o = (struct free_object *)(void *)((uint8_t *)p + PAGE_HEAD +
+						   (size_t)p->fresh * class_size(class));
+		p->fresh++;
+	}
+	if (++p->live == p->cap)
+		page_unlist(h, p);
+	count_used(h, class_size(class));
+	return o;
+}
+
+static struct page *
+page_of(void *object)
+{
+	struct page *p = (struct page *)(void *)((uint8_t *)object -
+						 ((uintptr_t)object & (PAGE_SIZE - 1)));
+
+	CHECK(p->magic == PAGE_MAGIC);
+	return p;
+}
+
+static void
+page_free(struct slab_heap *h, struct page *p, struct free_object *o)
+{
+	o->next = p->free;
+	p->free = o;
+	count_used(h, -(int64_t)class_size(p->class));
+	if (EM_UNLIKELY(!p->is_listed))
+		page_list(h, p);
+	/* An empty page goes back unless it is the class's only one with room. */
+	if (--p->live == 0 && (p->next != NULL || p->prev != NULL)) {
+		page_unlist(h, p);
+		p->magic = 0;
+		page_give(p);
+	}
+}
+
+static void
+take_home(struct slab_heap *h)
+{
+	struct free_object *o =
+	    atomic_exchange_explicit(&h->remote, NULL, memory_order_acquire);
+
+	while (o != NULL) {
+		struct free_object *next = o->next;
+
+		page_free(h, page_of(o), o);
+		o = next;
+	}
+}
+
+static void *
+object_new(size_t n)
+{
+	struct slab_heap *h = slab_own;
+
+	if (EM_UNLIKELY(h == NULL))
+		h = heap_new();
+	return page_new(h, class_of(n));
+}
+
+static void
+object_free(void *p)
+{
+	struct page *page = page_of(p);
+	struct free_object *o = p;
+
+	if (EM_LIKELY(page->heap == slab_own)) {
+		page_free(slab_own, page, o);
+		return;
+	}
+	o->next = atomic_load_explicit(&page->heap->remote, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(
+	    &page->heap->remote, &o->next, o, memory_order_release, memory_order_relaxed))
+		;
+}
+
+/* Address sanitizer sees every object by itself: there it is the heap of libc. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SLAB_IS_PLAIN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SLAB_IS_PLAIN 1
+#endif
+#endif
+#ifndef SLAB_IS_PLAIN
+#define SLAB_IS_PLAIN 0
+#endif
+
+void *
+slab_new(size_t n)
+{
+	void *p;
+
+	if (!SLAB_IS_PLAIN && EM_LIKELY(n <= SLAB_MAX))
+		return object_new(n);
+	p = mem_try(n > 0 ? n : 1);
+	CHECK(p != NULL);
+	return p;
+}
+
+void *
+slab_new_zero(size_t n)
+{
+	return memset(slab_new(n), 0, n);
+}
+
+void *
+slab_try(size_t n)
+{
+	if (!SLAB_IS_PLAIN && EM_LIKELY(n <= SLAB_MAX))
+		return object_new(n);
+	return mem_try(n > 0 ? n : 1);
+}
+
+void
+slab_free(void *p, size_t n)
+{
+	if (p == NULL)
+		return;
+	if (!SLAB_IS_PLAIN && EM_LIKELY(n <= SLAB_MAX))
+		object_free(p);
+	else
+		mem_free(p);
+}
+
+void *
+slab_resize(void *p, size_t was, size_t now)
+{
+	void *q = slab_new(now);
+
+	if (p != NULL)
+		memcpy(q, p, was < now ? was : now);
+	slab_free(p, was);
+	return q;
+}
+
+void
+slab_turn(void)
+{
+	struct slab_heap *h = slab_own;
+
+	if (h != NULL && atomic_load_explicit(&h->remote, memory_order_relaxed) != NULL)
+		take_home(h);
+}
+
+void
+slab_usage(uint64_t *held, uint64_t *used)
+{
+	*held = atomic_load_explicit(&slab_shared.held, memory_order_relaxed);
+	*used = 0;
+	pthread_mutex_lock(&slab_shared.lock);
+	for (struct slab_heap *h = slab_shared.heaps; h != NULL; h = h->next)
+		*used += atomic_load_explicit(&h->used, memory_order_relaxed);
+	pthread_mutex_unlock(&slab_shared.lock);
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * timer: see timer.h.
+ *
+ * Four levels of 256 slots.  When the wheel's tick reaches a slot its timers move
+ * to the list `due`, from which each turn takes a bounded number: those of
+ * a higher level find their place anew, those whose time has come fire.  So
+ * neither a slot with a million timers nor its cascade stalls a turn.
+ */
+#include "emqxd/core/timer.h"
+#include "emqxd/core/worker.h"
+#include "ipc/base/mem.h"
+
+#define TICK_SHIFT 24 /* 16.8 ms */
+#define SLOTS 256u
+#define LEVELS 4u
+#define TICKS_MAX (UINT32_C(1) << 31)
+#define A_TURN 2048u /* timers taken from due in one turn */
+
+struct wheel {
+	uint32_t tick;
+	uint64_t origin;           /* ns of tick 0 */
+	uint64_t busy[SLOTS / 64]; /* level 0: slots that may hold timers */
+	size_t armed;
+	struct timer *due, **due_end;
+	struct timer *slot[LEVELS][SLOTS];
+};
+
+struct wheel *
+wheel_new(mono_t now)
+{
+	struct wheel *w = MEM_NEW(struct wheel);
+
+	w->origin = (uint64_t)now.ns;
+	w->due_end = &w->due;
+	return w;
+}
+
+void
+wheel_free(struct wheel **wp)
+{
+	MEM_FREE(*wp);
+}
+
+static uint32_t
+tick_of(const struct wheel *w, int64_t ns)
+{
+	return (uint32_t)(((uint64_t)ns - w->origin) >> TICK_SHIFT);
+}
+
+static void
+link_at(struct timer **head, struct timer *t)
+{
+	t->next = *head;
+	if (t->next != NULL)
+		t->next->pprev = &t->next;
+	t->pprev = head;
+	*head = t;
+}
+
+static void
+insert(struct wheel *w, struct timer *t)
+{
+	uint32_t ahead = t->tick - w->tick;
+	unsigned level = ahead < SLOTS      ? 0
+			 : ahead < 1u << 16 ? 1
+			 : ahead < 1u << 24 ? 2
+					    : 3;
+	unsigned i = (t->tick >> (8 * level)) % SLOTS;
+
+	if (level == 0)
+		w->busy[i / 64] |= UINT64_C(1) << i % 64;
+	link_at(&w->slot[level][i], t);
+}
+
+static void
+unlink(struct wheel *w, struct timer *t)
+{
+	*t->pprev = t->next;
+	if (t->next != NULL)
+		t->next->pprev = t->pprev;
+	else if (w->due_end == &t->next)
+		w->due_end = t->pprev;
+	t->pprev = NULL;
+	w->armed--;
+}
+
+void
+timer_arm(struct timer *t, span_t after, timer_fn *fn)
+{
+	struct worker *self = worker_self();
+	struct wheel *w = self->wheel;
+	uint64_t ticks;
+
+	if (t->pprev != NULL)
+		unlink(w, t);
+	if (span_is_infinite(after))
+		return;
+	CHECK(after.ns >= 0);
+	ticks = ((uint64_t)after.ns >> TICK_SHIFT) + 1;
+	if (ticks > TICKS_MAX)
+		ticks = TICKS_MAX;
+	t->fn = fn;
+	t->tick = tick_of(w, self->now.ns) + (uint32_t)ticks;
+	if ((int32_t)(t->tick - w->tick) <= 0)
+		t->tick = w->tick + 1;
+	insert(w, t);
+	w->armed++;
+}
+
+void
+timer_cancel(struct timer *t)
+{
+	if (t->pprev != NULL)
+		unlink(worker_self()->wheel, t);
+}
+
+/* Appends all timers of a slot to the due ones. */
+static void
+splice(struct wheel *w, struct timer **slot)
+{
+	struct timer *t = *slot;
+
+	if (t == NULL)
+		return;
+	*slot = NULL;
+	*w->due_end = t;
+	t->pprev = w->due_end;
+	while (t->next != NULL)
+		t = t->next;
+	w->due_end = &t->next;
+}
+
+static void
+advance(struct wheel *w)
+{
+	uint32_t tick = ++w->tick;
+
+	for (unsigned level = 1; level < LEVELS && tick << (32 - 8 * level) == 0; level++)
+		splice(w, &w->slot[level][(tick >> (8 * level)) % SLOTS]);
+	splice(w, &w->slot[0][tick % SLOTS]);
+	w->busy[tick % SLOTS / 64] &= ~(UINT64_C(1) << tick % 64);
+}
+
+bool
+wheel_run(struct wheel *w, mono_t now)
+{
+	uint32_t target = tick_of(w, now.ns);
+
+	if (w->armed == 0) {
+		w->tick = target;
+		return false;
+	}
+	while ((int32_t)(target - w->tick) > 0)
+		advance(w);
+	for (unsigned n = 0; w->due != NULL && n < A_TURN; n++) {
+		struct timer *t = w->due;
+
+		unlink(w, t);
+		if ((int32_t)(t->tick - w->tick) > 0) {
+			insert(w, t);
+			w->armed++;
+		} else {
+			t->fn(t);
+		}
+	}
+	return w->due != NULL;
+}
+
+span_t
+wheel_next(const struct wheel *w, mono_t now)
+{
+	uint32_t ahead;
+	int64_t left;
+
+	if (w->armed == 0)
+		return SPAN_INFINITE;
+	if (w->due != NULL)
+		return span_ns(0);
+	/* The next busy slot of level 0, at most to the end of its round, where the
+	 * next cascade waits. */
+	for (ahead = 1; (w->tick + ahead) % SLOTS != 0; ahead++) {
+		uint32_t i = (w->tick + ahead) % SLOTS;
+		uint64_t bits = w->busy[i / 64] >> i % 64;
+
+		if (bits != 0) {
+			ahead += (uint32_t)__builtin_ctzll(bits);
+			break;
+		}
+		ahead += 63 - i % 64;
+	}
+	left =
+	    (int64_t)(w->origin + ((uint64_t)(w->tick + ahead) << TICK_SHIFT)) - now.ns;
+	return span_ns(left > 0 ? left : 0);
+}

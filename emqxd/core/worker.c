@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* worker: see worker.h. */
+#include "emqxd/core/worker.h"
+#include "emqxd/core/clock.h"
+#include "emqxd/core/loop.h"
+#include "emqxd/core/qsbr.h"
+#include "emqxd/core/timer.h"
+#include "ipc/base/mem.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Thread_local struct worker *worker_current;
+
+static struct {
+	unsigned clients;
+	struct worker *all; /* clients' workers, admin, main */
+	pthread_t *thread;
+	unsigned started;
+	worker_life_fn *birth, *death;
+	_Atomic bool is_stopping;
+	void *slot[ROOM_N];
+} node;
+
+void
+worker_init(unsigned clients)
+{
+	CHECK(node.all == NULL && clients > 0 && clients <= WORKER_MAX);
+	node.clients = clients;
+	node.all = aligned_alloc(64, sizeof *node.all * (clients + 2));
+	CHECK(node.all != NULL);
+	memset(node.all, 0, sizeof *node.all * (clients + 2));
+	node.thread = mem_new_array(clients + 1, sizeof *node.thread);
+	for (unsigned i = 0; i < clients + 2; i++) {
+		struct worker *w = &node.all[i];
+
+		w->id = (uint16_t)i;
+		w->kind = i < clients    ? WORKER_CLIENTS
+			  : i == clients ? WORKER_ADMIN
+					 : WORKER_MAIN;
+		mailbox_init(&w->box);
+		w->loop = loop_new();
+		clock_read(w);
+		w->wheel = wheel_new(w->now);
+	}
+	worker_current = worker_main();
+	qsbr_register();
+}
+
+static void *
+run(void *arg)
+{
+	struct worker *w = arg;
+	char name[16];
+
+	if (w->kind == WORKER_CLIENTS)
+		snprintf(name, sizeof name, "worker %u", w->id);
+	else
+		snprintf(name, sizeof name, "admin");
+	pthread_setname_np(pthread_self(), name);
+	worker_current = w;
+	qsbr_register();
+	clock_read(w);
+	node.birth(w);
+	while (!atomic_load_explicit(&node.is_stopping, memory_order_relaxed))
+		loop_turn(w->loop);
+	node.death(w);
+	mailbox_post_all(w);
+	qsbr_unregister();
+	return NULL;
+}
+
+em_err
+worker_start(worker_life_fn *birth, worker_life_fn *death)
+{
+	sigset_t all, was;
+	em_err err = EM_OK;
+
+	node.birth = birth;
+	node.death = death;
+	atomic_store(&node.is_stopping, false);
+	/* Signals are main's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &was);
+	for (; node.started < node.clients + 1; node.started++)
+		if (pthread_create(&node.thread[node.started], NULL, run,
+			&node.all[node.started]) != 0) {
+			err = EM_NOMEM;
+			break;
+		}
+	pthread_sigmask(SIG_SETMASK, &was, NULL);
+	if (err != EM_OK)
+		worker_stop();
+	return err;
+}
+
+void
+worker_stop(void)
+{
+	atomic_store(&node.is_stopping, true);
+	qsbr_offline();
+	for (unsigned i = 0; i < node.started; i++)
+		loop_wake(node.all[i].loop);
+	while (node.started > 0)
+		pthread_join(node.thread[--node.started], NULL);
+	qsbr_online();
+}
+
+void
+worker_fini(void)
+{
+	qsbr_unregister();
+	worker_current = NULL;
+	for (unsigned i = 0; i < node.clients + 2; i++) {
+		struct worker *w = &node.all[i];
+
+		loop_free(&w->loop);
+		wheel_free(&w->wheel);
+		mailbox_fini(&w->box);
+	}
+	MEM_FREE(node.thread);
+	MEM_FREE(node.all);
+	memset(node.slot, 0, sizeof node.slot);
+	node.clients = 0;
+}
+
+unsigned
+worker_count(void)
+{
+	return node.clients;
+}
+
+struct worker *
+worker_get(unsigned id)
+{
+	CHECK(id < node.clients + 2);
+	return &node.all[id];
+}
+
+struct worker *
+worker_admin(void)
+{
+	return &node.all[node.clients];
+}
+
+struct worker *
+worker_main(void)
+{
+	return &node.all[node.clients + 1];
+}
+
+void
+worker_act_as(struct worker *w)
+{
+	worker_current = w;
+}
+
+void *
+node_slot(enum room room)
+{
+	return node.slot[room];
+}
+
+void
+node_slot_set(enum room room, void *state)
+{
+	node.slot[room] = state;
+}
