@@ -1,4 +1,6 @@
-# emqxd and emqx_ctl.  `make help` lists the targets; the README has the two commands for a bare machine.
+# SPDX-License-Identifier: Apache-2.0
+# emqxd and emqx_ctl.  `make help` lists the targets; the README has the two
+# commands for a bare machine.
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
@@ -47,12 +49,15 @@ $(BUILD)/%.o: %.c
 	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/libipc.a: $(ipc_o)
+	@mkdir -p $(@D)
 	@rm -f $@
 	ar rcs $@ $^
 $(BUILD)/libemqxd.a: $(emqxd_o)
+	@mkdir -p $(@D)
 	@rm -f $@
 	ar rcs $@ $^
 $(BUILD)/libctl.a: $(filter-out %/ctl/main.o,$(ctl_o))
+	@mkdir -p $(@D)
 	@rm -f $@
 	ar rcs $@ $^
 $(BUILD)/emqxd: $(BUILD)/emqxd/main.o $(BUILD)/libemqxd.a $(BUILD)/libipc.a
@@ -72,7 +77,102 @@ $(tools): %: %.o $(BUILD)/libemqxd.a $(BUILD)/libipc.a
 
 .PHONY: units
 units: $(units)
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: clean
+
+# ---- fuzzers: the rooms as they are, compiled with clang for coverage (build-asan)
+fuzz_src := $(wildcard tests/fuzz/fuzz_*.c)
+fuzzers  := $(patsubst %.c,$(BUILD)/%,$(fuzz_src))
+$(fuzzers): %: %.o $(BUILD)/libemqxd.a $(BUILD)/libctl.a $(BUILD)/libipc.a
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(BUILD)/libemqxd.a $(BUILD)/libctl.a $(BUILD)/libipc.a -Wl,--end-group $(LIBS_emqxd) $(LIBS_ctl) $(LIBS_ipc) -lm
+.SECONDARY: $(patsubst %,%.o,$(fuzzers))
+
+# ---- the other builds: make asan|tsan|cov WHAT="all units"
+JOBS ?= $(shell nproc)
+WHAT ?= all units tools
+UB   := -fno-sanitize-recover=all -fno-omit-frame-pointer
+.PHONY: tools fuzzers asan tsan cov
+tools: $(tools)
+fuzzers: $(fuzzers)
+asan:
+	$(MAKE) -j$(JOBS) BUILD=build-asan CC=clang HARDEN= OPT="-O1 -g" SAN="-fsanitize=address,undefined,fuzzer-no-link $(UB)" $(WHAT) fuzzers
+tsan:
+	$(MAKE) -j$(JOBS) BUILD=build-tsan CC=gcc HARDEN= OPT="-O1 -g" SAN="-fsanitize=thread $(UB)" $(WHAT)
+cov:
+	$(MAKE) -j$(JOBS) BUILD=build-cov CC=gcc HARDEN= OPT="-O0 -g" SAN=--coverage $(WHAT)
+
+# ---- tests
+TEST = @BUILD=$(BUILD) sh tests/tools/run.sh
+.PHONY: check check-all check-bare lint play bats bench fuzz coverage
+check:
+	@$(MAKE) -j$(JOBS) all units tools
+	$(TEST) lint units play bats
+check-all:
+	@sh tests/tools/check-all.sh
+check-bare:
+	@sh packaging/check-bare
+lint: all
+	$(TEST) lint
+play: all tools
+	$(TEST) play
+bats: all tools
+	$(TEST) bats
+bench: all
+	@BUILD=$(BUILD) sh tests/bench/bench.sh
+fuzz:
+	@$(MAKE) asan WHAT=
+	@sh tests/tools/fuzz.sh build-asan
+coverage:
+	@$(MAKE) cov
+	@sh tests/tools/coverage.sh build-cov
+
+# ---- what is made of it
+.PHONY: run docs install dist clean help
+run: all
+	@BUILD=$(BUILD) sh packaging/node
+docs: all
+	sh tests/tools/docs.sh $(BUILD) .
+
+BINDIR     = $(DESTDIR)$(PREFIX)/bin
+SBINDIR    = $(DESTDIR)$(PREFIX)/sbin
+MANDIR     = $(DESTDIR)$(PREFIX)/share/man
+COMPLETIONS = $(DESTDIR)$(PREFIX)/share
+CONFDIR    = $(DESTDIR)$(SYSCONFDIR)/emqx
+UNITDIR    = $(DESTDIR)$(PREFIX)/lib/systemd/system
+# An operator's emqx.conf is kept: the new one is put beside it.
+install: all
+	install -D -m 755 $(BUILD)/emqxd $(SBINDIR)/emqxd
+	install -D -m 755 $(BUILD)/emqx_ctl $(BINDIR)/emqx_ctl
+	for page in $(wildcard man/*.[1-8]); do \
+		install -D -m 644 $$page $(MANDIR)/man$${page##*.}/$${page#man/} || exit 1; \
+	done
+	install -D -m 644 completions/emqx_ctl.bash $(COMPLETIONS)/bash-completion/completions/emqx_ctl
+	install -D -m 644 completions/_emqx_ctl $(COMPLETIONS)/zsh/vendor-completions/_emqx_ctl
+	install -D -m 644 completions/emqx_ctl.fish $(COMPLETIONS)/fish/vendor_completions.d/emqx_ctl.fish
+	if [ -e $(CONFDIR)/emqx.conf ]; then \
+		install -m 644 packaging/emqx.conf $(CONFDIR)/emqx.conf.new; \
+	else \
+		install -D -m 644 packaging/emqx.conf $(CONFDIR)/emqx.conf; \
+	fi
+	install -d $(UNITDIR)
+	sed 's,@PREFIX@,$(PREFIX),g; s,@SYSCONFDIR@,$(SYSCONFDIR),g' packaging/systemd/emqxd.service > $(UNITDIR)/emqxd.service
+	install -D -m 644 packaging/systemd/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/emqxd.conf
+	install -D -m 644 packaging/systemd/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/emqxd.conf
+dist:
+	@mkdir -p $(BUILD)
+	git archive --prefix=emqxd-$(VERSION)/ HEAD | gzip -9n > $(BUILD)/emqxd-$(VERSION).tar.gz
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) build-asan build-tsan build-cov
+help:
+	@echo 'make              build/emqxd and build/emqx_ctl, -O2 -g, hardened, warnings are errors'
+	@echo 'make run          a node in ./run with its shell'
+	@echo 'make check        lint, unit, play and bats tests; the last line is the sum'
+	@echo 'make check-all    the tests under ASan+UBSan (clang) and TSan (gcc), some under valgrind'
+	@echo 'make check-bare   the two commands of the README in a bare Debian folder (root)'
+	@echo 'make lint|units|play|bats   one kind of test'
+	@echo 'make bench        CPU per message beside mosquitto'
+	@echo 'make fuzz         each fuzzer 60 s from its corpus (FUZZ_TIME=seconds)'
+	@echo 'make coverage     lines that the tests run, by room'
+	@echo 'make docs         man pages and completions from the registers'
+	@echo 'make install      DESTDIR= PREFIX=/usr SYSCONFDIR=/etc'
+	@echo 'make dist clean help'
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

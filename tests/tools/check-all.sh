@@ -1,0 +1,48 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# check-all: the tests again where mistakes of memory and threads show.
+#
+#	sh tests/tools/check-all.sh		from the top of the tree
+#
+#  asan      clang, AddressSanitizer, LeakSanitizer, UBSan: units, play, bats, the
+#            fuzzers' corpora
+#  tsan      gcc, ThreadSanitizer: units, and the bats files whose daemons work
+#            hardest with several threads
+#  valgrind  the plain build: units of the rooms that parse, and one bats file
+#
+# Tests that gain nothing from it (lints, files, figures) carry the bats tag
+# "plain" and are left out.  The last line sums all runs.
+set -u
+TALLY=${TALLY:-$(mktemp)} || exit 1
+export TALLY
+bad=0
+
+export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1
+export UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+make=${MAKE:-make}
+
+# build TARGET...: a build that fails counts as one test that failed.
+build() {
+	"$make" --no-print-directory "$@" >/dev/null && return
+	echo "not ok - make $*"
+	echo "build 0 1 0" >>"$TALLY"
+	bad=1
+	return 1
+}
+
+echo '== ASan and UBSan (clang)'
+build asan && { BUILD=build-asan SLOW=3 BATS_TAGS='!plain' \
+    sh tests/tools/run.sh units play bats corpus || bad=1; }
+
+echo '== TSan (gcc)'
+build tsan && { BUILD=build-tsan SLOW=5 BATS_TAGS='!plain,!slow' \
+    sh tests/tools/run.sh units bats || bad=1; }
+
+echo '== valgrind'
+build all units && { SLOW=10 UNITS='unit/(ipc|emqxd/(mqtt|conf|session))/' BATS_TAGS='valgrind' \
+    sh tests/tools/run.sh valgrind-units valgrind-bats || bad=1; }
+
+echo '== all of it'
+sh tests/tools/sum.sh "$TALLY" || bad=1
+exit $bad
