@@ -24,12 +24,14 @@ passed=0 failed=0
 mkdir -p "$build/crashes"
 for name in "$@"; do
 	mkdir -p "$build/corpus/$name"
-	dict=tests/fuzz/dict/$name.dict
 	log=$build/corpus/$name.log
+	dict=tests/fuzz/dict/$name.dict
+	kept=tests/fuzz/corpus/$name
+	[ -f "$dict" ] || dict=''
+	[ -d "$kept" ] || kept=''
 	if "$build/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -timeout=10 \
 	    -rss_limit_mb=2048 -artifact_prefix="$build/crashes/$name-" -print_final_stats=1 \
-	    $([ ! -f "$dict" ] || echo "-dict=$dict") "$build/corpus/$name" \
-	    $([ ! -d "tests/fuzz/corpus/$name" ] || echo "tests/fuzz/corpus/$name") >"$log" 2>&1; then
+	    ${dict:+"-dict=$dict"} "$build/corpus/$name" ${kept:+"$kept"} >"$log" 2>&1; then
 		echo "ok - $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs in $seconds s"
 		passed=$((passed + 1))
 	else
