@@ -31,7 +31,7 @@ unsigned
 edit_distance(struct slice a, struct slice b, unsigned max)
 {
 	size_t gap = a.n > b.n ? a.n - b.n : b.n - a.n;
-	unsigned *row[3], *mem, far = max + 1, d;
+	unsigned *row[3], *mem, far = max + 1, d = far;
 
 	CHECK(max < UINT32_MAX / 2);
 	if (gap > max)
@@ -58,9 +58,10 @@ edit_distance(struct slice a, struct slice b, unsigned max)
 		if (to < b.n)
 			row[0][to + 1] = far;
 		if (best == far && row[0][from - 1] == far)
-			break;
+			goto out; /* no way leads down from here */
 	}
 	d = row[0][b.n];
+out:
 	mem_free(mem);
 	return d;
 }
