@@ -9,7 +9,8 @@
 
 /* Distance with transpositions (optimal string alignment); @max + 1 when larger. */
 unsigned edit_distance(struct slice a, struct slice b, unsigned max);
-/* Is @b near enough to @a to be offered (a third of the length, at least one, at most 3)? */
+/* Is @b near enough to @a to be offered (a third of the length, at least one, at most 3)?
+ * @distance may be NULL. */
 bool edit_is_near(struct slice a, struct slice b, unsigned *distance);
 
 #endif

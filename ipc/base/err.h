@@ -17,14 +17,15 @@ typedef enum em_err {
 	EM_ERR_N
 } em_err;
 
-/* Constant name ("notfound") and text ("not found"); never NULL. */
+/* Constant name ("notfound") and text ("not found"); never NULL, also for a number that
+ * is no code (another version of the other program may send one). */
 const char *err_name(em_err e);
 const char *err_text(em_err e);
 /* Exit code of emqx_ctl for this error (CTL.md 6). */
 int err_exit(em_err e);
 /* Default hint, or NULL. */
 const char *err_hint(em_err e);
-/* The code of an errno value that the operating system gave. */
+/* The code of an errno value that the operating system gave; EM_IO if unusual. */
 em_err err_from_errno(int e);
 
 /* What a human must read.  Zero-initialise; fault_clear frees the texts.
@@ -35,11 +36,12 @@ struct fault {
 	char *hint; /* owned, or NULL */
 };
 
-/* Sets code and text (a former text is freed) and returns the code. */
+/* Sets code and text (a former text and hint go) and returns the code. */
 em_err fault_set(struct fault *f, em_err err, const char *fmt, ...) EM_PRINTF(3, 4);
 /* Sets the hint. */
 void fault_hint(struct fault *f, const char *fmt, ...) EM_PRINTF(2, 3);
-/* Puts "text: " before what is there: fault_wrap(f, "listener %s", name). */
+/* Puts "text: " before what is there: fault_wrap(f, "listener %s", name).  Returns the
+ * code; EM_FAILED where there is none or @f is NULL, since what is wrapped did fail. */
 em_err fault_wrap(struct fault *f, const char *fmt, ...) EM_PRINTF(2, 3);
 void fault_clear(struct fault *f);
 

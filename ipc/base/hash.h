@@ -8,14 +8,16 @@
 
 #include "ipc/base/slice.h"
 
-/* Keyed by this process's random key (hash_seed sets it, for the simulator and
- * tests).  Not the same over a restart: never stored, never sent. */
+/* Keyed by this process's random key, made at first use.  Not the same over a restart:
+ * never stored, never sent.  hash_seed sets the key, for the simulator and tests:
+ * before there are maps or other threads. */
 uint64_t hash_bytes(struct slice s);
 void hash_seed(uint64_t a, uint64_t b);
 /* siphash-2-4 under a given key. */
 uint64_t hash_sip24(struct slice s, uint64_t k0, uint64_t k1);
 
-/* Bytes -> void *.  Keys are copied.  Not thread-safe.  Zero-initialise. */
+/* Bytes -> void *.  Keys are copied; values are not owned and never NULL.  Not
+ * thread-safe.  Zero-initialise. */
 struct map_slot;
 struct map {
 	struct map_slot **slot;
@@ -26,7 +28,8 @@ void *map_find(const struct map *m, struct slice key);
 void *map_put(struct map *m, struct slice key, void *value);
 /* Takes the value out, or NULL. */
 void *map_take(struct map *m, struct slice key);
-/* Iterates in no order: start with *at = 0; false at the end.  No changes meanwhile. */
+/* Iterates in no order: start with *at = 0; false at the end.  @key and @value may be
+ * NULL.  No changes meanwhile. */
 bool map_next(const struct map *m, size_t *at, struct slice *key, void **value);
 void map_fini(struct map *m);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * num: text to numbers, the whole text or EM_MALFORMED (EM_TOOBIG out of range).
+ * num: text to numbers, the whole text or EM_MALFORMED (EM_TOOBIG out of range).  No
+ * spaces, no plus sign, no hexadecimal; *out is 0 after an error.
  */
 #ifndef IPC_BASE_NUM_H
 #define IPC_BASE_NUM_H

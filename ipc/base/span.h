@@ -77,15 +77,18 @@ wall_to_ms(wall_t t)
 mono_t span_mono_now(void);
 wall_t span_wall_now(void);
 
-/* "15s", "1h30m", "1.5s", "100ms", "infinity"; f w d h m s ms; a bare number is in @unit. */
+/* "15s", "1h30m", "1.5s", "100ms", "infinity"; f (14 days) w d h m s ms, in any case; a
+ * bare number is in @unit.  Never negative; EM_TOOBIG over 292 years. */
 EM_MUST_USE em_err span_parse(struct slice s, span_t unit, span_t *out);
 
 #define SPAN_TEXT_MAX 48
-/* "15s", "1h30m", "infinity": the shortest that parses back.  Returns @buf. */
+/* "15s", "1h30m", "1.5s", "100ms", "infinity": largest units first, from days on, and it
+ * parses back exactly.  A negative one has a minus, for people only.  Returns @buf. */
 const char *span_print(span_t d, char buf[SPAN_TEXT_MAX]);
 /* RFC 3339 with microseconds: "2026-11-22T10:56:13.494552+00:00"; @utc false: local zone. */
 const char *wall_print(wall_t t, bool utc, char buf[SPAN_TEXT_MAX]);
-/* "1 days, 3 hours, 4 minutes, 12 seconds": EMQX's way of an uptime. */
+/* "1 days, 3 hours, 4 minutes, 12 seconds": EMQX's way of an uptime; leading units that
+ * are zero are dropped, so 0 s is "".  Cut when @n is small.  Returns @buf. */
 const char *span_print_long(span_t d, char *buf, size_t n);
 
 #endif

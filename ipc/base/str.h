@@ -26,7 +26,8 @@ void str_vaddf(struct str *s, const char *fmt, va_list ap) EM_PRINTF(2, 0);
 /* The one way that bytes a peer chose reach a terminal, a log or a csv: \xNN for C0, C1,
  * DEL, bidirectional marks and ill-formed UTF-8, and \\ for the backslash. */
 void str_add_escaped(struct str *s, struct slice v);
-/* Inside a JSON string, without the quotes: ill-formed UTF-8 becomes U+FFFD. */
+/* Inside a JSON string, without the quotes: ill-formed bytes become U+FFFD, and what is
+ * dangerous above is escaped here too, as \uNNNN. */
 void str_add_json(struct str *s, struct slice v);
 /* Shortens to @n bytes. */
 void str_cut(struct str *s, size_t n);
@@ -42,9 +43,11 @@ str_slice(const struct str *s)
 	return slice_of(s->p, s->n);
 }
 
-/* Columns that @v takes on a terminal after escaping (wcwidth). */
+/* Columns that @v takes on a terminal after escaping (wcwidth, so by LC_CTYPE: what the
+ * locale does not know counts one). */
 size_t str_width(struct slice v);
-/* Does @text fit the glob @pattern (* and ? only)? */
+/* Does @text fit the glob @pattern?  * is any characters, ? is one; nothing else is
+ * special. */
 bool str_glob(struct slice pattern, struct slice text);
 
 #endif

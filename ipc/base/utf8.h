@@ -11,9 +11,11 @@
 bool utf8_is_mqtt(struct slice s);
 /* Well-formed UTF-8 (U+0000 allowed): a payload said to be text. */
 bool utf8_is_valid(struct slice s);
-/* Has code points that 1.5.4 only advises against: C0, C1, DEL, non-characters. */
+/* Has code points that 1.5.4 only advises against: C0, C1, DEL, non-characters?
+ * Ill-formed bytes are passed over. */
 bool utf8_has_control(struct slice s);
-/* Decodes one code point at the start of @s: its length 1..4, or 0 when ill-formed. */
+/* Decodes one code point at the start of @s: its length 1..4, or 0 (and *cp 0) when it is
+ * ill-formed or @s is empty. */
 size_t utf8_next(struct slice s, uint32_t *cp);
 
 #endif

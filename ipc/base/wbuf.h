@@ -37,7 +37,7 @@ void wbuf_u16(struct wbuf *w, uint16_t v);
 void wbuf_u32(struct wbuf *w, uint32_t v);
 void wbuf_bytes(struct wbuf *w, struct slice s);
 void wbuf_bytes16(struct wbuf *w, struct slice s); /* EM_TOOBIG over 65535 */
-void wbuf_varint(struct wbuf *w, uint32_t v); /* EM_TOOBIG over VARINT_MAX */
+void wbuf_varint(struct wbuf *w, uint32_t v);      /* EM_TOOBIG over VARINT_MAX */
 /* Frees a growing one and empties either kind. */
 void wbuf_fini(struct wbuf *w);
 
