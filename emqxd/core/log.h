@@ -4,11 +4,14 @@
  * constant event and pairs of facts (C strings, slices, integers, bools,
  * doubles).  Levels error warn info debug; also a level a room (the room is
  * the folder of the file).  Off costs one load and a compare.  Lines that a peer
- * can cause are limited by event.  Any thread; never blocks on a lock for long.
+ * can cause (all but main's, and debug) are limited by event to 10 a second; what
+ * was held back is told by log_suppressed.  Any thread; never blocks on a lock for
+ * long.  Where lines go is log_sink.h's affair.
  */
 #ifndef CORE_LOG_H
 #define CORE_LOG_H
 
+#include "ipc/base/err.h"
 #include "ipc/base/slice.h"
 
 #include <stdatomic.h>
@@ -79,14 +82,21 @@ struct log_pair {
 	struct log_value value;
 };
 
-/* Most verbose level that any room and sink wants; one load decides the usual no. */
-extern _Atomic int log_threshold;
+struct log_state;
+
+/* What LOG looks at: the most verbose level that any room and sink wants; one load
+ * decides the usual no. */
+struct log_gate {
+	_Atomic int threshold;
+	struct log_state *state; /* log.c's; NULL before log_start */
+};
+extern struct log_gate log_gate;
 
 /* LOG(LEVEL, "event") or LOG(LEVEL, "event", "key", value, ...): at most 8 pairs. */
 #define LOG(level_, ...)                                                              \
 	do {                                                                          \
 		if (LOG_##level_ <=                                                   \
-		    atomic_load_explicit(&log_threshold, memory_order_relaxed))       \
+		    atomic_load_explicit(&log_gate.threshold, memory_order_relaxed))  \
 			LOG_ARGS_N(__VA_ARGS__)(LOG_##level_, __FILE__, __VA_ARGS__); \
 	} while (0)
 
@@ -112,9 +122,54 @@ void log_write(enum log_level level, const char *file, const char *event,
 #define LOG_6(l_, f_, e_, a, b, c, d, g, h, i, j, k, m, o, p)                    \
 	LOG_W(l_, f_, e_, 6, LOG_P(a, b), LOG_P(c, d), LOG_P(g, h), LOG_P(i, j), \
 	    LOG_P(k, m), LOG_P(o, p))
-#define LOG_PICK(a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, n_, ...) n_
+#define LOG_7(l_, f_, e_, a, b, c, d, g, h, i, j, k, m, o, p, q, r)              \
+	LOG_W(l_, f_, e_, 7, LOG_P(a, b), LOG_P(c, d), LOG_P(g, h), LOG_P(i, j), \
+	    LOG_P(k, m), LOG_P(o, p), LOG_P(q, r))
+#define LOG_8(l_, f_, e_, a, b, c, d, g, h, i, j, k, m, o, p, q, r, s, t)        \
+	LOG_W(l_, f_, e_, 8, LOG_P(a, b), LOG_P(c, d), LOG_P(g, h), LOG_P(i, j), \
+	    LOG_P(k, m), LOG_P(o, p), LOG_P(q, r), LOG_P(s, t))
+#define LOG_PICK(                                                                        \
+    a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, n_, ...) \
+	n_
 #define LOG_ARGS_N(...)                                                                \
-	LOG_PICK(__VA_ARGS__, LOG_6, 0, LOG_5, 0, LOG_4, 0, LOG_3, 0, LOG_2, 0, LOG_1, \
-	    0, LOG_0, 0)
+	LOG_PICK(__VA_ARGS__, LOG_8, 0, LOG_7, 0, LOG_6, 0, LOG_5, 0, LOG_4, 0, LOG_3, \
+	    0, LOG_2, 0, LOG_1, 0, LOG_0, 0)
+
+/* ---- levels and life: main and the admin thread */
+
+#define LOG_OFF (-1)   /* nothing passes */
+#define LOG_UNSET (-2) /* a room without a level of its own */
+
+/* Before it, and after log_stop, what is at least a warning goes to stderr.  Call both
+ * while no other thread runs. */
+void log_start(void);
+void log_stop(void);
+/* Where lines go (log_sink.h); after log_start. */
+struct log_sinks *log_sinks(void);
+
+/* Our words and EMQX's: debug all, info notice, warning, error critical alert emergency,
+ * none.  EM_MALFORMED when it is none of them. */
+em_err log_level_parse(struct slice word, int *level);
+/* "debug", "info", "warning", "error", "none". */
+const char *log_level_name(int level);
+
+/* The bound for all sinks, which have their own levels below it. */
+int log_primary(void);
+void log_set_primary(int level);
+/* Of the primary level and all sinks. */
+void log_set_level(int level);
+
+/* Rooms by number, until NULL. */
+const char *log_room_name(unsigned i);
+/* LOG_UNSET when the room has none of its own. */
+int log_room_level(unsigned i);
+/* Lines of that room pass up to @level whatever primary level and sinks say (LOG_UNSET:
+ * no longer).  EM_NOTFOUND: no such room. */
+em_err log_set_room(struct slice room, int level);
+
+/* A sink changed: what LOG looks at is found anew. */
+void log_refresh(void);
+/* Once a second: reports what the limiter held back, tries full disks again. */
+void log_tick(void);
 
 #endif
