@@ -59,14 +59,26 @@ sip_word(struct sip *s, uint64_t m)
 	s->v0 ^= m;
 }
 
+static inline uint64_t
+load64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof v);
+	return le64toh(v);
+}
+
 /* The last 0..7 bytes, and the length on top. */
 static inline uint64_t
-sip_tail(const uint8_t *p, size_t n)
+sip_tail(struct slice v)
 {
-	uint64_t m = (uint64_t)n << 56;
+	uint64_t m = (uint64_t)v.n << 56;
+	size_t rest = v.n & 7;
 
-	for (size_t i = 0; i < (n & 7); i++)
-		m |= (uint64_t)p[i] << 8 * i;
+	if (rest > 0 && v.n > 8) /* one load that ends at the last byte */
+		return m | load64(v.p + v.n - 8) >> (64 - 8 * rest);
+	for (size_t i = 0; i < rest; i++)
+		m |= (uint64_t)v.p[i] << 8 * i;
 	return m;
 }
 
@@ -77,13 +89,9 @@ sip24(struct slice v, uint64_t k0, uint64_t k1)
 		k0 ^ 0x6c7967656e657261u, k1 ^ 0x7465646279746573u };
 	size_t whole = v.n & ~(size_t)7;
 
-	for (size_t i = 0; i < whole; i += 8) {
-		uint64_t m;
-
-		memcpy(&m, v.p + i, 8);
-		sip_word(&s, le64toh(m));
-	}
-	sip_word(&s, sip_tail(whole > 0 ? v.p + whole : v.p, v.n));
+	for (size_t i = 0; i < whole; i += 8)
+		sip_word(&s, load64(v.p + i));
+	sip_word(&s, sip_tail(v));
 	s.v2 ^= 0xff;
 	for (int i = 0; i < 4; i++)
 		sip_round(&s);

@@ -60,19 +60,25 @@ is_plain8(const uint8_t *p)
 static bool
 is_wellformed(struct slice s, bool nul_too)
 {
+	size_t i = 0, n;
 	uint32_t cp;
 
-	while (s.n > 0) {
-		size_t n;
-
-		if (s.n >= 8 && is_plain8(s.p)) {
-			s = slice_from(s, 8);
+	while (i < s.n) {
+		if (s.n - i >= 8 && is_plain8(s.p + i)) {
+			i += 8;
 			continue;
 		}
-		n = utf8_next(s, &cp);
+		/* Fewer than eight left: the last eight, with some seen before. */
+		if (s.n - i < 8 && s.n >= 8 && is_plain8(s.p + s.n - 8))
+			return true;
+		if (s.p[i] >= 0x01 && s.p[i] <= 0x7f) {
+			i++;
+			continue;
+		}
+		n = utf8_next(slice_from(s, i), &cp);
 		if (n == 0 || (cp == 0 && !nul_too))
 			return false;
-		s = slice_from(s, n);
+		i += n;
 	}
 	return true;
 }
