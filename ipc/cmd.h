@@ -24,9 +24,9 @@ typedef enum cmd_id {
 	CMD_N
 } cmd_id;
 
-/* What a word, an option's value or a cell is.  On the wire an int: INT, LIMIT, SPAN and
- * TIME (both nanoseconds), BYTES, FLAG and BOOL as bool, NUMBER as double, COUNTS as a
- * list (row.h), the others text. */
+/* What a word, an option's value or a cell is.  A cell is an int for INT, LIMIT, BYTES, SPAN
+ * and TIME (both in nanoseconds), a bool for BOOL, an int or a double for NUMBER, a list
+ * for COUNTS (row.h), text for the others.  Words travel as they were typed. */
 typedef enum cmd_type {
 	CT_TEXT,
 	CT_INT,
@@ -163,8 +163,8 @@ const struct cmd *cmd_find(struct slice path);
  * "clients lsit"). */
 const struct cmd *cmd_match(
     const struct slice *words, size_t n, bool abbrev, size_t *used);
-/* The next words that may follow @words in a path (deduplicated, not hidden), at most
- * @max of them written to @out; returns how many there are. */
+/* The next words that may follow @words in a path (each once, hidden ones left out, those
+ * of the shell only with @shell); writes at most @max to @out and returns how many. */
 size_t cmd_next_words(
     const struct slice *words, size_t n, bool shell, struct slice *out, size_t max);
 

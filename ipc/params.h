@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * params: the values given for a command's arguments and options, by name.
- * The tool fills them from words, the daemon from a request; both read them
- * with the same functions.  Values are checked against the row on either side:
- * a handler can rely on what its row says (present unless optional, one of
- * values, between min and max).
+ * The tool fills them from words, the daemon from a request; a value travels as
+ * the word that was typed and is read and checked by the same function on
+ * either side, so a handler can rely on what its row says (present unless
+ * optional, one of values, between min and max, a column that there is).
  *
  * Texts are copied; slices handed out live until params_fini.  Reading a name
  * that the row does not declare is a CHECK.  Not thread-safe.
@@ -19,9 +19,12 @@
 struct wbuf;
 struct pack_reader;
 
+#define PARAMS_MAX 4096 /* values that a request may have */
+
 struct param {
 	const struct cmd_arg *arg;
-	struct slice text; /* as given; owned */
+	char *own;         /* the memory of text */
+	struct slice text; /* as given; a file: its absolute path */
 	int64_t
 	    i;    /* INT LIMIT BYTES; SPAN in ns; BOOL and FLAG 0 or 1; ENUM: the index */
 	double d; /* NUMBER */
@@ -30,7 +33,8 @@ struct param {
 
 /* Zero-initialise. */
 struct params {
-	VEC(struct param) v; /* in the order given */
+	const struct cmd *cmd; /* whose, or NULL: the tool's options */
+	VEC(struct param) v;   /* in the order given */
 };
 
 void params_fini(struct params *p); /* frees texts, closes descriptors */
@@ -39,11 +43,11 @@ void params_fini(struct params *p); /* frees texts, closes descriptors */
  * wrong with the word and what would be right. */
 EM_MUST_USE em_err params_add_word(
     struct params *p, const struct cmd_arg *arg, struct slice word, struct fault *f);
-/* Are all that @cmd demands there, none twice that may not be?  EM_USAGE. */
-EM_MUST_USE em_err params_check(
-    const struct params *p, const struct cmd *cmd, struct fault *f);
-/* Does one of them make a READ command change something (ARGF_WRITES), or does @cmd? */
-bool params_is_write(const struct params *p, const struct cmd *cmd);
+/* Sets p->cmd: are all that @cmd demands there, none twice that may not be, are columns
+ * its columns?  EM_USAGE. */
+EM_MUST_USE em_err params_check(struct params *p, const struct cmd *cmd, struct fault *f);
+/* Does this call change something: a WRITE command, or a value with ARGF_WRITES? */
+bool params_is_write(const struct params *p);
 
 /* By name of the argument or option; the first value. */
 bool params_has(const struct params *p, const char *name);
@@ -62,10 +66,10 @@ int params_take_fd(struct params *p, const char *name);
 /* Gives the value a descriptor (the tool after opening; the daemon from the socket). */
 void params_give_fd(struct params *p, const char *name, int fd, struct slice path);
 
-/* "value" as a log may show it: secrets as ******, bytes escaped: "clientid=c1 qos=1". */
+/* As a log may show them: "clientid=c1 qos=1", secrets as ******, bytes escaped. */
 void params_describe(const struct params *p, struct str *out);
 
-/* A map of name to value, or to a list of values where ARGF_REPEAT. */
+/* A map of name to word, or to a list of words where ARGF_REPEAT. */
 void params_pack(const struct params *p, struct wbuf *w);
 /* Reads one for @cmd and checks it.  EM_MALFORMED: not such a map; EM_USAGE: names or
  * values that the row does not allow. */
