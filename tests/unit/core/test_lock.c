@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Named locks: what is counted. */
+#include "emqxd/core/lock.h"
+#include "tests/unit/tap.h"
+
+#include <stdatomic.h>
+#include <unistd.h>
+
+struct shared {
+	struct lock lock;
+	_Atomic bool is_trying;
+	unsigned n;
+};
+
+static void *
+add_one(void *arg)
+{
+	struct shared *s = arg;
+
+	atomic_store(&s->is_trying, true);
+	lock_take(&s->lock);
+	s->n++;
+	lock_give(&s->lock);
+	return NULL;
+}
+
+TEST(taking_and_waiting_are_counted_by_name)
+{
+	struct shared s = { .n = 0 };
+	struct lock_stat before = lock_stat_get(LOCK_LOG), after;
+	pthread_t thread;
+
+	lock_init(&s.lock, LOCK_LOG);
+	lock_take(&s.lock);
+	EQ(pthread_create(&thread, NULL, add_one, &s), 0);
+	while (!atomic_load(&s.is_trying))
+		usleep(1000);
+	usleep(20000);
+	EQ(s.n, 0);
+	lock_give(&s.lock);
+	pthread_join(thread, NULL);
+	EQ(s.n, 1);
+	after = lock_stat_get(LOCK_LOG);
+	EQ(after.taken - before.taken, 2);
+	EQ(after.contended - before.contended, 1);
+	OK(after.waited.ns > before.waited.ns);
+	STR_EQ(after.name, "log");
+	lock_fini(&s.lock);
+}
