@@ -3,6 +3,7 @@
 # The lints refuse what they are there for: each test plants one fault in a
 # scratch copy of the floor plan and sees it named.  (That the house itself
 # passes is what `make lint` says.)
+# bats file_tags=plain
 load lib
 
 setup() {
