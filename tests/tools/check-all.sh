@@ -40,7 +40,7 @@ build tsan && { BUILD=build-tsan SLOW=5 BATS_TAGS='!plain,!slow' \
     sh tests/tools/run.sh units bats || bad=1; }
 
 echo '== valgrind'
-build all units && { SLOW=10 UNITS='unit/(ipc|emqxd/(mqtt|conf|session))/' BATS_TAGS='valgrind' \
+build all units && { SLOW=10 UNITS='unit/(base|ipc|mqtt|conf|session)/' BATS_TAGS='valgrind' \
     sh tests/tools/run.sh valgrind-units valgrind-bats || bad=1; }
 
 echo '== all of it'
