@@ -37,6 +37,25 @@ addr_of(const struct sockaddr_storage *ss)
 	return a;
 }
 
+socklen_t
+addr_to_sockaddr(const struct net_addr *a, struct sockaddr_storage *ss)
+{
+	memset(ss, 0, sizeof *ss);
+	if (a->family == AF_INET6) {
+		struct sockaddr_in6 in = { .sin6_family = AF_INET6,
+			.sin6_port = htons(a->port) };
+
+		memcpy(&in.sin6_addr, a->ip, 16);
+		memcpy(ss, &in, sizeof in);
+		return sizeof in;
+	}
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(a->port) };
+
+	memcpy(&in.sin_addr, a->ip, 4);
+	memcpy(ss, &in, sizeof in);
+	return sizeof in;
+}
+
 size_t
 addr_print(const struct net_addr *a, char buf[ADDR_TEXT_MAX])
 {

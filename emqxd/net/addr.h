@@ -19,6 +19,7 @@ struct net_addr {
 #define ADDR_TEXT_MAX 56
 
 struct net_addr addr_of(const struct sockaddr_storage *ss);
+socklen_t addr_to_sockaddr(const struct net_addr *a, struct sockaddr_storage *ss);
 /* "127.0.0.1:51234", "[::1]:51234".  Returns its length. */
 size_t addr_print(const struct net_addr *a, char buf[ADDR_TEXT_MAX]);
 /* Takes "127.0.0.1", "127.0.0.1:80", "::1", "[::1]:80". */

@@ -25,6 +25,8 @@ struct outq;
 struct worker;
 
 struct conn_ops {
+	/* It is there, on its home worker or on the way to it; may arm the timer. */
+	void (*on_started)(struct conn *c);
 	/* Bytes came: takes whole packets from the front and returns how many bytes they
 	 * were; *need becomes the size of the packet that begins behind them, 0 while
 	 * unknown.  May end, pause or give the connection away. */
@@ -45,7 +47,7 @@ enum conn_flag {
 	    1 << 4, /* ended; reads on a while so that the peer sees our last packet */
 	CONN_WANTS_WRITABLE = 1 << 5,
 	CONN_GIVEN = 1 << 6,   /* walked away: the memory goes at the end of the turn */
-	CONN_READING = 1 << 7, /* inside on_bytes */
+	CONN_WATCHED = 1 << 7, /* in the epoll set */
 };
 
 struct conn_part { /* bytes of a packet that is not whole, or that waited for a resume */
@@ -91,7 +93,7 @@ conn_is_paused(const struct conn *c)
  * on_bytes only.  There it starts with @ops and these bytes. */
 void conn_give(struct conn *c, struct worker *to, const uint8_t *p, size_t n);
 
-/* The peer's address, now; also after a reset it is what it was at accept. */
+/* The peer's address as the socket knows it; family 0 when it is gone. */
 struct net_addr conn_peer(const struct conn *c);
 
 /* ---- output (outq.c).  All of it goes out at the end of the turn. */

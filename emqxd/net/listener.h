@@ -26,13 +26,12 @@ void net_death(void);
 void net_worker_birth(void);
 void net_worker_death(void);
 
-/* Makes or finds the listener of this name and gives it its settings (a copy).
- * EM_FULL: more than LISTENERS_MAX names. */
-EM_MUST_USE em_err listener_set(const struct listener_conf *conf, struct fault *f);
-/* By id "tcp:default" (also EMQX 4's "mqtt:tcp:default", and "mqtt:tcp:external" for the
- * only tcp one); NULL: none. */
+/* Makes the listener of this number in CONF_LISTENERS, if it is not there yet; its
+ * settings are read from the configuration in force.  EM_FULL: over LISTENERS_MAX. */
+EM_MUST_USE em_err listener_set(unsigned number, struct fault *f);
+/* By id "tcp:default" (also EMQX 4's "mqtt:tcp:default", "mqtt:tcp:external"); NULL: none. */
 struct listener *listener_find(struct slice id);
-struct listener *listener_at(unsigned i); /* in order of name; NULL behind the last */
+struct listener *listener_at(unsigned i); /* as configured; NULL behind the last */
 
 /* Starts or stops it at all workers; @done runs later on the calling thread (a worker's,
  * admin's or main's).  A stop ends its connections (END_LISTENER_STOPPED, or

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* outq: see outq.h. */
+#include "emqxd/net/outq.h"
+#include "emqxd/core/slab.h"
+#include "emqxd/model/metrics.h"
+#include "emqxd/net/listener.h"
+#include "emqxd/net/listener_conf.h"
+#include "emqxd/net/hall.h"
+#include "ipc/base/list.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#define CHUNK 4080u      /* a slab class */
+#define COPY_UNDER 2048u /* a shorter run of turn bytes is copied */
+#define SEGS_AT_ONCE 64
+
+enum seg_kind { SEG_DATA, SEG_TURN, SEG_PAYLOAD, SEG_OWN };
+
+struct seg {
+	struct seg *next;
+	const uint8_t *p; /* first byte not yet sent */
+	uint32_t n;       /* bytes from there on */
+	uint32_t cap;     /* of data */
+	enum seg_kind kind;
+	struct message *kept; /* of PAYLOAD: our reference */
+	uint8_t data[];
+};
+
+struct outq {
+	struct seg *head, *tail;
+	const uint8_t
+	    *run; /* the newest stretch of adjacent turn bytes, not yet a segment */
+	size_t run_n;
+	size_t bytes;       /* all that waits */
+	struct timer stall; /* send_timeout, armed after a short write */
+	struct conn *conn;
+};
+
+static struct outq *
+outq_of_conn(struct conn *c)
+{
+	if (c->out == NULL) {
+		c->out = slab_new_zero(sizeof *c->out);
+		c->out->conn = c;
+	}
+	return c->out;
+}
+
+static void
+seg_add(struct outq *o, struct seg *s)
+{
+	s->next = NULL;
+	if (o->tail != NULL)
+		o->tail->next = s;
+	else
+		o->head = s;
+	o->tail = s;
+}
+
+static struct seg *
+seg_new(enum seg_kind kind, size_t cap)
+{
+	struct seg *s = slab_new(sizeof *s + cap);
+
+	s->kind = kind;
+	s->cap = (uint32_t)cap;
+	s->n = 0;
+	s->p = s->data;
+	s->kept = NULL;
+	return s;
+}
+
+static void
+seg_free(struct seg *s)
+{
+	message_unref(&s->kept);
+	slab_free(s, sizeof *s + s->cap);
+}
+
+/* @n bytes at the end of a DATA segment. */
+static uint8_t *
+data_room(struct outq *o, size_t n)
+{
+	struct seg *s = o->tail;
+
+	if (s == NULL || s->kind != SEG_DATA ||
+	    (size_t)(s->data + s->cap - (s->p + s->n)) < n) {
+		size_t cap = CHUNK - sizeof *s;
+
+		s = seg_new(SEG_DATA, n > cap ? n : cap);
+		seg_add(o, s);
+	}
+	s->n += (uint32_t)n;
+	return s->data + (s->p - s->data) + s->n - n;
+}
+
+/* The run becomes a segment: a short one is copied, a long one referred to. */
+static void
+settle_run(struct outq *o)
+{
+	if (o->run == NULL)
+		return;
+	if (o->run_n < COPY_UNDER) {
+		memcpy(data_room(o, o->run_n), o->run, o->run_n);
+	} else {
+		struct seg *s = seg_new(SEG_TURN, 0);
+
+		s->p = o->run;
+		s->n = (uint32_t)o->run_n;
+		seg_add(o, s);
+	}
+	o->run = NULL;
+	o->run_n = 0;
+}
+
+uint8_t *
+conn_room(struct conn *c, size_t n)
+{
+	struct outq *o = outq_of_conn(c);
+
+	settle_run(o);
+	conn_mark_dirty(c);
+	o->bytes += n;
+	return data_room(o, n);
+}
+
+void
+conn_put_turn(struct conn *c, const uint8_t *p, size_t n)
+{
+	struct outq *o = outq_of_conn(c);
+
+	conn_mark_dirty(c);
+	hall_self()->is_pinned = true;
+	o->bytes += n;
+	if (o->run != NULL && o->run + o->run_n == p) {
+		o->run_n += n;
+		return;
+	}
+	settle_run(o);
+	o->run = p;
+	o->run_n = n;
+}
+
+void
+conn_put_payload(struct conn *c, struct message *kept)
+{
+	struct outq *o = outq_of_conn(c);
+	struct seg *s;
+
+	settle_run(o);
+	conn_mark_dirty(c);
+	s = seg_new(SEG_PAYLOAD, 0);
+	s->kept = message_ref(kept);
+	s->p = kept->payload.p;
+	s->n = (uint32_t)kept->payload.n;
+	seg_add(o, s);
+	o->bytes += s->n;
+}
+
+size_t
+conn_pending(const struct conn *c)
+{
+	return c->out != NULL ? c->out->bytes : 0;
+}
+
+bool
+conn_is_congested(struct conn *c)
+{
+	size_t mark;
+
+	if (EM_LIKELY(c->out == NULL))
+		return false;
+	mark = listener_settings(c->listener)->high_watermark;
+	if (c->out->bytes <= mark)
+		return false;
+	if ((c->watch.flags & CONN_OUT_ARMED) == 0 && !conn_is_ended(c))
+		outq_flush(c); /* only this turn's: it may well go */
+	if (c->out == NULL || c->out->bytes <= mark)
+		return false;
+	c->watch.flags |= CONN_WANTS_WRITABLE;
+	return true;
+}
+
+void
+outq_drop(struct conn *c)
+{
+	struct outq *o = c->out;
+
+	if (o == NULL)
+		return;
+	while (o->head != NULL) {
+		struct seg *s = o->head;
+
+		o->head = s->next;
+		seg_free(s);
+	}
+	timer_cancel(&o->stall);
+	slab_free(o, sizeof *o);
+	c->out = NULL;
+}
+
+/* Takes @n bytes off the front. */
+static void
+sent(struct outq *o, size_t n)
+{
+	metric_add(METRIC_BYTES_SENT, n);
+	o->bytes -= n;
+	while (o->head != NULL && n >= o->head->n) {
+		struct seg *s = o->head;
+
+		n -= s->n;
+		o->head = s->next;
+		seg_free(s);
+	}
+	if (o->head == NULL) {
+		o->tail = NULL;
+	} else {
+		o->head->p += n;
+		o->head->n -= (uint32_t)n;
+	}
+}
+
+/* What refers to the turn's memory becomes our own. */
+static void
+own_turn_bytes(struct outq *o)
+{
+	struct seg **at = &o->head;
+
+	settle_run(o);
+	for (struct seg *s = o->head; s != NULL; at = &s->next, s = s->next) {
+		struct seg *copy;
+
+		if (s->kind != SEG_TURN)
+			continue;
+		copy = seg_new(SEG_OWN, s->n);
+		copy->n = s->n;
+		memcpy(copy->data, s->p, s->n);
+		copy->next = s->next;
+		*at = copy;
+		if (o->tail == s)
+			o->tail = copy;
+		seg_free(s);
+		s = copy;
+	}
+}
+
+/* struct iovec wants a pointer that is not const, though sending only looks. */
+static void *
+iov_base(const uint8_t *p)
+{
+	void *base;
+
+	memcpy(&base, &p, sizeof base);
+	return base;
+}
+
+/* One system call; 0 when it would block, -1 with errno. */
+static ssize_t
+write_some(struct conn *c, size_t *asked)
+{
+	struct outq *o = c->out;
+	struct iovec v[SEGS_AT_ONCE];
+	struct msghdr m = { .msg_iov = v };
+	ssize_t r;
+
+	*asked = 0;
+	if (o->head == NULL) { /* a stream of QoS 0: straight from the read buffer */
+		*asked = o->run_n;
+		r = send(c->watch.fd, o->run, o->run_n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	} else {
+		settle_run(o);
+		for (struct seg *s = o->head; s != NULL && m.msg_iovlen < SEGS_AT_ONCE;
+		     s = s->next) {
+			v[m.msg_iovlen].iov_base = iov_base(s->p);
+			v[m.msg_iovlen++].iov_len = s->n;
+			*asked += s->n;
+		}
+		r = sendmsg(c->watch.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	}
+	if (r < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
+		return 0;
+	return r;
+}
+
+static void
+advance(struct outq *o, size_t n)
+{
+	if (o->head != NULL) {
+		sent(o, n);
+		return;
+	}
+	metric_add(METRIC_BYTES_SENT, n);
+	o->bytes -= n;
+	o->run += n;
+	o->run_n -= n;
+	if (o->run_n == 0)
+		o->run = NULL;
+}
+
+static void
+on_stall(struct timer *t)
+{
+	struct outq *o = LIST_OWNER(t, struct outq, stall);
+	struct conn *c = o->conn;
+
+	if (listener_settings(c->listener)->tcp.send_timeout_close)
+		conn_end(c, END_SEND_TIMEOUT, END_BY_SERVER, NULL);
+}
+
+static void
+wait_writable(struct conn *c, bool made_progress)
+{
+	struct outq *o = c->out;
+
+	own_turn_bytes(o);
+	if (made_progress || !timer_is_armed(&o->stall))
+		timer_arm(&o->stall, listener_settings(c->listener)->tcp.send_timeout,
+		    on_stall);
+	if ((c->watch.flags & CONN_OUT_ARMED) == 0) {
+		c->watch.flags |= CONN_OUT_ARMED;
+		conn_set_events(c);
+	}
+}
+
+static void
+all_sent(struct conn *c)
+{
+	outq_drop(c);
+	if ((c->watch.flags & CONN_OUT_ARMED) != 0) {
+		c->watch.flags &= ~(unsigned)CONN_OUT_ARMED;
+		conn_set_events(c);
+	}
+}
+
+void
+outq_flush(struct conn *c)
+{
+	size_t asked;
+	bool made_progress = false;
+
+	if (c->out == NULL)
+		return;
+	do {
+		ssize_t r = write_some(c, &asked);
+
+		if (r < 0) {
+			conn_fail(c, errno);
+			return;
+		}
+		made_progress = made_progress || r > 0;
+		advance(c->out, (size_t)r);
+		if ((size_t)r < asked) {
+			wait_writable(c, made_progress);
+			break;
+		}
+	} while (c->out->bytes > 0);
+	if (c->out->bytes == 0)
+		all_sent(c);
+	if ((c->watch.flags & CONN_WANTS_WRITABLE) != 0 &&
+	    conn_pending(c) <= listener_settings(c->listener)->high_watermark / 2) {
+		c->watch.flags &= ~(unsigned)CONN_WANTS_WRITABLE;
+		c->ops->on_writable(c);
+	}
+}
+
+void
+outq_flush_last(struct conn *c)
+{
+	size_t asked;
+
+	while (c->out != NULL && c->out->bytes > 0) {
+		ssize_t r = write_some(c, &asked);
+
+		if (r <= 0)
+			break;
+		advance(c->out, (size_t)r);
+	}
+}

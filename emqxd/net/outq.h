@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * outq: what a connection has still to send.  An object of its own that exists only
+ * while something is pending: an idle connection pays 8 bytes.
+ *
+ * Segments: DATA, bytes written into a chunk; TURN, bytes elsewhere that are good
+ * until the end of the turn (adjacent ones are one run, and a short run is copied);
+ * PAYLOAD, a reference to a large kept message; OWN, the copy that a short write
+ * left of a TURN.  All that was written to in a turn is flushed once at its end by
+ * one writev; EPOLLOUT only after a short write.
+ */
+#ifndef NET_OUTQ_H
+#define NET_OUTQ_H
+
+#include "emqxd/net/conn.h"
+
+/* Writes what is pending; may end the connection. */
+void outq_flush(struct conn *c);
+/* Writes what goes without waiting and says nothing of errors: the last words. */
+void outq_flush_last(struct conn *c);
+/* Frees all that is pending. */
+void outq_drop(struct conn *c);
+
+#endif
