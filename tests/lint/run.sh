@@ -78,8 +78,9 @@ lint_tidy() {
 		[ ! -f "$f" ] || printf '%s\n' "$f"
 	done | head -n 12)
 	[ -n "$files" ] || return 0
-	printf '%s\n' "$files" | xargs clang-tidy --quiet -- \
-	    -std=c11 -D_GNU_SOURCE -I. -DEMQXD_VERSION='"0"' 2>/dev/null
+	# shellcheck disable=SC2016
+	printf '%s\n' "$files" | xargs sh -c 'clang-tidy --quiet "$@" -- \
+	    -std=c11 -D_GNU_SOURCE -I. "-DEMQXD_VERSION=\"0\""' tidy 2>/dev/null
 }
 
 lint_mandoc() {
