@@ -140,8 +140,8 @@ void log_write(enum log_level level, const char *file, const char *event,
 #define LOG_OFF (-1)   /* nothing passes */
 #define LOG_UNSET (-2) /* a room without a level of its own */
 
-/* Before it, and after log_stop, what is at least a warning goes to stderr.  Call both
- * while no other thread runs. */
+/* Until there is a sink, and after log_stop, what is at least a warning goes to stderr.
+ * Call both while no other thread runs. */
 void log_start(void);
 void log_stop(void);
 /* Where lines go (log_sink.h); after log_start. */

@@ -355,9 +355,10 @@ log_sink_set_levels(struct log_sinks *s, int level)
 int
 log_sink_level(struct log_sinks *s)
 {
-	int level = LOG_OFF;
+	int level;
 
 	lock_take(&s->lock);
+	level = s->n > 0 ? LOG_OFF : LOG_WARN;
 	for (unsigned i = 0; i < s->n; i++) {
 		if (s->sink[i].is_started && s->sink[i].level > level)
 			level = s->sink[i].level;
@@ -628,11 +629,14 @@ keep(struct log_sinks *s, struct printed *p)
 void
 log_sink_write(struct log_sinks *s, const struct log_line *line)
 {
+	struct sink bare = { .kind = LOG_SINK_CONSOLE, .fd = STDERR_FILENO };
 	struct printed p = { .line = line };
 
 	text_of(&p);
 	lock_take(&s->lock);
 	keep(s, &p);
+	if (s->n == 0)
+		write_sink(&bare, &p);
 	for (unsigned i = 0; i < s->n; i++) {
 		struct sink *k = &s->sink[i];
 

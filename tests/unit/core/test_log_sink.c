@@ -361,12 +361,16 @@ TEST(journald_gets_the_line_and_each_fact)
 TEST(the_last_lines_are_kept_for_a_crash)
 {
 	struct fixture x;
+	struct log_sink_conf conf;
 	int pipe_fd[2], fd[4];
 	char *nl, event[32];
 	ssize_t n;
 	unsigned lines = 0;
 
 	begin(&x);
+	conf = conf_of(&x);
+	conf.is_enabled = false;
+	EQ(log_sink_add(x.sinks, &conf, NULL), EM_OK);
 	for (unsigned i = 0; i < 100; i++) {
 		snprintf(event, sizeof event, "event%u", i);
 		say(&x, event);
