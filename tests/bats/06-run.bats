@@ -1,0 +1,120 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# make run: a node with its state in one folder, and the shell on it.
+# bats file_tags=plain
+load lib
+
+setup() {
+	export EMQXD_RUN=$BATS_TEST_TMPDIR/run
+	export EMQX_SOCKET=$EMQXD_RUN/ctl.sock
+	log=$BATS_TEST_TMPDIR/log
+	node_pid=''
+	unset http_proxy https_proxy
+}
+
+teardown() {
+	[ -z "$node_pid" ] || kill -s TERM "$node_pid" 2>/dev/null || true
+	[ -z "${listener_pid:-}" ] || kill "$listener_pid" 2>/dev/null || true
+	[ ! -S "$BATS_TEST_TMPDIR/tmux" ] || tmux -S "$BATS_TEST_TMPDIR/tmux" kill-server || true
+}
+
+any_port=EMQX_LISTENERS__TCP__DEFAULT__BIND=127.0.0.1:0
+
+# node [VARIABLE=VALUE...]: in the background, in this environment; without any
+# with a port of the kernel's.
+node() {
+	[ $# -gt 0 ] || set -- $any_port
+	env "$@" sh "$ROOT/packaging/node" \
+	    </dev/null >"$log" 2>&1 3>&- &
+	node_pid=$!
+	wait_until 20 node_is_up
+	cat "$log"
+	grep -qx 'emqxd ready' "$log"
+}
+node_is_up() { grep -qx 'emqxd ready' "$log" || ! kill -0 "$node_pid"; }
+
+ended() {
+	local status=0
+	kill -s TERM "$node_pid"
+	wait "$node_pid" || status=$?
+	node_pid=''
+	return $status
+}
+
+@test "run: without a terminal it says where it listens, and SIGTERM ends it with 0" {
+	node
+	grep -qE '^emqxd listens on 127\.0\.0\.1:[1-9][0-9]*$' "$log"
+	grep -qx "export EMQX_SOCKET=$EMQX_SOCKET" "$log"
+	ctl status
+	[ -d "$EMQXD_RUN/data" ] && [ -d "$EMQXD_RUN/log" ] && [ -s "$EMQXD_RUN/emqx.conf" ]
+	ended
+	[ ! -S "$EMQX_SOCKET" ]
+}
+
+@test "run: EMQX_ variables reach the daemon" {
+	node $any_port EMQX_MQTT__IDLE_TIMEOUT=7s
+	ctl conf show mqtt.idle_timeout | grep -q 7s
+	ended
+}
+
+@test "run: a port in use takes the next free one and says so" {
+	local port
+	/usr/bin/python3 -c 'import socket, time
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(); print(s.getsockname()[1], flush=True); time.sleep(60)' \
+	    >"$BATS_TEST_TMPDIR/port" 3>&- &
+	listener_pid=$!
+	wait_until 5 test -s "$BATS_TEST_TMPDIR/port"
+	port=$(cat "$BATS_TEST_TMPDIR/port")
+	mkdir -p "$EMQXD_RUN/data" "$EMQXD_RUN/log"
+	sed "s,@RUN@,$EMQXD_RUN,; s,127.0.0.1:1883,127.0.0.1:$port," "$ROOT/packaging/run.conf" >"$EMQXD_RUN/emqx.conf"
+	node HOME="$HOME"
+	grep -qE "^Port $port is in use; this node listens on [0-9]+\.$" "$log"
+	run grep -x "emqxd listens on 127.0.0.1:$port" "$log"
+	[ "$status" -ne 0 ]
+	ended
+}
+
+@test "run: a second node on the same folder is refused, the first goes on" {
+	node
+	run sh "$ROOT/packaging/node" </dev/null
+	[ "$status" -eq 1 ]
+	[[ $output == *"A node runs in $EMQXD_RUN already"* ]]
+	ctl status
+	ended
+}
+
+@test "run: an operator's emqx.conf in the folder is kept" {
+	node
+	ended
+	echo 'mqtt.idle_timeout = 9s' >>"$EMQXD_RUN/emqx.conf"
+	node
+	ctl conf show mqtt.idle_timeout | grep -q 9s
+	ended
+}
+
+@test "run: on a terminal the shell opens, and leaving it stops the node" {
+	need tmux
+	local tmux="tmux -S $BATS_TEST_TMPDIR/tmux"
+	$tmux -f /dev/null new-session -d -x 100 -y 30 \
+	    "$any_port sh $ROOT/packaging/node; echo ended with \$?; sleep 60" 3>&-
+	wait_until 20 sh -c "$tmux capture-pane -p | grep -q 'emqx@\|emqxd@\|> *$'"
+	ctl status
+	$tmux send-keys quit Enter
+	wait_until 20 sh -c "$tmux capture-pane -p | grep -q 'ended with'"
+	$tmux capture-pane -p
+	$tmux capture-pane -p | grep -q 'ended with 0'
+	run ctl status
+	[ "$status" -eq 3 ]
+}
+
+@test "run: a false libssl is one sentence of preflight, and nothing is started" {
+	mkdir "$BATS_TEST_TMPDIR/lib"
+	echo 'int nothing;' >"$BATS_TEST_TMPDIR/lib/ssl.c"
+	"${CC:-gcc}" -shared -fPIC -Wl,-soname,libssl.so.3 -o "$BATS_TEST_TMPDIR/lib/libssl.so.3" "$BATS_TEST_TMPDIR/lib/ssl.c"
+	run env LD_LIBRARY_PATH="$BATS_TEST_TMPDIR/lib" sh "$ROOT/packaging/node" </dev/null
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ $output == *libssl* ]]
+	[[ $output != *'relocation error'* && $output != *'symbol lookup error'* ]]
+	[ ! -e "$EMQXD_RUN" ]
+}
