@@ -5,10 +5,11 @@
 #
 # For the rooms' C files:
 #  - a function that leaves its file begins with the file's name (foo.c: foo_x),
-#    or with room_file, or with the room's name when the room's face (room/room.h)
-#    declares it or the room has no file of its own name; names.allow lists
-#    "file prefix reason" for what differs;
-#  - no two files share a prefix, and none uses the prefix of its neighbour;
+#    or with room_file; a family of files (foo.c foo_bar.c foo_baz.c) has the name
+#    of its head; what bar.h of the same room declares may be called bar_x
+#    wherever it stands; the room's name alone will do when the room has no file
+#    of its own name; names.allow lists "file prefix reason" for what differs;
+#  - no two families share a prefix, and none uses that of its neighbour;
 #  - no file is called after nothing (util, misc, common, helper, manager);
 #  - libc's clocks and calendars are read in ipc/base/span.c alone;
 #  - no #if inside a function.
@@ -63,7 +64,7 @@ FNR == 1 {
 	in_room = FILENAME ~ /^(emqxd|ipc|ctl)\/.*\.[ch]$/
 	unit = FILENAME
 	sub(/\.[ch]$/, "", unit)
-	is_face = in_room && stem(FILENAME) == room_of(FILENAME) && FILENAME ~ /\.h$/
+	is_header = in_room && FILENAME ~ /\.h$/
 	is_span = FILENAME ~ /^ipc\/base\/span\.[ch]$/
 	inside = 0
 	name = ""
@@ -78,10 +79,12 @@ $0 ~ words { refuse(FILENAME ":" FNR, "something is left open here: finish it or
 
 !in_room { next }
 
-is_face {
+is_header {
 	rest = $0
 	while (match(rest, /[a-z_][a-z0-9_]*\(/)) {
-		face[unit, substr(rest, RSTART, RLENGTH - 1)] = 1
+		word = substr(rest, RSTART, RLENGTH - 1)
+		if (begins(word, stem(unit)) || begins(word, room_of(unit) "_" stem(unit)))
+			declared[dir_name(unit), word] = unit
 		rest = substr(rest, RSTART + RLENGTH)
 	}
 }
@@ -113,14 +116,35 @@ inside && /^[ \t]*#[ \t]*(if|ifdef|ifndef|elif|else)([^a-z]|$)/ {
 }
 { before = $0 }
 
-# The prefix that the name takes from its file, or "".
-function prefix_of(unit, name,    i, n, list, room) {
-	room = room_of(unit)
-	if (begins(name, room "_" stem(unit)))
-		return room "_" stem(unit)
-	if (begins(name, stem(unit)))
-		return stem(unit)
-	if (begins(name, room) && (!(face_of(unit) in units) || (face_of(unit), name) in face))
+# The head of the unit's family: the file of its folder with the shortest name
+# that its own begins with.
+function head_of(unit,    other, head) {
+	if (unit in heads)
+		return heads[unit]
+	head = unit
+	for (other in units)
+		if (dir_name(other) == dir_name(unit) && begins(stem(unit), stem(other)) &&
+		    length(other) < length(head))
+			head = other
+	return heads[unit] = head
+}
+
+# The family that the function belongs to: of the header that declares it under
+# its own name, else of the file.
+function home_of(unit, name) {
+	if ((dir_name(unit), name) in declared)
+		return head_of(declared[dir_name(unit), name])
+	return head_of(unit)
+}
+
+# The prefix that the name takes from its family, or "".
+function prefix_of(unit, name, home,    i, n, list, room) {
+	room = room_of(home)
+	if (begins(name, room "_" stem(home)))
+		return room "_" stem(home)
+	if (begins(name, stem(home)))
+		return stem(home)
+	if (begins(name, room) && !((dir_name(home) "/" room) in units))
 		return room
 	n = split(allowed[unit ".c"] allowed[unit ".h"], list, " ")
 	for (i = 1; i <= n; i++)
@@ -129,19 +153,14 @@ function prefix_of(unit, name,    i, n, list, room) {
 	return ""
 }
 
-function face_of(unit,    dir) {
-	dir = dir_name(unit)
-	return dir "/" stem(dir)
-}
-
-# Another file of the same room whose name the function's name begins with, and
-# more of it than of its own file's.
-function neighbour(unit, name, mine,    other, theirs) {
+# Another family of the same folder whose name the function's name begins with,
+# and more of it than of its own.
+function neighbour(home, name, mine,    other, theirs) {
 	for (other in units) {
-		if (other == unit || dir_name(other) != dir_name(unit))
+		if (dir_name(other) != dir_name(home) || head_of(other) == home)
 			continue
-		theirs = prefix_of(other, name)
-		if (theirs != "" && length(theirs) > length(mine) && theirs != room_of(other))
+		theirs = prefix_of(other, name, head_of(other))
+		if (length(theirs) > length(mine) && theirs != room_of(other))
 			return other
 	}
 	return ""
@@ -152,22 +171,23 @@ END {
 		split(key, part, SUBSEP)
 		unit = part[1]
 		name = part[2]
-		prefix = prefix_of(unit, name)
+		home = home_of(unit, name)
+		prefix = prefix_of(unit, name, home)
 		if (prefix == "") {
-			refuse(exported[key], name " does not begin with " stem(unit) "_ or " \
-			    room_of(unit) "_" stem(unit) "_")
+			refuse(exported[key], name " does not begin with " stem(home) "_ or " \
+			    room_of(home) "_" stem(home) "_")
 			continue
 		}
-		other = neighbour(unit, name, prefix)
+		other = neighbour(home, name, prefix)
 		if (other != "")
 			refuse(exported[key], name " sounds as if it stood in " other ".c")
-		if (prefix == room_of(unit))
+		if (prefix == room_of(home))
 			continue
 		if (!(prefix in owner))
-			owner[prefix] = unit
-		else if (owner[prefix] != unit && !((prefix, unit) in told)) {
+			owner[prefix] = home
+		else if (owner[prefix] != home && !((prefix, home) in told)) {
 			refuse(exported[key], "prefix " prefix "_ belongs to " owner[prefix] ".c")
-			told[prefix, unit] = 1
+			told[prefix, home] = 1
 		}
 	}
 	exit bad
