@@ -33,6 +33,8 @@ struct conn_ops {
 	size_t (*on_bytes)(struct conn *c, uint8_t *p, size_t n, size_t *need);
 	/* Less than half of the mark waits now, after conn_is_congested() was true. */
 	void (*on_writable)(struct conn *c);
+	/* The server ends it: the place to write a last packet (DISCONNECT, CONNACK). */
+	void (*on_last_word)(struct conn *c, end_reason why);
 	/* It ended; called once, the last call.  @detail: text that names the rule, or NULL. */
 	void (*on_ended)(
 	    struct conn *c, end_reason why, end_side side, const char *detail);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * awaiting: ids of QoS 2 messages that were taken from a client and whose PUBREL has
+ * not come.  In order of arrival; PUBRELs come mostly in that order.
+ *
+ * Owned by one session; exists while there are any.
+ */
+#ifndef SESSION_AWAITING_H
+#define SESSION_AWAITING_H
+
+#include "ipc/base/err.h"
+#include "ipc/base/span.h"
+
+struct awaiting;
+
+/* EM_EXISTS: it waits already; EM_FULL: @max wait. */
+EM_MUST_USE em_err awaiting_add(
+    struct awaiting **ap, uint16_t id, uint32_t max, mono_t now);
+EM_MUST_USE em_err awaiting_del(struct awaiting **ap, uint16_t id);
+/* Forgets those older than @timeout; how many. */
+uint32_t awaiting_expire(struct awaiting **ap, span_t timeout, mono_t now);
+uint32_t awaiting_count(const struct awaiting *a);
+void awaiting_free(struct awaiting **ap);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * inflight: QoS 1 and 2 messages under way to one client, by packet id.
+ *
+ * Ids count up, so the window is a ring and an id finds its slot by subtraction;
+ * an id is not given again while it is in the ring.  Out-of-order acknowledgements
+ * leave holes, which the ring may hold up to SPAN times the window.
+ *
+ * Owned by one session; exists while something is under way.
+ */
+#ifndef SESSION_INFLIGHT_H
+#define SESSION_INFLIGHT_H
+
+#include "emqxd/model/message.h"
+#include "ipc/base/err.h"
+
+enum inflight_state {
+	INFLIGHT_DONE,    /* a hole */
+	INFLIGHT_PUBLISH, /* waits for PUBACK (QoS 1) or PUBREC (QoS 2) */
+	INFLIGHT_PUBREL,  /* waits for PUBCOMP; the message is given back */
+};
+
+struct inflight_slot {
+	struct message *message; /* our reference, while PUBLISH */
+	uint32_t subid;
+	uint8_t state, qos;
+	bool retain;
+};
+
+struct inflight;
+
+/* May one more begin, with at most @window under way? */
+bool inflight_has_room(const struct inflight *f, uint16_t window);
+/* Begins one: takes the reference and gives its id; *seq counts ids given. */
+uint16_t inflight_push(struct inflight **fp, uint32_t *seq, struct inflight_slot slot);
+/* The slot of an id that is under way, or NULL. */
+struct inflight_slot *inflight_find(struct inflight *f, uint32_t seq, uint16_t id);
+/* It is over: gives the message back; frees the ring when it was the last. */
+void inflight_done(struct inflight **fp, struct inflight_slot *slot);
+/* How many are under way. */
+uint32_t inflight_count(const struct inflight *f);
+/* In order of sending: start with *at = 0; NULL at the end. */
+struct inflight_slot *inflight_next(
+    struct inflight *f, uint32_t seq, uint32_t *at, uint16_t *id);
+void inflight_free(struct inflight **fp);
+
+#endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* registry: see registry.h. */
+#include "emqxd/session/registry.h"
+#include "emqxd/core/worker.h"
+#include "emqxd/session/session.h"
+#include "ipc/base/hash.h"
+#include "ipc/base/mem.h"
+
+#define SEGMENT 512u        /* buckets in a segment */
+#define SEGMENTS (1u << 17) /* 64 million sessions a worker at load 1 */
+
+/* Buckets 0..split-1 and level..level+split-1 are addressed by one bit more. */
+struct registry {
+	uint32_t level; /* a power of two */
+	uint32_t split;
+	_Atomic uint64_t n, online;
+	struct session **segment[SEGMENTS];
+};
+
+_Static_assert(WORKER_MAX == 64, "registry.h says so");
+
+static struct registry *
+registry_self(void)
+{
+	return ((struct registries *)node_slot(ROOM_SESSION))->of[worker_self()->id];
+}
+
+static uint64_t
+id_hash(struct slice clientid)
+{
+	return hash_bytes(clientid);
+}
+
+struct worker *
+registry_home(struct slice clientid)
+{
+	return worker_get((unsigned)((id_hash(clientid) >> 32) * worker_count() >> 32));
+}
+
+static struct session **
+bucket_at(struct registry *r, uint32_t i)
+{
+	struct session **s = r->segment[i / SEGMENT];
+
+	if (s == NULL)
+		s = r->segment[i / SEGMENT] = mem_new_array(SEGMENT, sizeof *s);
+	return &s[i % SEGMENT];
+}
+
+static uint32_t
+bucket_of(const struct registry *r, uint32_t hash)
+{
+	uint32_t i = hash & (r->level - 1);
+
+	return i < r->split ? hash & (2 * r->level - 1) : i;
+}
+
+void
+registry_birth(struct registries *all)
+{
+	for (unsigned i = 0; i < worker_count(); i++) {
+		all->of[i] = MEM_NEW(struct registry);
+		all->of[i]->level = SEGMENT;
+	}
+}
+
+void
+registry_death(struct registries *all)
+{
+	for (unsigned i = 0; i < worker_count(); i++) {
+		for (unsigned k = 0; k < SEGMENTS; k++)
+			mem_free(all->of[i]->segment[k]);
+		MEM_FREE(all->of[i]);
+	}
+}
+
+struct session *
+registry_find(struct slice clientid)
+{
+	struct registry *r = registry_self();
+	uint32_t hash = (uint32_t)id_hash(clientid);
+
+	for (struct session *s = *bucket_at(r, bucket_of(r, hash)); s != NULL;
+	     s = s->next)
+		if (s->hash == hash && slice_eq(session_clientid(s), clientid))
+			return s;
+	return NULL;
+}
+
+/* One bucket more: bucket `split` gives those whose next bit is set to its twin. */
+static void
+grow(struct registry *r)
+{
+	struct session **from, **to;
+
+	if (r->level + r->split >= SEGMENT * SEGMENTS - 1)
+		return;
+	from = bucket_at(r, r->split);
+	to = bucket_at(r, r->level + r->split);
+	for (struct session *s; (s = *from) != NULL;) {
+		if ((s->hash & r->level) == 0) {
+			from = &s->next;
+			continue;
+		}
+		*from = s->next;
+		s->next = *to;
+		*to = s;
+	}
+	if (++r->split == r->level) {
+		r->level *= 2;
+		r->split = 0;
+	}
+}
+
+static void
+count_by(_Atomic uint64_t *n, int by)
+{
+	atomic_store_explicit(n,
+	    atomic_load_explicit(n, memory_order_relaxed) + (uint64_t)(int64_t)by,
+	    memory_order_relaxed);
+}
+
+void
+registry_add(struct session *s)
+{
+	struct registry *r = registry_self();
+	struct session **b;
+
+	s->hash = (uint32_t)id_hash(session_clientid(s));
+	b = bucket_at(r, bucket_of(r, s->hash));
+	s->next = *b;
+	*b = s;
+	count_by(&r->n, 1);
+	if (r->n > r->level + r->split)
+		grow(r);
+}
+
+void
+registry_del(struct session *s)
+{
+	struct registry *r = registry_self();
+	struct session **at = bucket_at(r, bucket_of(r, s->hash));
+
+	while (*at != s) {
+		CHECK(*at != NULL);
+		at = &(*at)->next;
+	}
+	*at = s->next;
+	count_by(&r->n, -1);
+}
+
+void
+registry_online(int by)
+{
+	count_by(&registry_self()->online, by);
+}
+
+uint64_t
+registry_count(void)
+{
+	return registry_self()->n;
+}
+
+uint64_t
+registry_count_all(void)
+{
+	struct registries *all = node_slot(ROOM_SESSION);
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < worker_count(); i++)
+		n += atomic_load_explicit(&all->of[i]->n, memory_order_relaxed);
+	return n;
+}
+
+uint64_t
+registry_online_all(void)
+{
+	struct registries *all = node_slot(ROOM_SESSION);
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < worker_count(); i++)
+		n += atomic_load_explicit(&all->of[i]->online, memory_order_relaxed);
+	return n;
+}
+
+bool
+registry_step(uint64_t *at, unsigned max, registry_fn *fn, void *arg)
+{
+	struct registry *r = registry_self();
+	unsigned given = 0;
+
+	/* Empty buckets are work too: at most four times as many. */
+	for (unsigned steps = 0;
+	     *at < r->level + r->split && given < max && steps < 4 * max; steps++) {
+		struct session *next;
+
+		for (struct session *s = *bucket_at(r, (uint32_t)*at); s != NULL;
+		     s = next) {
+			next = s->next; /* fn may end it */
+			fn(s, arg);
+			given++;
+		}
+		++*at;
+	}
+	return *at < r->level + r->split;
+}
