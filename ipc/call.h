@@ -56,9 +56,12 @@ EM_MUST_USE em_err call_start(
  * hint in @f; EM_TIMEOUT, EM_CANCELLED, EM_UNREACHABLE (it went), EM_PROTOCOL (garbage or
  * another protocol, which side is older). */
 EM_MUST_USE em_err call_next(struct call *c, struct call_answer *out, struct fault *f);
-/* Stops the running call: sends CANCEL and swallows what is on its way. */
-EM_MUST_USE em_err call_cancel(struct call *c, struct fault *f);
+/* Stops the running call, if one is: sends CANCEL and swallows what is on its way.
+ * Whether the daemon answered in time, call_is_usable tells. */
+void call_cancel(struct call *c);
 
+/* Can it take another call? */
+bool call_is_usable(const struct call *c);
 /* What the daemon said of itself; NULL until its hello came. */
 const struct wire_hello *call_hello(const struct call *c);
 /* The descriptor, to poll for the daemon's going away in the shell. */

@@ -234,22 +234,29 @@ unabbreviate(const struct slice *words, size_t n, struct slice typed)
 	return n_found == 1 ? found : SLICE_NONE;
 }
 
+size_t
+cmd_expand(const struct slice *words, size_t n, struct slice *full)
+{
+	size_t i = 0;
+
+	for (; i < n && i < CMD_PATH_WORDS; i++) {
+		full[i] = unabbreviate(full, i, words[i]);
+		if (full[i].n == 0)
+			break;
+	}
+	return i;
+}
+
 const struct cmd *
 cmd_match(const struct slice *words, size_t n, bool abbrev, size_t *used)
 {
-	struct slice full[CMD_PATH_WORDS];
 	const struct cmd *cmd = match_exact(words, n, used);
-	size_t n_full = 0;
+	struct slice full[CMD_PATH_WORDS];
 
 	if (!abbrev || (cmd != NULL && (cmd->flags & CMDF_HIDDEN) != 0))
 		return cmd;
-	while (n_full < n && n_full < CMD_PATH_WORDS) {
-		full[n_full] = unabbreviate(full, n_full, words[n_full]);
-		if (full[n_full].n == 0)
-			break;
-		n_full++;
-	}
-	return match_exact(full, n_full, used);
+	n = cmd_expand(words, n, full);
+	return match_exact(full, n, used);
 }
 
 size_t

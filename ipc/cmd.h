@@ -158,11 +158,13 @@ const struct cmd *cmd_get(cmd_id id);
 /* The row whose path or alias is @path exactly ("topics list"), or NULL. */
 const struct cmd *cmd_find(struct slice path);
 /* The row with the longest path or alias that starts @words; *@used is how many of them
- * it took.  @abbrev: each path word may be shortened as long as it stays unique (the
- * shell).  NULL: none; *@used is then how many words lead somewhere ("clients" in
- * "clients lsit"). */
+ * it took.  @abbrev: as cmd_expand reads them.  NULL: none; *@used is then how many words
+ * lead somewhere ("clients" in "clients lsit"). */
 const struct cmd *cmd_match(
     const struct slice *words, size_t n, bool abbrev, size_t *used);
+/* The path words that the first of @words stand for when each may be shortened: writes at
+ * most CMD_PATH_WORDS to @full and returns how many. */
+size_t cmd_expand(const struct slice *words, size_t n, struct slice *full);
 /* The next words that may follow @words in a path (each once, hidden ones left out, those
  * of the shell only with @shell); writes at most @max to @out and returns how many. */
 size_t cmd_next_words(

@@ -21,8 +21,10 @@ struct cmdline {
 	struct params params;  /* its arguments and options */
 	struct params tool;    /* the tool's options */
 	bool help; /* --help: cmd, or the group, is to be explained; not checked */
-	struct slice group; /* --help after words that are no whole command: "clients" */
-	size_t bad;         /* after an error: index of the word it is about, or n */
+	struct slice
+	    path[CMD_PATH_WORDS]; /* words of the path, in full; of the group too: */
+	size_t n_path;            /* "log handlers --help" has two and no cmd */
+	size_t bad; /* after an error: index of the word it is about, or n */
 };
 
 enum cmdline_flag {
@@ -30,8 +32,8 @@ enum cmdline_flag {
 	CMDLINE_SHELL = 1 << 1,  /* CMDF_SHELL commands exist */
 };
 
-/* Parses @words.  cmdline_fini afterwards in every case; values are copies, group points
- * into the words. */
+/* Parses @words.  cmdline_fini afterwards in every case; values are copies, path points
+ * into the words or the table. */
 EM_MUST_USE em_err cmdline_parse(struct cmdline *out, const struct slice *words, size_t n,
     unsigned flags, struct fault *f);
 void cmdline_fini(struct cmdline *c);
@@ -48,15 +50,17 @@ struct cmdline_words {
 void cmdline_split(struct cmdline_words *out, struct slice line);
 void cmdline_words_fini(struct cmdline_words *w);
 
-/* What stands at the place of the last of @words, for completion: the row so far, and the
- * argument or option whose value is typed, or whether an option's name or a command
- * word is. */
+/* What is being typed as the last of @words (which may be empty), for completion. */
 struct cmdline_place {
-	const struct cmd *cmd;     /* NULL: still in the path */
-	const struct cmd_arg *arg; /* the value's declaration, or NULL */
-	size_t arg_at;             /* words index of the first argument (for "before") */
-	struct slice prefix;       /* what of it is typed */
-	bool is_option;            /* an option's name, "--" included in prefix */
+	const struct cmd *cmd;             /* the command so far, or NULL */
+	struct slice path[CMD_PATH_WORDS]; /* words that lead to it, in full */
+	size_t n_path;
+	bool is_word;              /* another word of a path may stand here */
+	bool is_option;            /* the name of an option; prefix has its dashes */
+	const struct cmd_arg *arg; /* whose value stands here, or NULL */
+	struct slice prefix;       /* what is typed of it */
+	struct slice before[4];    /* the first arguments of the command, for CMD_NAMES */
+	size_t n_before;
 };
 void cmdline_place(
     struct cmdline_place *out, const struct slice *words, size_t n, unsigned flags);

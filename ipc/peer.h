@@ -11,6 +11,7 @@
 #define IPC_PEER_H
 
 #include "ipc/base/err.h"
+#include "ipc/base/span.h"
 
 #include <sys/types.h>
 
@@ -19,32 +20,36 @@
 /* The path to use: @option if not NULL, else the environment, else the default. */
 const char *peer_socket_path(const char *option);
 
+/* As they were when the peer connected. */
 struct peer_cred {
 	pid_t pid;
 	uid_t uid;
 	gid_t gid;
-	unsigned n_groups; /* supplementary, first 64 */
-	gid_t groups[64];
 };
 EM_MUST_USE em_err peer_cred_get(int sock, struct peer_cred *out);
-bool peer_cred_has_group(const struct peer_cred *c, gid_t gid);
+/* Is @gid its group or one of its supplementary ones? */
+bool peer_has_group(int sock, gid_t gid);
+/* The number of a group by name or number; EM_NOTFOUND. */
+EM_MUST_USE em_err peer_group_find(const char *group, gid_t *out);
 
-/* Listens, non-blocking and close-on-exec, under a lock file beside it (PATH.lock) held
- * as long as @out lives.  @group (name or number) owns it, NULL: as it is.  EM_BUSY: a
- * live daemon has it; other errors in @f as well. */
+/* Listens, non-blocking and close-on-exec, under a lock file beside it (PATH.lock) held as
+ * long as the server lives.  The file appears under its name with @mode and @group (name
+ * or number; NULL or "": as it is) when it listens already.  EM_BUSY: a live daemon has it;
+ * EM_EXISTS: something else is there; the sentence is in @f. */
 struct peer_server {
 	int sock, lock; /* -1: not open */
 	char *path;
 };
 EM_MUST_USE em_err peer_server_open(struct peer_server *out, const char *path,
     mode_t mode, const char *group, struct fault *f);
-/* Closes it and removes the files. */
+/* Closes it and removes its files. */
 void peer_server_close(struct peer_server *s);
-/* A connection, non-blocking, or -1 with errno. */
+/* A connection, non-blocking and close-on-exec, or -1 with errno. */
 int peer_server_accept(struct peer_server *s);
 
-/* Connects (a Unix socket does so at once or not at all); the descriptor is non-blocking.
- * EM_UNREACHABLE, EM_DENIED: with hint. */
-EM_MUST_USE em_err peer_connect(const char *path, int *out, struct fault *f);
+/* Connects; waits at most @timeout for a daemon that does not accept (EM_TIMEOUT).  The
+ * descriptor is non-blocking.  EM_UNREACHABLE, EM_DENIED: with hint. */
+EM_MUST_USE em_err peer_connect(
+    const char *path, span_t timeout, int *out, struct fault *f);
 
 #endif

@@ -18,6 +18,7 @@
 #include "ipc/cmd.h"
 
 #define ROW_INFINITE INT64_MAX /* of a CT_LIMIT */
+#define ROW_MAX (512u << 10)   /* bytes of a row; fits a frame */
 
 struct row_writer {
 	const struct cmd *cmd;
@@ -31,13 +32,14 @@ struct row_writer {
 void row_writer_init(struct row_writer *w, const struct cmd *cmd);
 void row_writer_fini(struct row_writer *w);
 void row_begin(struct row_writer *w); /* an empty row; the memory is kept */
-/* Appends the row's bytes (not a frame) to @out.  EM_TOOBIG as out->err says. */
+/* Appends the row's bytes (not a frame) to @out.  EM_TOOBIG: over ROW_MAX, @out is as it
+ * was; or out->err. */
 EM_MUST_USE em_err row_end(struct row_writer *w, struct wbuf *out);
 
 void row_text(struct row_writer *w, const char *col, struct slice v); /* all text types */
 void row_str(struct row_writer *w, const char *col, const char *v);   /* NULL: no value */
 void row_strf(struct row_writer *w, const char *col, const char *fmt, ...)
-    EM_PRINTF(3, 4); /* at most 1023 bytes */
+    EM_PRINTF(3, 4);
 void row_int(
     struct row_writer *w, const char *col, int64_t v); /* INT LIMIT BYTES NUMBER */
 void row_number(struct row_writer *w, const char *col, double v);
