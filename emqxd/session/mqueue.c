@@ -132,6 +132,12 @@ mqueue_pop(struct mqueue **qp, struct mqueue_entry *out)
 	return true;
 }
 
+bool
+mqueue_has_qos0(const struct mqueue *q)
+{
+	return q != NULL && q->qos0 > 0;
+}
+
 uint32_t
 mqueue_count(const struct mqueue *q)
 {

@@ -34,6 +34,8 @@ uint32_t mqueue_push(
 const struct mqueue_entry *mqueue_peek(struct mqueue *q);
 /* Takes the oldest out: the reference is the caller's.  False: empty. */
 bool mqueue_pop(struct mqueue **qp, struct mqueue_entry *out);
+/* Does a QoS 0 message wait? */
+bool mqueue_has_qos0(const struct mqueue *q);
 uint32_t mqueue_count(const struct mqueue *q);
 uint64_t mqueue_bytes(const struct mqueue *q);
 void mqueue_free(struct mqueue **qp);

@@ -67,14 +67,14 @@ struct session {
 	struct inflight *inflight;
 	struct mqueue *mqueue;
 	struct session_rare *rare; /* will, QoS 2 ids received, retained cursors */
-	struct timer timer;        /* while away: expiry, or the will's delay before it */
-	int64_t created_ms, attached_ms, detached_ms; /* wall */
+	struct timer
+	    timer; /* while away: its end, or the will's delay; spare: messages dropped */
+	mono_t ends; /* while away: when it expires */
 	uint64_t delivered;
 	uint32_t magic;
 	uint32_t hash;
 	uint32_t expiry; /* seconds; SESSION_NEVER */
 	uint32_t seq;    /* packet ids given so far: the next is 1 + seq % 65535 */
-	uint32_t dropped;
 	uint16_t window; /* QoS 1 and 2 under way at most */
 	uint16_t zone;
 	uint8_t version;
@@ -90,6 +90,7 @@ void session_worker_death(void);
 struct session_will {
 	struct message *message; /* kept; the session's reference */
 	uint32_t delay;          /* seconds */
+	mono_t due;              /* while away and delayed */
 };
 
 struct session_open {

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * deliver: a message for a session: straight to the connection, into the window, or
+ * into the queue; acknowledgements open the window again.
+ *
+ * QoS 0 goes at once unless the socket takes nothing (then it waits behind what waits
+ * already).  QoS 1 and 2 go when the window has room and nothing waits.  Whatever is
+ * dropped is counted once, by cause, and by session.
+ */
+#include "emqxd/core/clock.h"
+#include "emqxd/model/metrics.h"
+#include "emqxd/session/inside.h"
+
+static void
+dropped(struct session *s, unsigned cause, uint32_t n)
+{
+	if (n == 0)
+		return;
+	s->timer.spare += n;
+	metric_add(METRIC_DELIVERY_DROPPED, n);
+	metric_add(cause, n);
+}
+
+/* Hands it to the connection.  False: refused, and counted. */
+static bool
+send(struct session *s, struct message *m, const struct session_out *out)
+{
+	if (EM_LIKELY(session_worker()->sink->publish(s->to, m, out))) {
+		s->delivered++;
+		return true;
+	}
+	dropped(s, METRIC_DELIVERY_DROPPED_TOO_LARGE, 1);
+	return false;
+}
+
+static void
+enqueue(struct session *s, const struct session_out *out, struct message *m)
+{
+	const struct zone *zone = zone_get(s->zone);
+	struct mqueue_bounds bounds = { zone->max_mqueue_len, zone->max_mqueue_bytes };
+	struct mqueue_entry e = {
+		.subid = out->subid, .qos = out->qos, .retain = out->retain
+	};
+
+	if (out->qos == 0 && !zone->mqueue_store_qos0) {
+		dropped(s, METRIC_DELIVERY_DROPPED_QOS0, 1);
+		return;
+	}
+	e.message = message_keep(m);
+	if (e.message == NULL) {
+		dropped(s, METRIC_DELIVERY_DROPPED_NO_MEMORY, 1);
+		return;
+	}
+	dropped(
+	    s, METRIC_DELIVERY_DROPPED_QUEUE_FULL, mqueue_push(&s->mqueue, &bounds, e));
+}
+
+/* QoS 1 and 2, with room in the window: takes the reference @kept. */
+static void
+begin(struct session *s, struct session_out *out, struct message *m, struct message *kept)
+{
+	struct inflight_slot slot = { .message = kept,
+		.subid = out->subid,
+		.state = INFLIGHT_PUBLISH,
+		.qos = out->qos,
+		.retain = out->retain };
+
+	out->packet_id = inflight_push(&s->inflight, &s->seq, slot);
+	if (!send(s, m, out))
+		inflight_done(
+		    &s->inflight, inflight_find(s->inflight, s->seq, out->packet_id));
+}
+
+bool
+deliver_has_room(struct session *s, uint8_t qos)
+{
+	if (s->to == NULL || !session_worker()->sink->can_take(s->to))
+		return false;
+	if (qos == 0)
+		return !mqueue_has_qos0(s->mqueue);
+	return mqueue_count(s->mqueue) == 0 && inflight_has_room(s->inflight, s->window);
+}
+
+void
+deliver_to(struct session *s, const struct subopts *opts, struct message *m, bool retain)
+{
+	struct session_out out = { .subid = opts->id,
+		.qos = opts->qos < m->qos ? opts->qos : m->qos,
+		.retain = retain };
+	struct message *kept;
+
+	if (EM_UNLIKELY(zone_get(s->zone)->upgrade_qos))
+		out.qos = opts->qos > m->qos ? opts->qos : m->qos;
+	if (EM_UNLIKELY(!deliver_has_room(s, out.qos))) {
+		enqueue(s, &out, m);
+		return;
+	}
+	if (out.qos == 0) {
+		send(s, m, &out);
+		return;
+	}
+	kept = message_keep(m);
+	if (kept != NULL)
+		begin(s, &out, m, kept);
+	else
+		dropped(s, METRIC_DELIVERY_DROPPED_NO_MEMORY, 1);
+}
+
+bool
+deliver_from_router(
+    struct subscriber *subscriber, const struct subscription *sub, struct message *m)
+{
+	struct session *s = LIST_OWNER(subscriber, struct session, subscriber);
+
+	if (EM_UNLIKELY(m->publisher == (uintptr_t)s) &&
+	    (sub->opts.no_local || zone_get(s->zone)->ignore_loop_deliver)) {
+		metric_inc(METRIC_DELIVERY_DROPPED);
+		metric_inc(METRIC_DELIVERY_DROPPED_NO_LOCAL);
+		return true;
+	}
+	/* A member that is full or away lets the group try another. */
+	if (sub->group != NULL && s->to == NULL && s->expiry == 0)
+		return false;
+	deliver_to(s, &sub->opts, m, m->retain && sub->opts.retain_as_published);
+	return true;
+}
+
+/* ---- what waits */
+
+static bool
+may_go(struct session *s, const struct mqueue_entry *e)
+{
+	return session_worker()->sink->can_take(s->to) &&
+	       (e->qos == 0 || inflight_has_room(s->inflight, s->window));
+}
+
+void
+session_pump(struct session *s)
+{
+	const struct mqueue_entry *next;
+	struct mqueue_entry e;
+
+	while (
+	    s->to != NULL && (next = mqueue_peek(s->mqueue)) != NULL && may_go(s, next)) {
+		struct session_out out;
+
+		CHECK(mqueue_pop(&s->mqueue, &e));
+		out = (struct session_out){
+			.subid = e.subid, .qos = e.qos, .retain = e.retain
+		};
+		if (message_is_expired(e.message, clock_mono())) {
+			dropped(s, METRIC_DELIVERY_DROPPED_EXPIRED, 1);
+			message_unref(&e.message);
+		} else if (e.qos == 0) {
+			send(s, e.message, &out);
+			message_unref(&e.message);
+		} else {
+			begin(s, &out, e.message, e.message);
+		}
+	}
+	if (EM_UNLIKELY(s->rare != NULL))
+		pull_schedule(s);
+}
+
+void
+session_replay(struct session *s)
+{
+	const struct session_sink *sink = session_worker()->sink;
+	struct inflight_slot *slot;
+	uint32_t at = 0;
+	uint16_t id;
+
+	while ((slot = inflight_next(s->inflight, s->seq, &at, &id)) != NULL) {
+		struct session_out out = { .subid = slot->subid,
+			.packet_id = id,
+			.qos = slot->qos,
+			.dup = true,
+			.retain = slot->retain };
+
+		if (slot->state == INFLIGHT_PUBREL)
+			sink->pubrel(s->to, id);
+		else
+			sink->publish(s->to, slot->message, &out);
+	}
+	session_pump(s);
+}
+
+/* ---- acknowledgements */
+
+static void
+finish(struct session *s, struct inflight_slot *slot)
+{
+	inflight_done(&s->inflight, slot);
+	metric_inc(METRIC_MESSAGES_ACKED);
+	if (s->mqueue != NULL || s->rare != NULL)
+		session_pump(s);
+}
+
+em_err
+session_puback(struct session *s, uint16_t id)
+{
+	struct inflight_slot *slot = inflight_find(s->inflight, s->seq, id);
+
+	if (slot == NULL)
+		return EM_NOTFOUND;
+	if (slot->qos != 1)
+		return EM_STATE;
+	finish(s, slot);
+	return EM_OK;
+}
+
+em_err
+session_pubrec(struct session *s, uint16_t id, bool is_error)
+{
+	struct inflight_slot *slot = inflight_find(s->inflight, s->seq, id);
+
+	if (slot == NULL)
+		return EM_NOTFOUND;
+	if (slot->qos != 2)
+		return EM_STATE;
+	if (is_error) {
+		finish(s, slot);
+		return EM_OK;
+	}
+	message_unref(&slot->message);
+	slot->state = INFLIGHT_PUBREL;
+	session_worker()->sink->pubrel(s->to, id);
+	return EM_OK;
+}
+
+em_err
+session_pubcomp(struct session *s, uint16_t id)
+{
+	struct inflight_slot *slot = inflight_find(s->inflight, s->seq, id);
+
+	if (slot == NULL)
+		return EM_NOTFOUND;
+	if (slot->state != INFLIGHT_PUBREL)
+		return EM_STATE;
+	finish(s, slot);
+	return EM_OK;
+}
+
+em_err
+session_await_pubrel(struct session *s, uint16_t id)
+{
+	const struct zone *zone = zone_get(s->zone);
+	struct session_rare *rare = session_rare_of(s);
+	mono_t now = clock_mono();
+	em_err err = awaiting_add(&rare->awaiting, id, zone->max_awaiting_rel, now);
+
+	if (err == EM_FULL) {
+		uint32_t n =
+		    awaiting_expire(&rare->awaiting, zone->await_rel_timeout, now);
+
+		metric_add(METRIC_MESSAGES_DROPPED_AWAIT_PUBREL_TIMEOUT, n);
+		if (n > 0)
+			err = awaiting_add(
+			    &rare->awaiting, id, zone->max_awaiting_rel, now);
+	}
+	return err;
+}
+
+em_err
+session_pubrel(struct session *s, uint16_t id)
+{
+	return s->rare != NULL ? awaiting_del(&s->rare->awaiting, id) : EM_NOTFOUND;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * inside: what the files of session/ share: the worker's state, and the rare parts
+ * of a session.  Only inside session/.
+ */
+#ifndef SESSION_INSIDE_H
+#define SESSION_INSIDE_H
+
+#include "emqxd/core/worker.h"
+#include "emqxd/retain/retain.h"
+#include "emqxd/session/awaiting.h"
+#include "emqxd/session/inflight.h"
+#include "emqxd/session/mqueue.h"
+#include "emqxd/session/registry.h"
+#include "emqxd/session/session.h"
+#include "ipc/base/list.h"
+#include "ipc/base/vec.h"
+
+struct session_node {
+	struct registries registries; /* first: registry.c finds them there */
+	const struct session_sink *sink;
+};
+
+struct session_worker {
+	const struct session_sink *sink;
+	struct list_node pulling; /* sessions with retained messages to fetch */
+};
+
+struct session_cursor {
+	struct retain_cursor *cursor;
+	struct subopts opts;
+};
+
+/* What few sessions need; exists from the first use to the session's end. */
+struct session_rare {
+	struct session *session;
+	struct session_will will;
+	struct awaiting *awaiting;
+	VEC(struct session_cursor) cursors;
+	struct list_node pulling; /* self-linked: not in the list */
+};
+
+static inline struct session_worker *
+session_worker(void)
+{
+	return worker_slot(ROOM_SESSION);
+}
+
+struct session_rare *session_rare_of(struct session *s); /* makes it */
+
+/* deliver.c: the router's way in. */
+bool deliver_from_router(
+    struct subscriber *subscriber, const struct subscription *sub, struct message *m);
+/* One message for this session under these options; @retain: the flag to send. */
+void deliver_to(
+    struct session *s, const struct subopts *opts, struct message *m, bool retain);
+/* May a message of up to this QoS be sent at once? */
+bool deliver_has_room(struct session *s, uint8_t qos);
+
+/* will.c */
+void will_set(struct session *s, const struct session_will *will);
+void will_drop(struct session *s);
+void will_publish(struct session *s);
+
+/* pull.c: retained messages */
+void pull_birth(void);
+void pull_begin(struct session *s, struct slice filter, struct subopts opts);
+/* Goes on later in this turn, when there are cursors. */
+void pull_schedule(struct session *s);
+void pull_end(struct session *s);
+
+#endif

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * session: see session.h.  Birth and death of sessions, attaching and detaching,
+ * subscriptions; what is sent is in deliver.c.
+ */
+#include "emqxd/session/session.h"
+#include "emqxd/core/clock.h"
+#include "emqxd/core/slab.h"
+#include "emqxd/model/metrics.h"
+#include "emqxd/session/inside.h"
+#include "ipc/base/mem.h"
+
+_Static_assert(sizeof(struct session) <= 192, "an idle session");
+_Static_assert(offsetof(struct session, subscriber) == 0, "the router's name for it");
+_Static_assert(offsetof(struct session_node, registries) == 0, "registry.c finds them");
+
+void
+session_birth(const struct session_sink *sink)
+{
+	struct session_node *n = MEM_NEW(struct session_node);
+
+	n->sink = sink;
+	registry_birth(&n->registries);
+	node_slot_set(ROOM_SESSION, n);
+}
+
+void
+session_death(void)
+{
+	struct session_node *n = node_slot(ROOM_SESSION);
+
+	registry_death(&n->registries);
+	node_slot_set(ROOM_SESSION, NULL);
+	mem_free(n);
+}
+
+void
+session_worker_birth(void)
+{
+	struct session_worker *w = MEM_NEW(struct session_worker);
+
+	w->sink = ((struct session_node *)node_slot(ROOM_SESSION))->sink;
+	list_init(&w->pulling);
+	worker_self()->slot[ROOM_SESSION] = w;
+	pull_birth();
+}
+
+struct session_rare *
+session_rare_of(struct session *s)
+{
+	if (s->rare == NULL) {
+		s->rare = slab_new_zero(sizeof *s->rare);
+		s->rare->session = s;
+		list_init(&s->rare->pulling);
+	}
+	return s->rare;
+}
+
+/* ---- names */
+
+static size_t
+names_size(const struct session_names *n)
+{
+	return sizeof *n + n->clientid_n + n->username_n + n->peer_n;
+}
+
+static struct session_names *
+names_new(const struct session_open *o)
+{
+	size_t size =
+	    sizeof(struct session_names) + o->clientid.n + o->username.n + o->peer.n;
+	struct session_names *n = slab_new(size);
+	uint8_t *at = n->text;
+	const struct slice all[] = { o->clientid, o->username, o->peer };
+
+	CHECK(o->clientid.n <= UINT16_MAX && o->username.n <= UINT16_MAX &&
+	      o->peer.n <= UINT8_MAX);
+	n->clientid_n = (uint16_t)o->clientid.n;
+	n->username_n = (uint16_t)o->username.n;
+	n->peer_n = (uint8_t)o->peer.n;
+	n->has_username = o->has_username;
+	for (unsigned i = 0; i < 3; i++) {
+		if (all[i].n > 0)
+			memcpy(at, all[i].p, all[i].n);
+		at += all[i].n;
+	}
+	return n;
+}
+
+static void
+names_free(struct session_names *n)
+{
+	slab_free(n, names_size(n));
+}
+
+/* ---- the end */
+
+static void
+count_left(const struct session *s)
+{
+	uint64_t n = inflight_count(s->inflight) + mqueue_count(s->mqueue);
+
+	if (n == 0)
+		return;
+	metric_add(METRIC_DELIVERY_DROPPED, n);
+	metric_add(METRIC_DELIVERY_DROPPED_SESSION_ENDED, n);
+}
+
+static void
+session_end(struct session *s)
+{
+	CHECK(s->to == NULL);
+	timer_cancel(&s->timer);
+	will_publish(s);
+	count_left(s);
+	metric_inc(METRIC_SESSION_TERMINATED);
+	router_unsubscribe_all(&s->subscriber);
+	registry_del(s);
+	inflight_free(&s->inflight);
+	mqueue_free(&s->mqueue);
+	if (s->rare != NULL) {
+		pull_end(s);
+		awaiting_free(&s->rare->awaiting);
+		slab_free(s->rare, sizeof *s->rare);
+	}
+	names_free(s->names);
+	s->magic = 0;
+	slab_free(s, sizeof *s);
+}
+
+static void
+end_each(struct session *s, void *arg)
+{
+	(void)arg;
+	s->to = NULL;
+	will_drop(s);
+	session_end(s);
+}
+
+/* The process ends, and the sessions with it: no wills, nobody is told. */
+void
+session_worker_death(void)
+{
+	uint64_t at = 0;
+
+	while (registry_step(&at, 1024, end_each, NULL))
+		;
+	mem_free(session_worker());
+	worker_self()->slot[ROOM_SESSION] = NULL;
+}
+
+static void on_timer(struct timer *t);
+
+/* The will's delay or the session's end, whichever comes first. */
+static void
+arm(struct session *s)
+{
+	int64_t at = s->ends.ns;
+
+	if (s->rare != NULL && s->rare->will.message != NULL && s->rare->will.due.ns < at)
+		at = s->rare->will.due.ns;
+	if (at == INT64_MAX)
+		timer_cancel(&s->timer);
+	else
+		timer_arm(&s->timer,
+		    span_ns(at > clock_mono().ns ? at - clock_mono().ns : 0), on_timer);
+}
+
+static void
+on_timer(struct timer *t)
+{
+	struct session *s = LIST_OWNER(t, struct session, timer);
+	mono_t now = clock_mono();
+
+	CHECK_OBJ(s, SESSION_MAGIC);
+	if (s->ends.ns <= now.ns) {
+		session_end(s);
+		return;
+	}
+	if (s->rare != NULL && s->rare->will.due.ns <= now.ns)
+		will_publish(s);
+	arm(s);
+}
+
+/* The connection leaves its session; the channel forgets it. */
+static void
+part(struct session *s, end_reason why)
+{
+	void *to = s->to;
+
+	s->to = NULL;
+	registry_online(-1);
+	session_worker()->sink->taken(to, why);
+}
+
+void
+session_kick(struct session *s, end_reason why)
+{
+	if (s->to != NULL)
+		part(s, why);
+	session_end(s);
+}
+
+/* ---- attaching */
+
+static struct session *
+session_new(const struct session_open *o)
+{
+	struct session *s = slab_new_zero(sizeof *s);
+
+	s->magic = SESSION_MAGIC;
+	s->subscriber.home = worker_self()->id;
+	s->names = names_new(o);
+	s->created = clock_wall();
+	registry_add(s);
+	metric_inc(METRIC_SESSION_CREATED);
+	return s;
+}
+
+static void
+attach(struct session *s, const struct session_open *o)
+{
+	timer_cancel(&s->timer);
+	s->to = o->to;
+	s->expiry = o->expiry;
+	s->window = o->window;
+	s->zone = o->zone;
+	s->version = o->version;
+	s->clean_start = o->clean_start;
+	s->attached = clock_wall();
+	s->detached = (wall_t){ 0 };
+	s->ends = (mono_t){ INT64_MAX };
+	if (o->will.message != NULL)
+		will_set(s, &o->will);
+	registry_online(1);
+	router_set_online(&s->subscriber, true);
+}
+
+/* What the former connection leaves behind when the same client comes again: a will
+ * without delay is due now, a delayed one is not, since the session goes on. */
+static void
+take_over(struct session *s, const struct session_open *o)
+{
+	struct session_names *old = s->names;
+	bool was_online = s->to != NULL;
+
+	if (was_online) {
+		part(s, END_TAKENOVER);
+		metric_inc(METRIC_SESSION_TAKENOVER);
+		if (s->rare != NULL && s->rare->will.delay == 0)
+			will_publish(s);
+	}
+	will_drop(s);
+	/* The id's bytes stay the same, so the registry's order does. */
+	s->names = names_new(o);
+	names_free(old);
+	metric_inc(METRIC_SESSION_RESUMED);
+}
+
+struct session *
+session_open(const struct session_open *o, bool *present)
+{
+	struct session *s = registry_find(o->clientid);
+
+	*present = false;
+	if (s != NULL && o->clean_start) {
+		metric_inc(METRIC_SESSION_DISCARDED);
+		session_kick(s, END_DISCARDED);
+		s = NULL;
+	}
+	if (s != NULL) {
+		take_over(s, o);
+		*present = true;
+	} else {
+		s = session_new(o);
+	}
+	attach(s, o);
+	return s;
+}
+
+void
+session_detach(struct session *s, uint32_t expiry, bool has_will)
+{
+	CHECK_OBJ(s, SESSION_MAGIC);
+	CHECK_HOME(&s->subscriber);
+	s->to = NULL;
+	s->detached = clock_wall();
+	s->expiry = expiry;
+	registry_online(-1);
+	router_set_online(&s->subscriber, false);
+	if (!has_will)
+		will_drop(s);
+	if (expiry == 0) {
+		session_end(s);
+		return;
+	}
+	if (expiry != SESSION_NEVER)
+		s->ends = mono_add(clock_mono(), span_s(expiry));
+	if (s->rare != NULL && s->rare->will.message != NULL) {
+		s->rare->will.due = mono_add(clock_mono(), span_s(s->rare->will.delay));
+		if (s->rare->will.delay == 0)
+			will_publish(s);
+	}
+	arm(s);
+}
+
+/* ---- subscriptions */
+
+static bool
+has_subscription(struct session *s, struct slice group, struct slice filter)
+{
+	const struct subscription *sub = router_subscriptions(&s->subscriber);
+
+	for (uint32_t i = 0; i < s->subscriber.n; i++)
+		if (slice_eq(router_filter(&sub[i]), filter) &&
+		    slice_eq(router_group(&sub[i]), group))
+			return true;
+	return false;
+}
+
+em_err
+session_subscribe(
+    struct session *s, struct slice group, struct slice filter, struct subopts o)
+{
+	const struct zone *zone = zone_get(s->zone);
+	bool is_new = false;
+	em_err err;
+
+	if (s->subscriber.n >= zone->max_subscriptions &&
+	    !has_subscription(s, group, filter))
+		return EM_FULL;
+	err = router_subscribe(&s->subscriber, group, filter, o, &is_new);
+	if (err != EM_OK)
+		return err;
+	/* Retained messages follow after the route is entered; never for a group. */
+	if (group.n == 0 && o.retain_handling != 2 && (is_new || o.retain_handling == 0))
+		pull_begin(s, filter, o);
+	return EM_OK;
+}
+
+em_err
+session_unsubscribe(struct session *s, struct slice group, struct slice filter)
+{
+	return router_unsubscribe(&s->subscriber, group, filter);
+}
+
+void
+session_facts(struct session *s, struct session_facts *f)
+{
+	const struct zone *zone = zone_get(s->zone);
+
+	*f = (struct session_facts){ .clientid = session_clientid(s),
+		.username = session_username(s),
+		.peer = session_peer(s),
+		.has_username = s->names->has_username,
+		.is_connected = s->to != NULL,
+		.clean_start = s->clean_start,
+		.version = s->version,
+		.expiry = s->expiry,
+		.subscriptions = s->subscriber.n,
+		.inflight = inflight_count(s->inflight),
+		.inflight_max = s->window,
+		.awaiting_rel = s->rare != NULL ? awaiting_count(s->rare->awaiting) : 0,
+		.mqueue_len = mqueue_count(s->mqueue),
+		.mqueue_max = zone->max_mqueue_len,
+		.mqueue_bytes = mqueue_bytes(s->mqueue),
+		.delivered = s->delivered,
+		.dropped = s->timer.spare,
+		.created_at = s->created,
+		.connected_at = s->attached,
+		.disconnected_at = s->detached };
+	if (s->to != NULL)
+		session_worker()->sink->facts(s->to, f);
+}
