@@ -69,7 +69,8 @@ struct session {
 	struct session_rare *rare; /* will, QoS 2 ids received, retained cursors */
 	struct timer
 	    timer; /* while away: its end, or the will's delay; spare: messages dropped */
-	mono_t ends; /* while away: when it expires */
+	wall_t created, attached, detached; /* detached.ns 0: connected */
+	mono_t ends;                        /* while away: when it expires */
 	uint64_t delivered;
 	uint32_t magic;
 	uint32_t hash;
