@@ -10,7 +10,8 @@
  *
  * Small kept messages belong to one worker and are counted plainly; from
  * MESSAGE_LARGE bytes of payload on they are shared between threads and counted
- * atomically.
+ * atomically.  message_share() makes one that is shared whatever its size: the
+ * retained store is read by all workers.
  */
 #ifndef MODEL_MESSAGE_H
 #define MODEL_MESSAGE_H
@@ -45,9 +46,13 @@ struct message {
 
 /* A view with defaults: qos 0, never expires, now. */
 struct message message_view(struct slice topic, struct slice payload);
-/* A view of a kept message: what is_retained or qos differ in, the caller sets. */
+/* A view of a kept message, to be ended by message_done().  What the caller sets in it (qos,
+ * retain) does not reach the kept form, which message_keep() gives again. */
+struct message message_view_of(struct message *m);
 /* The kept form, one reference for the caller; NULL when there is no memory for its payload. */
 struct message *message_keep(struct message *m);
+/* A kept copy of its own, one reference for the caller, that any thread may hold; or NULL. */
+struct message *message_share(const struct message *m);
 /* One more reference to a kept message. */
 struct message *message_ref(struct message *m);
 /* Gives back one reference and clears the caller's pointer. */

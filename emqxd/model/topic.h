@@ -19,6 +19,9 @@ unsigned topic_levels(struct slice topic);
 /* Does the filter match the name?  $-topics are not matched by a leading wildcard
  * [MQTT5-4.7.2-1]. */
 bool topic_match(struct slice filter, struct slice topic);
+/* The same without the rule of the $: for the rest of a filter against the rest of a
+ * name, both from the same level on. */
+bool topic_match_rest(struct slice filter, struct slice topic);
 
 struct topic_filter {
 	struct slice
@@ -28,7 +31,8 @@ struct topic_filter {
 /* Takes $share/ and $queue/ off and checks both parts; EM_MALFORMED: 0x8F. */
 EM_MUST_USE em_err topic_filter_parse(struct slice text, struct topic_filter *out);
 
-/* The next level of @*rest and moves behind it; false when there is none left. */
+/* The next level of @*rest and moves behind it; false when there is none left.  The
+ * empty level behind a last slash is one too: at the end @*rest has p == NULL. */
 bool topic_next_level(struct slice *rest, struct slice *level);
 
 #endif
