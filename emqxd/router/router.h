@@ -24,14 +24,14 @@
 #include "ipc/base/str.h"
 
 struct route;
-struct share_group;
+struct share_member;
 struct worker;
 
 /* One subscription, in its subscriber's list.  The router's to write. */
 struct subscription {
 	struct route *route;
-	struct share_group *group; /* NULL: not shared */
-	uint32_t pos; /* in the route's column, or among the group's members */
+	struct share_member *group; /* membership in a shared group; NULL: not shared */
+	uint32_t pos;               /* in the route's column */
 	struct subopts opts;
 };
 
@@ -42,18 +42,20 @@ struct subscriber {
 		struct subscription *v;
 	};
 	uint32_t n, cap;
-	uint16_t home;  /* its worker */
-	bool is_online; /* shared groups prefer those; set by router_set_online */
+	uint16_t home;   /* its worker */
+	bool is_online;  /* shared groups prefer those; set by router_set_online */
+	bool has_shared; /* was ever in a shared group */
 };
 
 /* Handed over at birth: brings @m to a subscriber of this worker.  Returns false when a
- * shared group should try another member (nothing was taken). */
+ * shared group should try another member (nothing was taken).  It may unsubscribe whom it
+ * brings the message to, and publish. */
 typedef bool router_deliver_fn(
     struct subscriber *s, const struct subscription *sub, struct message *m);
 
 void router_birth(router_deliver_fn *deliver); /* node; before workers start */
-void router_worker_birth(
-    void); /* on each client worker (and admin): caches, outgoing letters */
+/* On each client worker, and on the admin thread: caches, outgoing letters. */
+void router_worker_birth(void);
 void router_worker_death(void);
 void router_death(void);
 

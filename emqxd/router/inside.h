@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * inside: the room's state: what the node has one of (node_slot), and what each
+ * thread has (worker_slot).
+ */
+#ifndef ROUTER_INSIDE_H
+#define ROUTER_INSIDE_H
+
+#include "emqxd/core/lock.h"
+#include "emqxd/core/order.h"
+#include "emqxd/core/worker.h"
+#include "emqxd/router/router.h"
+#include "emqxd/router/trie.h"
+
+struct router {
+	struct trie trie;
+	struct order order; /* of all routes, by filter */
+	struct lock lock;   /* of both, of groups, and of which columns there are */
+	router_deliver_fn *deliver;
+	_Atomic enum share_strategy strategy;
+	_Atomic uint64_t filters, subscriptions, shared;
+	uint32_t member_number; /* the last one given; under the lock */
+};
+
+struct match_entry;
+struct relay_block;
+
+struct router_worker {
+	struct router *router;
+	uint64_t own; /* this worker's bit; 0 on threads without clients */
+	uint16_t id;
+	unsigned depth; /* publishes that are under way: deliver may publish */
+	struct match_entry *cache;
+	struct trie_hits hits;
+	struct relay_block **outgoing; /* by worker; or NULL */
+	struct relay_block *opened;    /* in this turn; freed at its end */
+	uint64_t posted; /* turn in which the outgoing ones were posted last */
+};
+
+static inline struct router_worker *
+inside_worker(void)
+{
+	return worker_slot(ROOM_ROUTER);
+}
+
+static inline struct router *
+inside_node(void)
+{
+	return node_slot(ROOM_ROUTER);
+}
+
+#endif

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * relay: blocks of records.
+ *
+ * A block is filled during the turn and posted at LOOP_POST, or when it is full.  One
+ * that has little in it goes as a copy of the right size, and stays here for the next
+ * turn: what waits at a slow receiver is then what was written, not what was reserved.
+ * The letter's bytes, for the mailbox's mark, are that memory and the large payloads
+ * that its records refer to.
+ *
+ * The receiver rebuilds a message from each record; its slices point into the block,
+ * which therefore lives until LOOP_BURY, when everything that was taken uncopied has
+ * been written.
+ */
+#include "emqxd/router/relay.h"
+#include "emqxd/core/loop.h"
+#include "emqxd/core/slab.h"
+#include "emqxd/router/dispatch.h"
+#include "ipc/base/check.h"
+#include "ipc/base/list.h"
+#include "ipc/base/mem.h"
+
+#define BLOCK_SIZE 32768u
+#define BLOCK_SMALL 4096u       /* up to here a copy is posted */
+#define REFERRED_MAX (1u << 20) /* of large payloads a block */
+
+struct relay_block {
+	struct letter letter;
+	struct relay_block *next; /* among the opened ones */
+	uint32_t size, used;      /* of the records */
+	uint32_t referred;        /* bytes of payloads that are not in it */
+	_Alignas(8) uint8_t record[];
+};
+
+/* What a record is for. */
+enum record_kind { RECORD_COLUMNS, RECORD_MEMBER };
+
+/* A slice by its place behind the targets. */
+struct piece {
+	uint32_t at, n;
+};
+
+struct record {
+	uint32_t size; /* with its bytes; a multiple of 8 */
+	uint32_t targets;
+	struct message *kept; /* a large one, with a reference; then there are no bytes */
+	mono_t expires;
+	wall_t at;
+	uint64_t publisher;
+	struct share_turn turn; /* of a member's */
+	struct piece topic, payload, props, from;
+	uint32_t wire_n; /* the frame is the first of the bytes */
+	uint8_t wire_version, qos;
+	uint8_t kind : 1, retain : 1, is_retained : 1, is_sys : 1;
+	void *target[]; /* routes, or one member; then the bytes */
+};
+
+_Static_assert(sizeof(struct record) == 88, "a message to another worker, and its bytes");
+
+static void
+post(struct router_worker *here, unsigned to)
+{
+	struct relay_block *b = here->outgoing[to];
+	uint32_t referred = b->referred;
+
+	if (b->used <= BLOCK_SMALL) {
+		struct relay_block *small = slab_new(sizeof *b + b->used);
+
+		memcpy(small, b, sizeof *b + b->used);
+		small->size = small->used;
+		b->used = b->referred = 0;
+		b = small;
+	} else
+		here->outgoing[to] = NULL;
+	b->letter.bytes = (uint32_t)sizeof *b + b->size + referred;
+	worker_post(worker_get(to), &b->letter);
+}
+
+/* At LOOP_POST, before the loop posts its letters. */
+static void
+post_all(void *arg)
+{
+	struct router_worker *here = arg;
+
+	here->posted = loop_turns(worker_self()->loop);
+	for (unsigned to = 0; to < worker_count(); to++)
+		if (here->outgoing[to] != NULL && here->outgoing[to]->used > 0)
+			post(here, to);
+}
+
+static void
+block_free(struct relay_block *b)
+{
+	slab_free(b, sizeof *b + b->size);
+}
+
+/* At LOOP_BURY. */
+static void
+bury_opened(void *arg)
+{
+	struct router_worker *here = arg;
+	struct relay_block *b = here->opened;
+
+	here->opened = NULL;
+	while (b != NULL) {
+		struct relay_block *next = b->next;
+
+		block_free(b);
+		b = next;
+	}
+}
+
+void
+relay_birth(struct router_worker *here)
+{
+	struct loop *loop = worker_self()->loop;
+
+	here->outgoing = mem_new_array(worker_count(), sizeof(struct relay_block *));
+	here->posted = UINT64_MAX;
+	loop_at_turn(loop, LOOP_POST, post_all, here);
+	loop_at_turn(loop, LOOP_BURY, bury_opened, here);
+}
+
+void
+relay_death(struct router_worker *here)
+{
+	post_all(here);
+	bury_opened(here);
+	for (unsigned to = 0; to < worker_count(); to++)
+		if (here->outgoing[to] != NULL)
+			block_free(here->outgoing[to]);
+	MEM_FREE(here->outgoing);
+}
+
+static void on_letter(struct letter *l);
+
+/* The block for @to with room for @size bytes, or NULL. */
+static struct relay_block *
+block_with_room(struct router_worker *here, unsigned to, size_t size)
+{
+	struct relay_block *b = here->outgoing[to];
+	size_t room = BLOCK_SIZE - sizeof *b;
+
+	if (b != NULL && b->size - b->used >= size && b->referred < REFERRED_MAX)
+		return b;
+	if (b != NULL && b->used > 0)
+		post(here, to);
+	else if (b != NULL)
+		block_free(b);
+	here->outgoing[to] = NULL;
+	if (size > room)
+		room = size;
+	b = room < UINT32_MAX / 2 ? slab_try(sizeof *b + room) : NULL;
+	if (b == NULL)
+		return NULL;
+	*b = (struct relay_block){ .letter = { .open = on_letter },
+		.size = (uint32_t)room };
+	here->outgoing[to] = b;
+	return b;
+}
+
+/* Bytes that a slice takes behind the frame: none when it lies in it. */
+static size_t
+extra(const struct message *m, struct slice s)
+{
+	bool is_inside = m->wire.n > 0 && s.n > 0 && s.p >= m->wire.p &&
+			 s.p + s.n <= m->wire.p + m->wire.n;
+
+	return is_inside ? 0 : s.n;
+}
+
+static struct piece
+put(uint8_t *bytes, uint32_t *used, const struct message *m, struct slice s)
+{
+	struct piece piece = { *used, (uint32_t)s.n };
+
+	if (s.n == 0)
+		return piece;
+	if (extra(m, s) == 0) {
+		piece.at = (uint32_t)(s.p - m->wire.p);
+		return piece;
+	}
+	memcpy(bytes + *used, s.p, s.n);
+	*used += (uint32_t)s.n;
+	return piece;
+}
+
+/* A record for @m with room for its targets, at the end of the block for @to. */
+static struct record *
+record_new(struct router_worker *here, unsigned to, size_t targets, struct message *m)
+{
+	bool is_large = m->payload.n >= MESSAGE_LARGE;
+	size_t size = sizeof(struct record) + targets * sizeof(void *);
+	struct relay_block *b;
+	struct record *rec;
+	uint32_t used = 0;
+	uint8_t *bytes;
+
+	if (!is_large)
+		size += m->wire.n + extra(m, m->topic) + extra(m, m->payload) +
+			extra(m, m->props) + extra(m, m->from);
+	size = (size + 7) & ~(size_t)7;
+	b = block_with_room(here, to, size);
+	if (b == NULL)
+		return NULL;
+	rec = (struct record *)(void *)(b->record + b->used);
+	*rec = (struct record){
+		.size = (uint32_t)size,
+		.targets = (uint32_t)targets,
+		.expires = m->expires,
+		.at = m->at,
+		.publisher = m->publisher,
+		.wire_version = m->wire_version,
+		.qos = m->qos,
+		.retain = m->retain,
+		.is_retained = m->is_retained,
+		.is_sys = m->is_sys,
+	};
+	if (is_large) {
+		rec->kept = message_keep(m);
+		if (rec->kept == NULL)
+			return NULL;
+		b->referred += rec->kept->size;
+	} else {
+		bytes = (uint8_t *)&rec->target[targets];
+		if (m->wire.n > 0)
+			memcpy(bytes, m->wire.p, m->wire.n);
+		used = rec->wire_n = (uint32_t)m->wire.n;
+		rec->topic = put(bytes, &used, m, m->topic);
+		rec->payload = put(bytes, &used, m, m->payload);
+		rec->props = put(bytes, &used, m, m->props);
+		rec->from = put(bytes, &used, m, m->from);
+	}
+	b->used += (uint32_t)size;
+	/* The turn's letters are posted already: the next turn must come at once. */
+	if (EM_UNLIKELY(here->posted == loop_turns(worker_self()->loop)))
+		loop_hurry(worker_self()->loop);
+	return rec;
+}
+
+static bool
+has_column(const struct route *r, unsigned to)
+{
+	return (atomic_load_explicit(&r->workers, memory_order_relaxed) >> to & 1) != 0;
+}
+
+unsigned
+relay_columns(struct router_worker *here, unsigned to, struct match_result routes,
+    struct message *m)
+{
+	struct record *rec = record_new(here, to, routes.n, m);
+	unsigned n = 0;
+
+	if (rec == NULL)
+		return 0;
+	/* Room for all of them; those that the worker has no part in are left out. */
+	for (size_t i = 0; i < routes.n; i++) {
+		rec->target[i] = NULL;
+		if (has_column(routes.v[i], to)) {
+			rec->target[i] = routes.v[i];
+			n++;
+		}
+	}
+	return n;
+}
+
+bool
+relay_member(struct router_worker *here, struct share_member *member,
+    struct share_turn turn, struct message *m)
+{
+	struct record *rec = record_new(here, member->worker, 1, m);
+
+	if (rec == NULL)
+		return false;
+	rec->kind = RECORD_MEMBER;
+	rec->turn = turn;
+	rec->target[0] = member;
+	return true;
+}
+
+static struct slice
+slice_at(const uint8_t *bytes, struct piece p)
+{
+	return p.n > 0 ? slice_of(bytes + p.at, p.n) : SLICE_NONE;
+}
+
+/* The message as its publisher's worker had it. */
+static struct message
+message_of(const struct record *rec)
+{
+	const uint8_t *bytes = (const uint8_t *)&rec->target[rec->targets];
+
+	return (struct message){
+		.topic = slice_at(bytes, rec->topic),
+		.payload = slice_at(bytes, rec->payload),
+		.props = slice_at(bytes, rec->props),
+		.from = slice_at(bytes, rec->from),
+		.wire = slice_of(bytes, rec->wire_n),
+		.expires = rec->expires,
+		.at = rec->at,
+		.publisher = rec->publisher,
+		.wire_version = rec->wire_version,
+		.qos = rec->qos,
+		.retain = rec->retain,
+		.is_retained = rec->is_retained,
+		.is_sys = rec->is_sys,
+	};
+}
+
+static void
+deliver(struct router_worker *here, const struct record *rec, struct message *m)
+{
+	if (rec->kind == RECORD_MEMBER) {
+		share_receive(here, rec->target[0], rec->turn, m);
+		return;
+	}
+	for (uint32_t i = 0; i < rec->targets; i++)
+		if (rec->target[i] != NULL)
+			dispatch_column(here, rec->target[i], m);
+}
+
+static void
+on_letter(struct letter *l)
+{
+	struct relay_block *b = LIST_OWNER(l, struct relay_block, letter);
+	struct router_worker *here = inside_worker();
+
+	here->depth++;
+	for (uint32_t at = 0; at < b->used;) {
+		struct record *rec = (struct record *)(void *)(b->record + at);
+
+		if (rec->kept != NULL) {
+			struct message *m = rec->kept;
+
+			deliver(here, rec, m);
+			message_unref(&m);
+		} else {
+			struct message view = message_of(rec);
+
+			deliver(here, rec, &view);
+			message_done(&view);
+		}
+		at += rec->size;
+	}
+	here->depth--;
+	b->next = here->opened;
+	here->opened = b;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * relay: messages for subscribers of other workers, as letters.
+ *
+ * What a turn has for another worker is collected in one block and posted at its
+ * end: for each message a record with what it is for (routes, or a member of a shared
+ * group), its fields, and its bytes copied: the frame as it came, or topic, payload
+ * and properties.  A payload from MESSAGE_LARGE on is not copied; the record holds a
+ * reference.  A receiver needs no reference to a route or member: core/qsbr.h frees
+ * them only when no letter can name them any more.
+ */
+#ifndef ROUTER_RELAY_H
+#define ROUTER_RELAY_H
+
+#include "emqxd/router/match.h"
+#include "emqxd/router/share.h"
+
+void relay_birth(struct router_worker *here);
+void relay_death(struct router_worker *here);
+
+/* To the columns that worker @to has in the routes; how many those are, 0 when there is
+ * no memory. */
+unsigned relay_columns(struct router_worker *here, unsigned to,
+    struct match_result routes, struct message *m);
+/* To one member of a group; false when there is no memory. */
+bool relay_member(struct router_worker *here, struct share_member *member,
+    struct share_turn turn, struct message *m);
+
+#endif

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * router: the room's face: births, subscribing and leaving, questions.
+ *
+ * A subscription is an entry in its subscriber's list and a seat in a column (or a
+ * membership); each holds the other's index, and taking one out moves the last of
+ * either list into the gap.  Only a column that opens or closes needs the lock: a
+ * further subscriber of a worker's column finds it, and adds itself, without.
+ */
+#include "emqxd/router/router.h"
+#include "emqxd/core/qsbr.h"
+#include "emqxd/core/slab.h"
+#include "emqxd/router/inside.h"
+#include "emqxd/router/match.h"
+#include "emqxd/router/relay.h"
+#include "emqxd/router/route.h"
+#include "emqxd/router/share.h"
+#include "ipc/base/check.h"
+#include "ipc/base/list.h"
+#include "ipc/base/mem.h"
+
+_Static_assert(sizeof(struct subscription) == 32, "a subscription, in its list");
+_Static_assert(sizeof(struct subscriber) == 48, "a session without, or with one");
+
+#define WAITING_MAX (64u << 20) /* bytes that wait to be freed: then no new filters */
+
+#define LIST_SHRINKS 64u /* a list of so many places is made smaller */
+
+/* ---- birth and death */
+
+void
+router_birth(router_deliver_fn *deliver)
+{
+	struct router *node = MEM_NEW(struct router);
+
+	CHECK(inside_node() == NULL && deliver != NULL);
+	trie_init(&node->trie);
+	lock_init(&node->lock, LOCK_ROUTER);
+	node->deliver = deliver;
+	atomic_init(&node->strategy, SHARE_ROUND_ROBIN);
+	node_slot_set(ROOM_ROUTER, node);
+}
+
+void
+router_worker_birth(void)
+{
+	struct worker *w = worker_self();
+	struct router_worker *here = MEM_NEW(struct router_worker);
+
+	here->router = inside_node();
+	CHECK(here->router != NULL && w->slot[ROOM_ROUTER] == NULL);
+	here->id = w->id;
+	here->own = w->kind == WORKER_CLIENTS ? (uint64_t)1 << w->id : 0;
+	here->cache = match_new();
+	relay_birth(here);
+	w->slot[ROOM_ROUTER] = here;
+}
+
+void
+router_worker_death(void)
+{
+	struct worker *w = worker_self();
+	struct router_worker *here = inside_worker();
+
+	relay_death(here);
+	trie_hits_fini(&here->hits);
+	match_free(&here->cache);
+	MEM_FREE(here);
+	w->slot[ROOM_ROUTER] = NULL;
+}
+
+void
+router_death(void)
+{
+	struct router *node = inside_node();
+	struct order_node *at = order_seek(&node->order, SLICE_NONE);
+
+	trie_fini(&node->trie);
+	while (at != NULL) {
+		struct route *r = LIST_OWNER(at, struct route, node);
+
+		at = order_next(at);
+		share_free(r);
+		route_free(r);
+	}
+	lock_fini(&node->lock);
+	MEM_FREE(node);
+	node_slot_set(ROOM_ROUTER, NULL);
+}
+
+void
+router_set_strategy(enum share_strategy s)
+{
+	atomic_store_explicit(&inside_node()->strategy, s, memory_order_relaxed);
+}
+
+/* ---- a subscriber's list */
+
+static void
+list_resize(struct subscriber *s, uint32_t cap)
+{
+	struct subscription *v = s->v;
+
+	if (s->cap > 0)
+		v = slab_resize(v, s->cap * sizeof *v, cap * sizeof *v);
+	else {
+		v = slab_new(cap * sizeof *v);
+		v[0] = s->one;
+	}
+	s->v = v;
+	s->cap = cap;
+}
+
+static struct subscription *
+list_room(struct subscriber *s)
+{
+	if (s->n > 0 && s->n >= s->cap)
+		list_resize(s, s->cap > 0 ? s->cap + s->cap / 2 : 2);
+	return &router_subscriptions(s)[s->n];
+}
+
+/* Takes entry @i out of the list; its seat is gone already. */
+static void
+forget(struct router_worker *here, struct subscriber *s, uint32_t i)
+{
+	struct subscription *v = router_subscriptions(s);
+	uint32_t last = --s->n;
+
+	if (i != last) {
+		v[i] = v[last];
+		if (v[i].group != NULL)
+			v[i].group->index = i;
+		else
+			column_seats(route_column(v[i].route, here->id))[v[i].pos].index =
+			    i;
+	}
+	if (last == 0 && s->cap > 0) {
+		slab_free(s->v, s->cap * sizeof *v);
+		s->cap = 0;
+	} else if (s->cap >= LIST_SHRINKS && last < s->cap / 4)
+		list_resize(s, s->cap / 2);
+}
+
+/* The entry for this route, through the shorter of the two lists; s->n when there is
+ * none. */
+static uint32_t
+list_find(
+    struct router_worker *here, struct subscriber *s, struct route *r, struct slice group)
+{
+	struct subscription *v = router_subscriptions(s);
+	struct share_member *member;
+	struct column *c;
+
+	if (group.n > 0) {
+		member = share_find(r, group, s);
+		return member != NULL ? member->index : s->n;
+	}
+	c = route_column(r, here->id);
+	if (c == NULL)
+		return s->n;
+	if (column_count(c) < s->n) {
+		struct seat *seats = column_seats(c);
+
+		for (uint32_t i = 0; i < column_count(c); i++)
+			if (seats[i].s == s)
+				return seats[i].index;
+		return s->n;
+	}
+	for (uint32_t i = 0; i < s->n; i++)
+		if (v[i].route == r && v[i].group == NULL)
+			return i;
+	return s->n;
+}
+
+/* ---- routes come and go, under the lock */
+
+static struct route *
+take_route(struct router *node, struct slice filter)
+{
+	struct route *r = trie_find(&node->trie, filter);
+
+	if (r != NULL)
+		return r;
+	r = route_new(filter);
+	order_add(&node->order, &r->node);
+	trie_add(&node->trie, r);
+	atomic_fetch_add_explicit(&node->filters, 1, memory_order_relaxed);
+	return r;
+}
+
+static void
+retired_route(void *p, size_t n)
+{
+	CHECK(route_size(p) == n);
+	route_free(p);
+}
+
+static void
+give_route(struct router *node, struct route *r)
+{
+	if (!route_is_unused(r))
+		return;
+	order_del(&node->order, &r->node);
+	trie_del(&node->trie, r);
+	atomic_fetch_sub_explicit(&node->filters, 1, memory_order_relaxed);
+	qsbr_retire(r, route_size(r), retired_route);
+}
+
+/* ---- subscribing */
+
+static void
+count(_Atomic uint64_t *counter, uint64_t by)
+{
+	atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
+}
+
+/* Does this worker have a column there that nobody can close meanwhile? */
+static bool
+is_open(const struct router_worker *here, const struct route *r)
+{
+	return r != NULL &&
+	       (atomic_load_explicit(&r->workers, memory_order_relaxed) & here->own) != 0;
+}
+
+static void
+enter_column(struct router_worker *here, struct route *r, struct slice filter,
+    struct subscriber *s, struct subscription *sub)
+{
+	struct router *node = here->router;
+	struct column *c;
+
+	if (is_open(here, r)) {
+		c = route_column(r, here->id);
+	} else {
+		lock_take(&node->lock);
+		r = take_route(node, filter);
+		c = route_open_column(r, here->id);
+		lock_give(&node->lock);
+	}
+	sub->route = r;
+	sub->pos = column_add(c, s, s->n);
+}
+
+static void
+enter_group(struct router *node, struct slice filter, struct slice group,
+    struct subscriber *s, struct subscription *sub)
+{
+	lock_take(&node->lock);
+	sub->route = take_route(node, filter);
+	sub->group = share_join(node, sub->route, group, s, s->n);
+	lock_give(&node->lock);
+	s->has_shared = true;
+	count(&node->shared, 1);
+}
+
+em_err
+router_subscribe(struct subscriber *s, struct slice group, struct slice filter,
+    struct subopts opts, bool *is_new)
+{
+	struct router_worker *here = inside_worker();
+	struct subscription *sub;
+	struct route *r;
+	uint32_t i;
+
+	CHECK(here->own != 0);
+	*is_new = false;
+	if (s->n == 0)
+		s->home = here->id;
+	CHECK_HOME(s);
+	if (filter.n == 0 || filter.n > UINT16_MAX)
+		return EM_MALFORMED;
+	r = trie_find(&here->router->trie, filter);
+	i = r != NULL ? list_find(here, s, r, group) : s->n;
+	if (i < s->n) {
+		router_subscriptions(s)[i].opts = opts;
+		return EM_OK;
+	}
+	if (!is_open(here, r) && qsbr_waiting() > WAITING_MAX)
+		return EM_FULL;
+	sub = list_room(s);
+	*sub = (struct subscription){ .opts = opts };
+	if (group.n > 0)
+		enter_group(here->router, filter, group, s, sub);
+	else
+		enter_column(here, r, filter, s, sub);
+	s->n++;
+	count(&here->router->subscriptions, 1);
+	*is_new = true;
+	return EM_OK;
+}
+
+static void
+leave_group(struct router *node, struct subscription *sub)
+{
+	lock_take(&node->lock);
+	share_leave(sub->route, sub->group);
+	give_route(node, sub->route);
+	lock_give(&node->lock);
+	count(&node->shared, (uint64_t)-1);
+}
+
+static void
+leave_column(struct router_worker *here, struct subscription *sub)
+{
+	struct column *c = route_column(sub->route, here->id);
+
+	column_del(c, sub->pos);
+	if (column_count(c) > 0)
+		return;
+	lock_take(&here->router->lock);
+	route_close_column(sub->route, here->id);
+	give_route(here->router, sub->route);
+	lock_give(&here->router->lock);
+}
+
+static void
+leave(struct router_worker *here, struct subscriber *s, uint32_t i)
+{
+	struct subscription *sub = &router_subscriptions(s)[i];
+
+	if (sub->group != NULL)
+		leave_group(here->router, sub);
+	else
+		leave_column(here, sub);
+	forget(here, s, i);
+	count(&here->router->subscriptions, (uint64_t)-1);
+}
+
+em_err
+router_unsubscribe(struct subscriber *s, struct slice group, struct slice filter)
+{
+	struct router_worker *here = inside_worker();
+	struct route *r;
+	uint32_t i;
+
+	if (s->n == 0 || filter.n == 0)
+		return EM_NOTFOUND;
+	CHECK_HOME(s);
+	r = trie_find(&here->router->trie, filter);
+	i = r != NULL ? list_find(here, s, r, group) : s->n;
+	if (i == s->n)
+		return EM_NOTFOUND;
+	leave(here, s, i);
+	return EM_OK;
+}
+
+void
+router_unsubscribe_all(struct subscriber *s)
+{
+	struct router_worker *here = inside_worker();
+
+	if (s->n == 0)
+		return;
+	CHECK_HOME(s);
+	while (s->n > 0)
+		leave(here, s, s->n - 1);
+}
+
+void
+router_set_online(struct subscriber *s, bool online)
+{
+	struct router *node = inside_node();
+	struct subscription *v = router_subscriptions(s);
+
+	s->is_online = online;
+	if (!s->has_shared || s->n == 0)
+		return;
+	CHECK_HOME(s);
+	lock_take(&node->lock);
+	for (uint32_t i = 0; i < s->n; i++)
+		if (v[i].group != NULL)
+			share_set_online(v[i].group, online);
+	lock_give(&node->lock);
+}
+
+/* ---- questions */
+
+struct slice
+router_filter(const struct subscription *sub)
+{
+	return route_filter(sub->route);
+}
+
+struct slice
+router_group(const struct subscription *sub)
+{
+	return sub->group != NULL ? share_name(sub->group) : SLICE_NONE;
+}
+
+void
+router_match(struct slice topic, router_match_fn *fn, void *arg)
+{
+	struct trie_hits h = { 0 };
+
+	trie_match(&inside_node()->trie, topic, &h);
+	for (size_t i = 0; i < h.routes.n; i++) {
+		struct route *r = h.routes.p[i];
+
+		fn(arg, route_filter(r), route_subscribers(r) + share_members(r));
+	}
+	trie_hits_fini(&h);
+}
+
+bool
+router_lookup(struct slice filter)
+{
+	return filter.n > 0 && trie_find(&inside_node()->trie, filter) != NULL;
+}
+
+bool
+router_next(struct slice after, struct str *out)
+{
+	struct order_node *at = order_seek(&inside_node()->order, after);
+
+	if (at != NULL && slice_eq(order_key(at), after))
+		at = order_next(at);
+	str_reset(out);
+	if (at == NULL)
+		return false;
+	str_add_slice(out, order_key(at));
+	return true;
+}
+
+static uint64_t
+counted(const _Atomic uint64_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+uint64_t
+router_filters(void)
+{
+	return counted(&inside_node()->filters);
+}
+
+uint64_t
+router_subscriptions_count(void)
+{
+	return counted(&inside_node()->subscriptions);
+}
+
+uint64_t
+router_shared_count(void)
+{
+	return counted(&inside_node()->shared);
+}

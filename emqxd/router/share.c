@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * share: groups, their members, and who gets the next message.
+ *
+ * The array has those online in front: a pick is a number below their count, and the
+ * rest, whom a message reaches only when nobody is online or all online ones refused,
+ * follows.  Places are exchanged one store at a time: a reader may meet a member twice
+ * or not at all during a change, never one that is not there.
+ *
+ * What a letter that is sent on may name: only what was found alive in this turn.  A
+ * group without members has none to send to, so a chain of letters ends with it.
+ */
+#include "emqxd/router/share.h"
+#include "emqxd/core/qsbr.h"
+#include "emqxd/router/relay.h"
+#include "ipc/base/hash.h"
+#include "ipc/base/rand.h"
+
+struct share_array {
+	uint32_t cap;
+	_Atomic(struct share_member *) v[];
+};
+
+struct share_group {
+	_Atomic(struct share_group *) next; /* of the route */
+	_Atomic(struct share_array *) array;
+	_Atomic uint32_t n, online; /* members; of them in front */
+	_Atomic uint32_t turn;      /* round_robin_per_group */
+	uint32_t name_n;
+	/* A word for each thread, its own: the next turn of round_robin; for sticky the
+	 * chosen member's slot and number.  Behind them the name. */
+	_Atomic uint64_t choice[];
+};
+
+#define ARRAY_MIN 4u
+
+static unsigned
+threads(void)
+{
+	return worker_count() + 2;
+}
+
+static size_t
+group_size(const struct share_group *g)
+{
+	return sizeof *g + threads() * sizeof g->choice[0] + g->name_n;
+}
+
+static size_t
+array_size(uint32_t cap)
+{
+	return sizeof(struct share_array) + cap * sizeof(struct share_member *);
+}
+
+static struct slice
+group_name(const struct share_group *g)
+{
+	return slice_of(&g->choice[threads()], g->name_n);
+}
+
+struct slice
+share_name(const struct share_member *member)
+{
+	return group_name(member->group);
+}
+
+static uint32_t
+load(const _Atomic uint32_t *n)
+{
+	return atomic_load_explicit(n, memory_order_relaxed);
+}
+
+static void
+store(_Atomic uint32_t *n, uint32_t v)
+{
+	atomic_store_explicit(n, v, memory_order_release);
+}
+
+static struct share_group *
+first_group(const struct route *r)
+{
+	return atomic_load_explicit(&r->groups, memory_order_acquire);
+}
+
+static struct share_group *
+next_group(const struct share_group *g)
+{
+	return atomic_load_explicit(&g->next, memory_order_acquire);
+}
+
+static struct share_group *
+find_group(const struct route *r, struct slice name)
+{
+	struct share_group *g = first_group(r);
+
+	while (g != NULL && !slice_eq(group_name(g), name))
+		g = next_group(g);
+	return g;
+}
+
+/* ---- members come and go, under the router's lock */
+
+static struct share_array *
+array_of(const struct share_group *g)
+{
+	return atomic_load_explicit(&g->array, memory_order_acquire);
+}
+
+static struct share_array *
+array_new(uint32_t cap)
+{
+	struct share_array *a = slab_new_zero(array_size(cap));
+
+	a->cap = cap;
+	return a;
+}
+
+static struct share_group *
+group_new(struct route *r, struct slice name)
+{
+	struct share_group *g =
+	    slab_new_zero(sizeof *g + threads() * sizeof g->choice[0] + name.n);
+
+	g->name_n = (uint32_t)name.n;
+	memcpy(&g->choice[threads()], name.p, name.n);
+	atomic_init(&g->array, array_new(ARRAY_MIN));
+	/* The first turns fall anywhere: publishers rotate independently. */
+	for (unsigned i = 0; i < threads(); i++)
+		atomic_init(&g->choice[i], rand_u64());
+	atomic_init(&g->next, first_group(r));
+	atomic_store_explicit(&r->groups, g, memory_order_release);
+	return g;
+}
+
+static void
+set_slot(struct share_group *g, uint32_t slot, struct share_member *member)
+{
+	struct share_array *a = array_of(g);
+
+	atomic_store_explicit(&a->v[slot], member, memory_order_release);
+	if (member != NULL)
+		member->slot = slot;
+}
+
+static struct share_member *
+member_at(const struct share_group *g, uint32_t slot)
+{
+	const struct share_array *a = array_of(g);
+
+	if (slot >= a->cap)
+		return NULL; /* it grew meanwhile */
+	return atomic_load_explicit(&a->v[slot], memory_order_acquire);
+}
+
+static void
+exchange(struct share_group *g, uint32_t a, uint32_t b)
+{
+	struct share_member *ma = member_at(g, a), *mb = member_at(g, b);
+
+	set_slot(g, a, mb);
+	set_slot(g, b, ma);
+}
+
+static void
+grow(struct share_group *g)
+{
+	struct share_array *was = array_of(g), *now = array_new(was->cap * 2);
+
+	for (uint32_t i = 0; i < was->cap; i++)
+		atomic_init(&now->v[i], member_at(g, i));
+	atomic_store_explicit(&g->array, now, memory_order_release);
+	qsbr_retire(was, array_size(was->cap), slab_free);
+}
+
+struct share_member *
+share_join(struct router *node, struct route *r, struct slice name, struct subscriber *s,
+    uint32_t index)
+{
+	struct share_group *g = find_group(r, name);
+	struct share_member *member = slab_new_zero(sizeof *member);
+	uint32_t n;
+
+	if (g == NULL)
+		g = group_new(r, name);
+	*member = (struct share_member){ .group = g,
+		.s = s,
+		.index = index,
+		.number = ++node->member_number,
+		.worker = s->home };
+	n = load(&g->n);
+	if (n == array_of(g)->cap)
+		grow(g);
+	set_slot(g, n, member);
+	store(&g->n, n + 1);
+	if (s->is_online)
+		share_set_online(member, true);
+	return member;
+}
+
+void
+share_set_online(struct share_member *member, bool online)
+{
+	struct share_group *g = member->group;
+	uint32_t edge = load(&g->online);
+
+	if ((member->slot < edge) == online)
+		return;
+	if (online) {
+		exchange(g, member->slot, edge);
+		store(&g->online, edge + 1);
+	} else {
+		exchange(g, member->slot, edge - 1);
+		store(&g->online, edge - 1);
+	}
+}
+
+static void
+group_leave_route(struct share_group *g, struct route *r)
+{
+	_Atomic(struct share_group *) *link = &r->groups;
+	struct share_array *a = array_of(g);
+	struct share_group *at;
+
+	while ((at = atomic_load_explicit(link, memory_order_relaxed)) != g)
+		link = &at->next;
+	atomic_store_explicit(link, next_group(g), memory_order_release);
+	qsbr_retire(a, array_size(a->cap), slab_free);
+	qsbr_retire(g, group_size(g), slab_free);
+}
+
+void
+share_leave(struct route *r, struct share_member *member)
+{
+	struct share_group *g = member->group;
+	uint32_t last = load(&g->n) - 1;
+
+	share_set_online(member, false);
+	exchange(g, member->slot, last);
+	store(&g->n, last);
+	set_slot(g, last, NULL);
+	member->s = NULL;
+	if (last == 0)
+		group_leave_route(g, r);
+	qsbr_retire(member, sizeof *member, slab_free);
+}
+
+struct share_member *
+share_find(struct route *r, struct slice name, struct subscriber *s)
+{
+	struct share_group *g = find_group(r, name);
+	struct subscription *v = router_subscriptions(s);
+	uint32_t n;
+
+	if (g == NULL)
+		return NULL;
+	n = load(&g->n);
+	if (s->n <= n) {
+		for (uint32_t i = 0; i < s->n; i++)
+			if (v[i].group != NULL && v[i].group->group == g)
+				return v[i].group;
+		return NULL;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		struct share_member *member = member_at(g, i);
+
+		if (member != NULL && member->worker == s->home && member->s == s)
+			return member;
+	}
+	return NULL;
+}
+
+unsigned
+share_members(const struct route *r)
+{
+	unsigned n = 0;
+
+	for (struct share_group *g = first_group(r); g != NULL; g = next_group(g))
+		n += load(&g->n);
+	return n;
+}
+
+void
+share_free(struct route *r)
+{
+	struct share_group *g = first_group(r);
+
+	while (g != NULL) {
+		struct share_group *next = next_group(g);
+		struct share_array *a = array_of(g);
+
+		for (uint32_t i = 0; i < load(&g->n); i++)
+			slab_free(member_at(g, i), sizeof(struct share_member));
+		slab_free(a, array_size(a->cap));
+		slab_free(g, group_size(g));
+		g = next;
+	}
+}
+
+/* ---- who gets it */
+
+static uint64_t
+own_choice(const struct router_worker *here, const struct share_group *g)
+{
+	return atomic_load_explicit(&g->choice[here->id], memory_order_relaxed);
+}
+
+static void
+set_choice(const struct router_worker *here, struct share_group *g, uint64_t v)
+{
+	atomic_store_explicit(&g->choice[here->id], v, memory_order_relaxed);
+}
+
+static uint32_t
+next_turn(const struct router_worker *here, struct share_group *g)
+{
+	uint64_t turn = own_choice(here, g);
+
+	set_choice(here, g, turn + 1);
+	return (uint32_t)turn;
+}
+
+/* Chooses one of @n for good: until it is gone or no longer among them. */
+static uint32_t
+stick(const struct router_worker *here, struct share_group *g, uint32_t n)
+{
+	uint64_t choice = own_choice(here, g);
+	uint32_t slot = (uint32_t)(choice >> 32), number = (uint32_t)choice;
+	struct share_member *member = slot < n ? member_at(g, slot) : NULL;
+
+	if (member != NULL && member->number == number)
+		return slot;
+	for (slot = 0; slot < n; slot++) { /* others moved: it may stand elsewhere */
+		member = member_at(g, slot);
+		if (member != NULL && member->number == number)
+			break;
+	}
+	if (slot == n)
+		slot = (uint32_t)rand_below(n);
+	member = member_at(g, slot);
+	if (member != NULL)
+		set_choice(here, g, (uint64_t)slot << 32 | member->number);
+	return slot;
+}
+
+/* The first slot to ask, of @n. */
+static uint32_t
+pick(struct router_worker *here, struct share_group *g, uint32_t n,
+    const struct message *m)
+{
+	enum share_strategy strategy =
+	    atomic_load_explicit(&here->router->strategy, memory_order_relaxed);
+
+	if (n == 1)
+		return 0;
+	switch (strategy) {
+	case SHARE_RANDOM:
+	case SHARE_LOCAL: /* of this node: all are */ return (uint32_t)rand_below(n);
+	case SHARE_ROUND_ROBIN: return next_turn(here, g) % n;
+	case SHARE_ROUND_ROBIN_PER_GROUP:
+		return atomic_fetch_add_explicit(&g->turn, 1, memory_order_relaxed) % n;
+	case SHARE_STICKY: return stick(here, g, n);
+	case SHARE_HASH_CLIENTID: return (uint32_t)(hash_bytes(m->from) % n);
+	case SHARE_HASH_TOPIC: return (uint32_t)(hash_bytes(m->topic) % n);
+	}
+	UNREACHABLE();
+}
+
+/* The slot of the try number @tried: round those online from @start, then the others. */
+static uint32_t
+slot_of_try(struct share_turn turn, uint32_t online, uint32_t n)
+{
+	if (turn.tried < online)
+		return (turn.start + turn.tried) % online;
+	if (online == 0)
+		return (turn.start + turn.tried) % n;
+	return turn.tried;
+}
+
+/* Goes on with the group from @turn until a member took @m or a letter is under way.
+ * QoS 0 is asked of one member only. */
+static bool
+ask(struct router_worker *here, struct share_group *g, struct share_turn turn,
+    struct message *m, struct worker **full)
+{
+	uint32_t n = load(&g->n), online = load(&g->online);
+
+	for (; turn.tried < n; turn.tried++) {
+		struct share_member *member =
+		    member_at(g, slot_of_try(turn, online < n ? online : n, n));
+		struct subscriber *s;
+
+		if (member == NULL)
+			continue;
+		if (member->worker != here->id) {
+			turn.tried++;
+			if (!relay_member(here, member, turn, m))
+				return false;
+			if (mailbox_is_full(worker_get(member->worker)))
+				*full = worker_get(member->worker);
+			return true;
+		}
+		s = member->s;
+		if (s == NULL)
+			continue;
+		if (here->router->deliver(s, &router_subscriptions(s)[member->index], m))
+			return true;
+		if (m->qos == 0)
+			return false;
+	}
+	return false;
+}
+
+unsigned
+share_publish(
+    struct router_worker *here, struct route *r, struct message *m, struct worker **full)
+{
+	unsigned got = 0;
+
+	for (struct share_group *g = first_group(r); g != NULL; g = next_group(g)) {
+		uint32_t n = load(&g->n), online = load(&g->online);
+		struct share_turn turn = { 0, 0 };
+
+		if (n == 0)
+			continue;
+		turn.start = pick(here, g, online > 0 && online < n ? online : n, m);
+		got += ask(here, g, turn, m, full);
+	}
+	return got;
+}
+
+void
+share_receive(struct router_worker *here, struct share_member *member,
+    struct share_turn turn, struct message *m)
+{
+	struct subscriber *s = member->s;
+	struct worker *full = NULL;
+
+	if (s != NULL) {
+		if (here->router->deliver(s, &router_subscriptions(s)[member->index], m))
+			return;
+		if (m->qos == 0)
+			return;
+	}
+	ask(here, member->group, turn, m, &full);
+}

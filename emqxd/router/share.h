@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * share: shared groups: of all members one gets the message.
+ *
+ * A group hangs on its route.  Its members are objects, listed in an array: those
+ * online first.  Both change under the router's lock and are read without it; an
+ * array is replaced only when it is full.  The publisher's worker picks; when that
+ * member lives elsewhere a letter brings it the message, and if it refuses, its worker
+ * goes on with the next in turn, until each was asked once.
+ *
+ * A member's subscriber is its own worker's: set to NULL there when it leaves.  The
+ * member itself outlives every letter that names it (core/qsbr.h), so that whoever
+ * opens one can look.
+ */
+#ifndef ROUTER_SHARE_H
+#define ROUTER_SHARE_H
+
+#include "emqxd/router/inside.h"
+#include "emqxd/router/route.h"
+
+struct share_group;
+
+struct share_member {
+	struct share_group *group;
+	struct subscriber *s; /* by its worker only; NULL: it has left */
+	uint32_t index;       /* in the subscriber's list; likewise */
+	uint32_t slot;        /* in the group's array; under the lock */
+	uint32_t number;      /* of the node, never again: who is it, without a look */
+	uint16_t worker;
+};
+
+/* Where a message stands on its way through a group: @start is the first pick, @tried
+ * how many were asked. */
+struct share_turn {
+	uint32_t start, tried;
+};
+
+/* Under the router's lock.  Puts @s, at @index of its list, into the group of that
+ * name, which is made when there is none. */
+struct share_member *share_join(struct router *node, struct route *r, struct slice group,
+    struct subscriber *s, uint32_t index);
+/* The group goes with its last member. */
+void share_leave(struct route *r, struct share_member *member);
+void share_set_online(struct share_member *member, bool online);
+
+/* By @s's worker: is it in the group?  NULL when not. */
+struct share_member *share_find(
+    struct route *r, struct slice group, struct subscriber *s);
+struct slice share_name(const struct share_member *member);
+/* Members of all groups of the route; any thread. */
+unsigned share_members(const struct route *r);
+/* At the end of all: frees the groups of a route. */
+void share_free(struct route *r);
+
+/* One member of each group of @r gets @m; how many did, or have a letter on the way.
+ * @full is set when a mailbox is above its mark. */
+unsigned share_publish(
+    struct router_worker *here, struct route *r, struct message *m, struct worker **full);
+/* What a letter brought. */
+void share_receive(struct router_worker *here, struct share_member *member,
+    struct share_turn turn, struct message *m);
+
+#endif
