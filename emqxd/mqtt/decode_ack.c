@@ -6,6 +6,7 @@
  * Those of v5 end in a tail that may be left out: a reason code, then
  * properties.
  */
+#include "emqxd/mqtt/decode.h"
 #include "emqxd/mqtt/prop.h"
 #include "emqxd/mqtt/rule.h"
 
@@ -31,6 +32,18 @@ static bool
 reason_fits(uint8_t reason, enum mqtt_type type, unsigned flags)
 {
 	return reason_is_allowed(reason, type, (flags & MQTT_FROM_SERVER) != 0);
+}
+
+static const char *
+wrong_reason(enum mqtt_type type)
+{
+	if (type == MQTT_PUBACK)
+		return "[MQTT5-3.4.2-1] reason code that PUBACK does not have";
+	if (type == MQTT_PUBREC)
+		return "[MQTT5-3.5.2-1] reason code that PUBREC does not have";
+	if (type == MQTT_PUBREL)
+		return "[MQTT5-3.6.2-1] reason code that PUBREL does not have";
+	return "[MQTT5-3.7.2-1] reason code that PUBCOMP does not have";
 }
 
 static em_err
@@ -61,9 +74,7 @@ decode_ack_long(const struct mqtt_frame *f, enum mqtt_version v, unsigned flags,
 	}
 	err = read_tail(&r, type, flags, &out->reason, &out->props, fault);
 	if (err == EM_OK && strict && !reason_fits(out->reason, type, flags))
-		err = rule_broken(fault, REASON_MALFORMED_PACKET,
-		    "[MQTT5-3.4.2-1] reason code that this acknowledgement does not "
-		    "have");
+		err = rule_broken(fault, REASON_MALFORMED_PACKET, wrong_reason(type));
 	return err;
 }
 

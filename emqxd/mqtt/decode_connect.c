@@ -7,6 +7,7 @@
  * MQIsdp 3, MQTT 4, MQTT 5; bit 0x80 of the level is how a mosquitto bridge
  * names itself.  Without a pair the fault is 0x84.
  */
+#include "emqxd/mqtt/decode.h"
 #include "emqxd/mqtt/prop.h"
 #include "emqxd/mqtt/rule.h"
 #include "ipc/base/utf8.h"

@@ -6,6 +6,7 @@
  * eight bytes at a time; one branch for all that may be wrong.  Why it was
  * wrong is found out afterwards, in explain().
  */
+#include "emqxd/mqtt/decode.h"
 #include "emqxd/mqtt/prop.h"
 #include "emqxd/mqtt/rule.h"
 #include "ipc/base/utf8.h"

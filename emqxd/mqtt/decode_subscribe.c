@@ -6,6 +6,7 @@
  * an error to think of.  Their syntax is judged later, filter by filter, since
  * each gets its own answer.
  */
+#include "emqxd/mqtt/decode.h"
 #include "emqxd/mqtt/prop.h"
 #include "emqxd/mqtt/rule.h"
 #include "ipc/base/utf8.h"
@@ -35,7 +36,7 @@ read_start(const struct mqtt_frame *f, enum mqtt_version v, unsigned flags,
 		return err;
 	if (r->err != EM_OK)
 		return rule_broken(fault, REASON_MALFORMED_PACKET,
-		    RULE(v, " 3.8.2", " 3.8.2", "the packet ends before its packet id"));
+		    RULE(v, " 2.3.1", " 2.2.1", "the packet ends before its packet id"));
 	if (*packet_id == 0)
 		return rule_broken(fault, REASON_PROTOCOL_ERROR,
 		    RULE(v, "-2.3.1-1", "-2.2.1-3", "packet id is 0"));
@@ -192,12 +193,16 @@ mqtt_decode_suback(const struct mqtt_frame *f, enum mqtt_version v, unsigned fla
 	}
 	if (out->codes.n == 0)
 		return rule_broken(fault, REASON_PROTOCOL_ERROR,
-		    RULE(v, " 3.9.3", " 3.9.3", "no code for any filter"));
+		    type == MQTT_SUBACK
+			? RULE(v, " 3.9.3", " 3.9.3", "no code for any filter")
+			: "[MQTT5 3.11.3] no code for any filter");
 	for (size_t i = 0; i < out->codes.n; i++) {
 		if (!is_code(out->codes.p[i], type, v))
 			return rule_broken(fault, REASON_MALFORMED_PACKET,
-			    RULE(v, "-3.9.3-2", "-3.9.3-2",
-				"code that this packet does not have"));
+			    type == MQTT_SUBACK
+				? RULE(v, "-3.9.3-2", "-3.9.3-2",
+				      "code that SUBACK does not have")
+				: "[MQTT5-3.11.3-2] code that UNSUBACK does not have");
 	}
 	return EM_OK;
 }

@@ -2,6 +2,7 @@
 /*
  * encode: any packet, by its type.
  */
+#include "emqxd/mqtt/encode.h"
 #include "emqxd/mqtt/encode_part.h"
 
 size_t

@@ -3,6 +3,7 @@
  * encode_ack: PUBACK, PUBREC, PUBREL, PUBCOMP, DISCONNECT and AUTH, each in
  * the shortest form that says what is to be said.
  */
+#include "emqxd/mqtt/encode.h"
 #include "emqxd/mqtt/encode_part.h"
 
 static size_t

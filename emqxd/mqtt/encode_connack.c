@@ -4,6 +4,7 @@
  * error that none of them fits is not told at all [MQTT3-3.2.2-6].  A refusal
  * never says "session present" [MQTT5-3.2.2-6].
  */
+#include "emqxd/mqtt/encode.h"
 #include "emqxd/mqtt/encode_part.h"
 #include "emqxd/mqtt/reason.h"
 

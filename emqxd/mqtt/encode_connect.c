@@ -2,6 +2,7 @@
 /*
  * encode_connect: what only a client sends: CONNECT, SUBSCRIBE, UNSUBSCRIBE.
  */
+#include "emqxd/mqtt/encode.h"
 #include "emqxd/mqtt/encode_part.h"
 
 static struct slice

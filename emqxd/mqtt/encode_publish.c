@@ -6,6 +6,7 @@
  * copies or only points at; the properties of the message go as the bytes
  * that they came as.  Clients and tests write whole packets.
  */
+#include "emqxd/mqtt/encode.h"
 #include "emqxd/mqtt/encode_part.h"
 
 static uint8_t *

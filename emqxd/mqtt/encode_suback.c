@@ -3,6 +3,7 @@
  * encode_suback: SUBACK and UNSUBACK.  To 3.x every refusal is 0x80
  * [MQTT3-3.9.3-2], and an UNSUBACK says nothing but the packet id.
  */
+#include "emqxd/mqtt/encode.h"
 #include "emqxd/mqtt/encode_part.h"
 
 static size_t

@@ -50,7 +50,7 @@ static const struct bytes_case acks[] = {
 	{ "reason", V5, STRICT, 0, "40 03 0001 10", NULL },
 	{ "no such reason", V5, 0, 0, "40 03 0001 01", NULL },
 	{ "no such reason", V5, STRICT, 0x81, "40 03 0001 01", "-3.4.2-1" },
-	{ "not of a pubrel", V5, STRICT, 0x81, "62 03 0001 10", NULL },
+	{ "not of a pubrel", V5, STRICT, 0x81, "62 03 0001 10", "-3.6.2-1" },
 	{ "pubrel not found", V5, STRICT, 0, "62 03 0001 92", NULL },
 	{ "no properties", V5, STRICT, 0, "40 04 0001 00 00", NULL },
 	{ "properties over", V5, 0, 0x81, "40 04 0001 00 09", "-2.2.2-1" },

@@ -59,7 +59,7 @@ static const struct bytes_case cases[] = {
 	{ "id 0", V5, 0, 0x82, "82 * 0000 00 0001 'a' 00", "-2.2.1-3" },
 	{ "no filter", V4, 0, 0x82, "82 02 000a", "-3.8.3-3" },
 	{ "no filter", V5, 0, 0x82, "82 03 000a 00", "-3.8.3-2" },
-	{ "empty", V4, 0, 0x81, "82 00", "3.8.2" },
+	{ "empty", V4, 0, 0x81, "82 00", "2.3.1" },
 	{ "no properties", V5, 0, 0x81, "82 02 000a", "-2.2.2-1" },
 	{ "qos 3", V4, 0, 0x82, "82 * 000a 0001 'a' 03", "-3.8.3-4" },
 	{ "qos 3", V5, 0, 0x82, "82 * 000a 00 0001 'a' 03", "3.8.3.1" },
@@ -102,7 +102,8 @@ static const struct bytes_case cases[] = {
 	{ "unsuback with more", V4, SERVER, 0, "b0 03 000a 00", NULL },
 	{ "unsuback with more", V4, SERVER | STRICT, 0x81, "b0 03 000a 00", "3.11.3" },
 	{ "unsuback of 5", V5, SERVER | STRICT, 0, "b0 * 000a 00 00 11", NULL },
-	{ "wrong code", V5, SERVER, 0x81, "b0 * 000a 00 01", NULL },
+	{ "no code", V5, SERVER, 0x82, "b0 03 000a 00", "3.11.3" },
+	{ "wrong code", V5, SERVER, 0x81, "b0 * 000a 00 01", "-3.11.3-2" },
 };
 
 TEST(subscriptions_are_judged)
