@@ -70,8 +70,11 @@ take_option(struct parse *p, struct params *to, const struct cmd_arg *opt,
 		if (p->at == p->n)
 			return fault_set(
 			    p->f, EM_USAGE, "--%s: its value is missing", opt->name);
+		p->out->bad = p->at;
 		value = p->words[p->at++];
 	}
+	if (to == &p->out->tool)
+		params_drop(to, opt->name); /* the last one counts */
 	return params_add_word(to, opt, value, p->f);
 }
 

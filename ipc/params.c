@@ -12,14 +12,19 @@
 
 #include <unistd.h>
 
+static void
+param_fini(struct param *v)
+{
+	MEM_FREE(v->own);
+	if (v->fd >= 0)
+		close(v->fd);
+}
+
 void
 params_fini(struct params *p)
 {
-	for (size_t i = 0; i < p->v.n; i++) {
-		MEM_FREE(p->v.p[i].own);
-		if (p->v.p[i].fd >= 0)
-			close(p->v.p[i].fd);
-	}
+	for (size_t i = 0; i < p->v.n; i++)
+		param_fini(&p->v.p[i]);
 	VEC_FINI(&p->v);
 	p->cmd = NULL;
 }
@@ -194,6 +199,20 @@ params_add_word(
 	set_text(&v, word);
 	VEC_ADD(&p->v, v);
 	return EM_OK;
+}
+
+void
+params_drop(struct params *p, const char *name)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->v.n; i++) {
+		if (strcmp(p->v.p[i].arg->name, name) == 0)
+			param_fini(&p->v.p[i]);
+		else
+			p->v.p[kept++] = p->v.p[i];
+	}
+	p->v.n = kept;
 }
 
 /* The first value named @name, or the one @at behind it. */

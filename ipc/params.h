@@ -43,6 +43,8 @@ void params_fini(struct params *p); /* frees texts, closes descriptors */
  * wrong with the word and what would be right. */
 EM_MUST_USE em_err params_add_word(
     struct params *p, const struct cmd_arg *arg, struct slice word, struct fault *f);
+/* Takes the values of @name away. */
+void params_drop(struct params *p, const char *name);
 /* Sets p->cmd: are all that @cmd demands there, none twice that may not be, are columns
  * its columns?  EM_USAGE. */
 EM_MUST_USE em_err params_check(struct params *p, const struct cmd *cmd, struct fault *f);
