@@ -23,7 +23,7 @@
 
 struct retain_limits {
 	uint64_t max_messages; /* 0: no bound */
-	uint64_t max_payload;  /* bytes */
+	uint64_t max_payload;  /* bytes; 0: no bound */
 	uint64_t max_bytes;    /* of all, 0: no bound */
 	span_t expiry;         /* retainer.msg_expiry_interval; infinite: never */
 	bool is_enabled;
@@ -37,11 +37,11 @@ void retain_configure(const struct retain_limits *l);
  * EM_FULL: a bound is reached; EM_TOOBIG: the payload; EM_STATE: not enabled. */
 EM_MUST_USE em_err retain_store(struct message *m);
 
-struct retain_cursor; /* of one filter; the opener's */
+struct retain_cursor; /* of one filter, a valid one; the opener's */
 struct retain_cursor *retain_open(struct slice filter);
-/* The next match, as a kept message with one reference for the caller (is_retained is
- * the caller's to set on its view), or NULL: *done false means "bounded work is over for
- * this turn, ask again". */
+/* The next match, as a kept message (is_retained) with one reference for the caller, or
+ * NULL: *done true means that there is no more, false "bounded work is over for this turn,
+ * ask again". */
 struct message *retain_next(struct retain_cursor *c, bool *done);
 void retain_close(struct retain_cursor **cp);
 

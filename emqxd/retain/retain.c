@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * retain: the store and its cursors.
+ *
+ * The index (core/order.h) holds topics with each slash written as a byte 0, which
+ * no topic contains: so what lies below a topic follows it directly, and a cursor can
+ * jump over whole branches.  "a", "a/b", "a/b/c", "a+" stand in this order; behind
+ * everything below T comes the first key not before T followed by a byte 1.
+ *
+ * A topic's node points to its message, kept in a form that all threads may hold.
+ * Who replaces or removes does so under the lock and retires what was there: a reader
+ * that found a message in its turn can still take a reference.
+ */
+#include "emqxd/retain/retain.h"
+#include "emqxd/core/clock.h"
+#include "emqxd/core/lock.h"
+#include "emqxd/core/order.h"
+#include "emqxd/core/qsbr.h"
+#include "emqxd/core/slab.h"
+#include "emqxd/core/worker.h"
+#include "emqxd/model/topic.h"
+#include "ipc/base/list.h"
+#include "ipc/base/mem.h"
+#include "ipc/base/str.h"
+
+#define STEPS_MAX 64u  /* keys that a cursor looks at in one call */
+#define SWEEP_MAX 256u /* topics that a sweep looks at */
+
+struct retained {
+	_Atomic(struct message *) message;
+	struct order_node node; /* key: the topic with 0 for / */
+};
+
+_Static_assert(sizeof(struct retained) == 16, "a topic, without tower and text");
+
+struct retain {
+	struct order order;
+	struct lock lock;
+	struct retain_limits limits; /* under the lock, like the next two's changes */
+	_Atomic uint64_t count, bytes;
+	struct str swept; /* key where the next sweep begins; under the lock */
+};
+
+static struct retain *
+store(void)
+{
+	return node_slot(ROOM_RETAIN);
+}
+
+/* ---- keys */
+
+/* A topic as a key; the caller gives room for topic.n bytes. */
+static struct slice
+key_of(struct slice topic, uint8_t *room)
+{
+	for (size_t i = 0; i < topic.n; i++)
+		room[i] = topic.p[i] == '/' ? 0 : topic.p[i];
+	return slice_of(room, topic.n);
+}
+
+static struct retained *
+retained_of(struct order_node *n)
+{
+	return n != NULL ? LIST_OWNER(n, struct retained, node) : NULL;
+}
+
+static size_t
+size_of(const struct retained *r)
+{
+	return sizeof *r + order_room(r->node.height, r->node.n);
+}
+
+static struct message *
+message_in(const struct retained *r)
+{
+	return atomic_load_explicit(&r->message, memory_order_acquire);
+}
+
+/* ---- birth and death */
+
+void
+retain_birth(void)
+{
+	struct retain *s = MEM_NEW(struct retain);
+
+	CHECK(store() == NULL);
+	lock_init(&s->lock, LOCK_RETAIN);
+	s->limits = (struct retain_limits){
+		.max_payload = 1u << 20,
+		.expiry = SPAN_INFINITE,
+		.is_enabled = true,
+	};
+	node_slot_set(ROOM_RETAIN, s);
+}
+
+void
+retain_death(void)
+{
+	struct retain *s = store();
+	struct retained *r = retained_of(order_seek(&s->order, SLICE_NONE));
+
+	while (r != NULL) {
+		struct retained *next = retained_of(order_next(&r->node));
+		struct message *m = message_in(r);
+
+		message_unref(&m);
+		slab_free(r, size_of(r));
+		r = next;
+	}
+	str_fini(&s->swept);
+	lock_fini(&s->lock);
+	MEM_FREE(s);
+	node_slot_set(ROOM_RETAIN, NULL);
+}
+
+void
+retain_configure(const struct retain_limits *l)
+{
+	struct retain *s = store();
+
+	lock_take(&s->lock);
+	s->limits = *l;
+	lock_give(&s->lock);
+}
+
+uint64_t
+retain_count(void)
+{
+	return atomic_load_explicit(&store()->count, memory_order_relaxed);
+}
+
+uint64_t
+retain_bytes(void)
+{
+	return atomic_load_explicit(&store()->bytes, memory_order_relaxed);
+}
+
+/* ---- changes, under the lock */
+
+static void
+account(struct retain *s, int topics, int64_t bytes)
+{
+	atomic_fetch_add_explicit(
+	    &s->count, (uint64_t)(int64_t)topics, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->bytes, (uint64_t)bytes, memory_order_relaxed);
+}
+
+static void
+retired_message(void *p, size_t n)
+{
+	struct message *m = p;
+
+	(void)n;
+	message_unref(&m);
+}
+
+static void
+retire_message(struct message *m)
+{
+	qsbr_retire(m, m->size, retired_message);
+}
+
+static void
+remove_topic(struct retain *s, struct retained *r)
+{
+	struct message *m = message_in(r);
+
+	order_del(&s->order, &r->node);
+	account(s, -1, -(int64_t)m->size);
+	retire_message(m);
+	qsbr_retire(r, size_of(r), slab_free);
+}
+
+/* Would @more bytes, and a topic when it is new, pass a bound?  A topic that is there
+ * may be replaced by what is not larger. */
+static bool
+is_full(const struct retain *s, bool is_new, int64_t more)
+{
+	const struct retain_limits *l = &s->limits;
+	uint64_t count = atomic_load_explicit(&s->count, memory_order_relaxed);
+	uint64_t bytes = atomic_load_explicit(&s->bytes, memory_order_relaxed);
+
+	if (is_new && l->max_messages > 0 && count >= l->max_messages)
+		return true;
+	return l->max_bytes > 0 && more > 0 && bytes + (uint64_t)more > l->max_bytes;
+}
+
+static void
+add_topic(struct retain *s, struct slice key, struct message *m)
+{
+	unsigned height = order_height();
+	struct retained *r = slab_new(sizeof *r + order_room(height, key.n));
+
+	atomic_init(&r->message, m);
+	order_node_init(&r->node, height, key);
+	order_add(&s->order, &r->node);
+	account(s, 1, m->size);
+}
+
+/* Takes @m's reference when it says EM_OK. */
+static em_err
+put(struct retain *s, struct slice key, struct message *m)
+{
+	struct retained *r = retained_of(order_find(&s->order, key));
+	struct message *was = r != NULL ? message_in(r) : NULL;
+	int64_t more = (int64_t)m->size - (was != NULL ? (int64_t)was->size : 0);
+
+	if (is_full(s, was == NULL, more))
+		return EM_FULL;
+	if (was == NULL) {
+		add_topic(s, key, m);
+		return EM_OK;
+	}
+	atomic_store_explicit(&r->message, m, memory_order_release);
+	account(s, 0, more);
+	retire_message(was);
+	return EM_OK;
+}
+
+static void
+clear(struct retain *s, struct slice key)
+{
+	struct retained *r;
+
+	lock_take(&s->lock);
+	r = retained_of(order_find(&s->order, key));
+	if (r != NULL)
+		remove_topic(s, r);
+	lock_give(&s->lock);
+}
+
+/* The message as it will be given out. */
+static struct message *
+kept_form(const struct message *m, span_t expiry)
+{
+	struct message view = *m;
+
+	view.retain = true;
+	view.is_retained = true;
+	if (view.expires.ns == INT64_MAX)
+		view.expires = mono_add(clock_mono(), expiry);
+	return message_share(&view);
+}
+
+em_err
+retain_store(struct message *m)
+{
+	struct retain *s = store();
+	uint8_t room[UINT16_MAX];
+	struct retain_limits limits;
+	struct message *kept;
+	struct slice key;
+	em_err err;
+
+	CHECK(m->topic.n > 0 && m->topic.n <= sizeof room);
+	key = key_of(m->topic, room);
+	lock_take(&s->lock);
+	limits = s->limits;
+	lock_give(&s->lock);
+	if (!limits.is_enabled)
+		return EM_STATE;
+	if (m->payload.n == 0) {
+		clear(s, key);
+		return EM_OK;
+	}
+	if (limits.max_payload > 0 && m->payload.n > limits.max_payload)
+		return EM_TOOBIG;
+	kept = kept_form(m, limits.expiry);
+	if (kept == NULL)
+		return EM_NOMEM;
+	lock_take(&s->lock);
+	err = put(s, key, kept);
+	lock_give(&s->lock);
+	if (err != EM_OK)
+		message_unref(&kept);
+	return err;
+}
+
+void
+retain_sweep(void)
+{
+	struct retain *s = store();
+	mono_t now = clock_mono();
+	struct order_node *at;
+	unsigned looked = 0;
+
+	lock_take(&s->lock);
+	at = order_seek(&s->order, str_slice(&s->swept));
+	while (at != NULL && looked++ < SWEEP_MAX) {
+		struct retained *r = retained_of(at);
+
+		at = order_next(at);
+		if (message_is_expired(message_in(r), now))
+			remove_topic(s, r);
+	}
+	str_reset(&s->swept);
+	if (at != NULL)
+		str_add_slice(&s->swept, order_key(at));
+	lock_give(&s->lock);
+}
+
+/* ---- cursors */
+
+struct retain_cursor {
+	struct str at; /* the first key that was not looked at yet */
+	bool is_exact, is_over;
+	size_t n;
+	uint8_t filter[]; /* as a key */
+};
+
+/* How a key stands to a filter, and where the next one that may match begins. */
+enum verdict {
+	MATCHES,
+	SEEK, /* from the cursor's place on */
+	OVER, /* nothing behind this key can match */
+};
+
+struct retain_cursor *
+retain_open(struct slice filter)
+{
+	struct retain_cursor *c = mem_new(sizeof *c + filter.n);
+
+	c->n = filter.n;
+	c->is_exact = !topic_has_wildcard(filter);
+	key_of(filter, c->filter);
+	if (c->is_exact)
+		str_add_bytes(&c->at, c->filter, c->n);
+	return c;
+}
+
+void
+retain_close(struct retain_cursor **cp)
+{
+	if (*cp != NULL)
+		str_fini(&(*cp)->at);
+	MEM_FREE(*cp);
+}
+
+static size_t
+level_end(struct slice key, size_t at)
+{
+	const uint8_t *end = at < key.n ? memchr(key.p + at, 0, key.n - at) : NULL;
+
+	return end != NULL ? (size_t)(end - key.p) : key.n;
+}
+
+static enum verdict
+seek_to(struct retain_cursor *c, struct slice head, const void *tail, size_t n)
+{
+	str_reset(&c->at);
+	str_add_slice(&c->at, head);
+	str_add_bytes(&c->at, tail, n);
+	return SEEK;
+}
+
+/* Behind everything below the key's levels up to @end, which a + stood for; there was
+ * none when @end is 0 and not even an empty level. */
+static enum verdict
+skip_branch(struct retain_cursor *c, struct slice key, bool has_plus, size_t end)
+{
+	return has_plus ? seek_to(c, slice_head(key, end), "\1", 1) : OVER;
+}
+
+/* Compares level by level; @key is one that the cursor met. */
+static enum verdict
+judge(struct retain_cursor *c, struct slice key)
+{
+	struct slice filter = slice_of(c->filter, c->n);
+	size_t f = 0, k = 0, plus_end = 0;
+	bool has_plus = false;
+
+	for (;;) {
+		size_t fe = level_end(filter, f), ke = level_end(key, k);
+		struct slice level = slice_of(filter.p + f, fe - f);
+
+		if (slice_eq_str(level, "#"))
+			return MATCHES;
+		if (slice_eq_str(level, "+")) {
+			has_plus = true;
+			plus_end = ke;
+		} else {
+			int order = slice_cmp(slice_of(key.p + k, ke - k), level);
+
+			if (order < 0)
+				return seek_to(c, slice_head(key, k), level.p, level.n);
+			if (order > 0)
+				return skip_branch(c, key, has_plus, plus_end);
+		}
+		if (fe == filter.n && ke == key.n)
+			return MATCHES;
+		if (fe == filter.n)
+			return skip_branch(c, key, has_plus, plus_end);
+		f = fe + 1;
+		if (ke ==
+		    key.n) { /* the filter goes on below this key; "a/#" has "a" too */
+			if (slice_eq_str(slice_from(filter, f), "#"))
+				return MATCHES;
+			return seek_to(c, key, "", 1);
+		}
+		k = ke + 1;
+	}
+}
+
+/* [MQTT5-4.7.2-1] */
+static bool
+is_hidden(const struct retain_cursor *c, struct slice key)
+{
+	return key.n > 0 && key.p[0] == '$' &&
+	       (c->filter[0] == '+' || c->filter[0] == '#');
+}
+
+/* The message of a topic, with a reference, unless its time is over. */
+static struct message *
+take(struct order_node *n)
+{
+	struct message *m = message_in(retained_of(n));
+
+	return message_is_expired(m, clock_mono()) ? NULL : message_ref(m);
+}
+
+/* Looks at one key; true: the cursor's place is the next to look at. */
+static bool
+step(struct retain_cursor *c, struct message **found)
+{
+	struct order_node *n = order_seek(&store()->order, str_slice(&c->at));
+	struct slice key;
+
+	if (n == NULL)
+		return false;
+	key = order_key(n);
+	if (is_hidden(c, key)) {
+		seek_to(c, SLICE_NONE, "%", 1); /* behind all that begin with $ */
+		return true;
+	}
+	switch (judge(c, key)) {
+	case MATCHES:
+		*found = take(n);
+		seek_to(c, key, "", 1);
+		return true;
+	case SEEK: return true;
+	case OVER: return false;
+	}
+	UNREACHABLE();
+}
+
+struct message *
+retain_next(struct retain_cursor *c, bool *done)
+{
+	struct message *found = NULL;
+	struct order_node *n;
+
+	if (c->is_exact && !c->is_over) {
+		n = order_find(&store()->order, str_slice(&c->at));
+		c->is_over = true;
+		found = n != NULL ? take(n) : NULL;
+	}
+	for (unsigned i = 0; i < STEPS_MAX && found == NULL && !c->is_over; i++)
+		c->is_over = !step(c, &found);
+	*done = c->is_over && found == NULL;
+	return found;
+}

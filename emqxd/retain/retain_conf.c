@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * retain_conf: the fields of retainer.*.  max_bytes is ours.
+ */
+#include "emqxd/retain/retain_conf.h"
+
+#define RETAIN(member_) CONF_MEMBER(struct retain_limits, member_)
+
+static const struct conf_word unlimited[] = { { "infinity", 0 }, { "0", 0 },
+	{ NULL, 0 } };
+static const struct conf_word never[] = { { "0s", INT64_MAX }, { "0", INT64_MAX },
+	{ "infinity", INT64_MAX }, { NULL, 0 } };
+
+static const struct conf_field fields[] = {
+	{ .path = "enable",
+	    RETAIN(is_enabled),
+	    .type = CONF_BOOL,
+	    .def = "true",
+	    .reload = CONF_LIVE,
+	    .help = "Whether retained messages are kept" },
+	{ .path = "max_payload_size",
+	    RETAIN(max_payload),
+	    .type = CONF_SIZE,
+	    .def = "1MB",
+	    .min = 1,
+	    .max = 268435455,
+	    .unit = "bytes",
+	    .reload = CONF_LIVE,
+	    .help = "Largest payload that is retained" },
+	{ .path = "msg_expiry_interval",
+	    RETAIN(expiry),
+	    .type = CONF_SPAN,
+	    .def = "0s",
+	    .min = 1000000,
+	    .max = INT64_MAX - 1,
+	    .words = never,
+	    .unit = "ms",
+	    .reload = CONF_LIVE,
+	    .help =
+		"How long a retained message is kept whose publisher does not say; 0s is "
+		"for ever" },
+	{ .path = "backend.max_retained_messages",
+	    RETAIN(max_messages),
+	    .type = CONF_INT,
+	    .def = "0",
+	    .min = 0,
+	    .max = INT64_MAX,
+	    .reload = CONF_LIVE,
+	    .help = "Retained messages that are kept; 0 is no bound" },
+	{ .path = "max_bytes",
+	    RETAIN(max_bytes),
+	    .type = CONF_SIZE,
+	    .def = "infinity",
+	    .min = 1024,
+	    .max = INT64_MAX,
+	    .words = unlimited,
+	    .unit = "bytes",
+	    .reload = CONF_LIVE,
+	    .help = "Bytes that all retained messages may take" },
+};
+
+const struct conf_section retain_conf = {
+	.id = CONF_RETAIN,
+	.path = "retainer",
+	.field = fields,
+	.n = sizeof(fields) / sizeof(fields[0]),
+	.size = sizeof(struct retain_limits),
+};
