@@ -9,7 +9,7 @@
  * has its own memory for what it matches.
  */
 #include "emqxd/router/dispatch.h"
-#include "emqxd/router/match.h"
+#include "emqxd/router/memo.h"
 #include "emqxd/router/relay.h"
 #include "emqxd/router/share.h"
 
@@ -48,7 +48,7 @@ note_full(struct worker *to, struct router_result *result)
 }
 
 static struct router_result
-fan_out(struct router_worker *here, struct match_result routes, struct message *m)
+fan_out(struct router_worker *here, struct memo_routes routes, struct message *m)
 {
 	struct router_result result = { 0, NULL };
 	uint64_t others = 0;
@@ -82,7 +82,7 @@ publish_inside(struct router_worker *here, struct message *m)
 	struct router_result result;
 
 	trie_match(&here->router->trie, m->topic, &h);
-	result = fan_out(here, (struct match_result){ h.routes.p, h.routes.n }, m);
+	result = fan_out(here, (struct memo_routes){ h.routes.p, h.routes.n }, m);
 	trie_hits_fini(&h);
 	return result;
 }
@@ -94,7 +94,7 @@ router_publish(struct message *m)
 	struct router_result result;
 
 	if (here->depth++ == 0)
-		result = fan_out(here, match_topic(here, m->topic), m);
+		result = fan_out(here, memo_match(here, m->topic), m);
 	else
 		result = publish_inside(here, m);
 	here->depth--;

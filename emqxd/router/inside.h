@@ -22,7 +22,7 @@ struct router {
 	uint32_t member_number; /* the last one given; under the lock */
 };
 
-struct match_entry;
+struct memo_entry;
 struct relay_block;
 
 struct router_worker {
@@ -30,7 +30,7 @@ struct router_worker {
 	uint64_t own; /* this worker's bit; 0 on threads without clients */
 	uint16_t id;
 	unsigned depth; /* publishes that are under way: deliver may publish */
-	struct match_entry *cache;
+	struct memo_entry *cache;
 	struct trie_hits hits;
 	struct relay_block **outgoing; /* by worker; or NULL */
 	struct relay_block *opened;    /* in this turn; freed at its end */

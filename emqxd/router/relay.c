@@ -245,8 +245,8 @@ has_column(const struct route *r, unsigned to)
 }
 
 unsigned
-relay_columns(struct router_worker *here, unsigned to, struct match_result routes,
-    struct message *m)
+relay_columns(
+    struct router_worker *here, unsigned to, struct memo_routes routes, struct message *m)
 {
 	struct record *rec = record_new(here, to, routes.n, m);
 	unsigned n = 0;

@@ -12,7 +12,7 @@
 #ifndef ROUTER_RELAY_H
 #define ROUTER_RELAY_H
 
-#include "emqxd/router/match.h"
+#include "emqxd/router/memo.h"
 #include "emqxd/router/share.h"
 
 void relay_birth(struct router_worker *here);
@@ -20,8 +20,8 @@ void relay_death(struct router_worker *here);
 
 /* To the columns that worker @to has in the routes; how many those are, 0 when there is
  * no memory. */
-unsigned relay_columns(struct router_worker *here, unsigned to,
-    struct match_result routes, struct message *m);
+unsigned relay_columns(struct router_worker *here, unsigned to, struct memo_routes routes,
+    struct message *m);
 /* To one member of a group; false when there is no memory. */
 bool relay_member(struct router_worker *here, struct share_member *member,
     struct share_turn turn, struct message *m);

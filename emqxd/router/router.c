@@ -11,7 +11,7 @@
 #include "emqxd/core/qsbr.h"
 #include "emqxd/core/slab.h"
 #include "emqxd/router/inside.h"
-#include "emqxd/router/match.h"
+#include "emqxd/router/memo.h"
 #include "emqxd/router/relay.h"
 #include "emqxd/router/route.h"
 #include "emqxd/router/share.h"
@@ -51,7 +51,7 @@ router_worker_birth(void)
 	CHECK(here->router != NULL && w->slot[ROOM_ROUTER] == NULL);
 	here->id = w->id;
 	here->own = w->kind == WORKER_CLIENTS ? (uint64_t)1 << w->id : 0;
-	here->cache = match_new();
+	here->cache = memo_new();
 	relay_birth(here);
 	w->slot[ROOM_ROUTER] = here;
 }
@@ -64,7 +64,7 @@ router_worker_death(void)
 
 	relay_death(here);
 	trie_hits_fini(&here->hits);
-	match_free(&here->cache);
+	memo_free(&here->cache);
 	MEM_FREE(here);
 	w->slot[ROOM_ROUTER] = NULL;
 }

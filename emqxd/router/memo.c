@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * match: a direct-mapped table: a topic has one place, by a hash that need not be
+ * memo: a direct-mapped table: a topic has one place, by a hash that need not be
  * secret since a collision only forgets.
  *
  * The generation is read before the trie: an entry made from a trie that was changing
@@ -8,26 +8,26 @@
  * they are looked at only while the generation stands, and it moves before anything
  * is retired.
  */
-#include "emqxd/router/match.h"
+#include "emqxd/router/memo.h"
 #include "ipc/base/mem.h"
 
-struct match_entry {
+struct memo_entry {
 	uint64_t generation; /* 0: none yet */
 	uint8_t topic_n, routes;
-	uint8_t topic[MATCH_TOPIC_MAX];
-	struct route *v[MATCH_ROUTES_MAX];
+	uint8_t topic[MEMO_TOPIC_MAX];
+	struct route *v[MEMO_ROUTES_MAX];
 };
 
-_Static_assert(sizeof(struct match_entry) <= 112, "1024 of them a worker");
+_Static_assert(sizeof(struct memo_entry) <= 112, "1024 of them a worker");
 
-struct match_entry *
-match_new(void)
+struct memo_entry *
+memo_new(void)
 {
-	return mem_new_array(MATCH_ENTRIES, sizeof(struct match_entry));
+	return mem_new_array(MEMO_ENTRIES, sizeof(struct memo_entry));
 }
 
 void
-match_free(struct match_entry **ep)
+memo_free(struct memo_entry **ep)
 {
 	MEM_FREE(*ep);
 }
@@ -48,14 +48,14 @@ place(struct slice topic)
 	for (size_t i = 0; i < n; i++)
 		w = w << 8 | p[i];
 	h = (h ^ w) * 0x9e3779b97f4a7c15u;
-	return (h ^ h >> 32) % MATCH_ENTRIES;
+	return (h ^ h >> 32) % MEMO_ENTRIES;
 }
 
 static void
-remember(struct match_entry *e, uint64_t generation, struct slice topic,
+remember(struct memo_entry *e, uint64_t generation, struct slice topic,
     const struct trie_hits *h)
 {
-	if (h->routes.n > MATCH_ROUTES_MAX)
+	if (h->routes.n > MEMO_ROUTES_MAX)
 		return;
 	e->generation = generation;
 	e->topic_n = (uint8_t)topic.n;
@@ -65,21 +65,21 @@ remember(struct match_entry *e, uint64_t generation, struct slice topic,
 		e->v[i] = h->routes.p[i];
 }
 
-struct match_result
-match_topic(struct router_worker *here, struct slice topic)
+struct memo_routes
+memo_match(struct router_worker *here, struct slice topic)
 {
 	struct trie *trie = &here->router->trie;
 	uint64_t generation = trie_generation(trie);
-	struct match_entry *e = NULL;
+	struct memo_entry *e = NULL;
 
-	if (topic.n <= MATCH_TOPIC_MAX) {
+	if (topic.n <= MEMO_TOPIC_MAX) {
 		e = &here->cache[place(topic)];
 		if (e->generation == generation && e->topic_n == topic.n &&
 		    memcmp(e->topic, topic.p, topic.n) == 0)
-			return (struct match_result){ e->v, e->routes };
+			return (struct memo_routes){ e->v, e->routes };
 	}
 	trie_match(trie, topic, &here->hits);
 	if (e != NULL)
 		remember(e, generation, topic, &here->hits);
-	return (struct match_result){ here->hits.routes.p, here->hits.routes.n };
+	return (struct memo_routes){ here->hits.routes.p, here->hits.routes.n };
 }
