@@ -4,9 +4,10 @@
  *
  * Main loads a new one, publishes it, and the former is retired: its readers are
  * gone after a grace period.  conf_get() gives a pointer into the current one,
- * good until the end of the loop's turn; keep = copy.  Names keep their place in
- * an array over a reload (a zone's number stays valid): new names come behind,
- * removed ones keep their place.
+ * good until the end of the loop's turn; keep = copy.  Names keep
+ * their place in an array over a reload (a zone's or listener's number stays
+ * valid): new names come behind, removed ones stay, with their defaults and
+ * not enabled.
  *
  * Threads: loaded and published by main, read by any.
  */
@@ -28,7 +29,7 @@ struct conf_part {
 
 /* The node's slot of this room: one pointer that main swaps. */
 struct conf_cell {
-	_Atomic(const struct conf_part *) current;
+	_Atomic(struct conf_snapshot *) current;
 	void (*retire)(void *p, size_t n, void (*free)(void *p, size_t n));
 };
 
@@ -47,7 +48,10 @@ conf_part(enum conf_id id)
 {
 	struct conf_cell *cell = node_slot(ROOM_CONF);
 
-	return &atomic_load_explicit(&cell->current, memory_order_acquire)[id];
+	/* a snapshot starts with its parts */
+	return (const struct conf_part *)(const void *)atomic_load_explicit(
+		   &cell->current, memory_order_acquire) +
+	       id;
 }
 
 /* The section's struct (the first, of an array). */

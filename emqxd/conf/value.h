@@ -55,4 +55,26 @@ struct conf_map {
 /* Finds by binary search; false: no such name (*value is left alone). */
 bool conf_map_find(const struct conf_map *map, struct slice name, int64_t *value);
 
+EM_MUST_USE em_err conf_addr_parse(struct slice s, struct conf_addr *out);
+void conf_addr_print(const struct conf_addr *addr, struct str *out);
+
+/* ---- of a field (field.h), for the files of this room */
+
+struct conf_field;
+struct tree_node;
+
+/* Puts the node's value into the object's member.  False: @why got what is wrong and
+ * the member is as it was. */
+EM_MUST_USE bool value_read(const struct conf_field *f, const struct tree_node *node,
+    struct conf_pool *pool, void *object, struct str *why);
+/* The same from the text of a default or a variable. */
+EM_MUST_USE bool value_read_text(const struct conf_field *f, struct slice text,
+    struct conf_pool *pool, void *object, struct str *why);
+/* As one would write it; secrets too. */
+void value_print(const struct conf_field *f, const void *object, struct str *out);
+/* What may be written: "true or false", "1 .. 65535", "a time such as 15s, or infinity". */
+void value_expected(const struct conf_field *f, struct str *out);
+/* Do type and size of the row agree? */
+bool value_field_is_sound(const struct conf_field *f);
+
 #endif

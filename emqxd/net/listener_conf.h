@@ -19,7 +19,7 @@ struct tcp_options {
 	uint32_t backlog;
 	span_t send_timeout;     /* a peer that takes nothing for so long ... */
 	bool send_timeout_close; /* ... is closed */
-	bool nodelay, reuseaddr, nolinger;
+	bool nodelay, reuseaddr;
 	uint32_t recbuf, sndbuf; /* bytes; 0: the kernel's choice */
 	span_t user_timeout;     /* TCP_USER_TIMEOUT; 0: the kernel's choice */
 	/* SO_KEEPALIVE: idle 0 is off.  Seconds, seconds, probes. */

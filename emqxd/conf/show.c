@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * show: a snapshot as paths and values, in the order of the tables.
+ *
+ * A place is a number: section by section, struct by struct, field by field; so
+ * whoever lists may stop anywhere and go on in another turn.  Of the structs that
+ * an overlay made only what the overlay sets is shown: the rest is said already.
+ */
+#include "emqxd/conf/load.h"
+#include "emqxd/conf/snapshot_body.h"
+
+#include <stdio.h>
+
+#define MASK "******"
+
+struct place {
+	const struct conf_section *section;
+	size_t number; /* of the struct in the section */
+	const void *object;
+	const struct conf_field *field;
+};
+
+static bool
+place_at(const struct conf_snapshot *s, size_t at, struct place *out)
+{
+	for (size_t i = 0; i < s->sections; i++) {
+		const struct conf_section *section = s->section[i];
+		size_t n = s->part[section->id].n * section->n;
+
+		if (at < n) {
+			out->section = section;
+			out->number = at / section->n;
+			out->object = section_object(s, section, out->number);
+			out->field = &section->field[at % section->n];
+			return true;
+		}
+		at -= n;
+	}
+	return false;
+}
+
+static bool
+is_under(struct slice path, struct slice prefix)
+{
+	if (prefix.n == 0)
+		return true;
+	return slice_starts(path, prefix) &&
+	       (path.n == prefix.n || path.p[prefix.n] == '.');
+}
+
+static void
+describe(const struct place *p, const struct tree_node *node, const struct str *path,
+    struct conf_shown *out)
+{
+	*out = (struct conf_shown){ .field = p->field };
+	snprintf(out->path, sizeof(out->path), "%s", str_get(path));
+	out->is_default = node == NULL;
+	out->is_secret = p->field->secret;
+	value_print(p->field, p->object, &out->value);
+	if (out->is_secret && out->value.n > 0) {
+		str_reset(&out->value);
+		str_add(&out->value, MASK);
+	}
+	if (node == NULL)
+		str_add(&out->origin, "default");
+	else
+		tree_pos_print(node->pos, &out->origin);
+	if (node != NULL && node->as != NULL) {
+		str_add(&out->origin, " (");
+		str_add_escaped(&out->origin, slice_str(node->as));
+		str_add_char(&out->origin, ')');
+	}
+}
+
+bool
+conf_show_next(const struct conf_snapshot *s, struct slice prefix, size_t *at,
+    struct conf_shown *out)
+{
+	const struct tree_node *node;
+	struct str path = { 0 };
+	struct place p;
+	bool found = false;
+
+	while (!found && place_at(s, *at, &p)) {
+		++*at;
+		found =
+		    section_shown_path(s, p.section, p.object, p.field, &path, &node) &&
+		    is_under(str_slice(&path), prefix);
+	}
+	if (found)
+		describe(&p, node, &path, out);
+	str_fini(&path);
+	return found;
+}
+
+void
+conf_shown_fini(struct conf_shown *v)
+{
+	str_fini(&v->value);
+	str_fini(&v->origin);
+}
+
+size_t
+conf_ignored_count(const struct conf_snapshot *s)
+{
+	return s->ignored.n;
+}
+
+struct conf_ignored
+conf_ignored_get(const struct conf_snapshot *s, size_t i)
+{
+	CHECK(i < s->ignored.n);
+	return s->ignored.p[i];
+}
