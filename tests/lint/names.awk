@@ -9,7 +9,8 @@
 #    of its head; what bar.h of the same room declares may be called bar_x
 #    wherever it stands; the room's name alone will do when the room has no file
 #    of its own name; names.allow lists "file prefix reason" for what differs;
-#  - no two families share a prefix, and none uses that of its neighbour;
+#  - no two families of one program share a prefix (ipc is part of both), and none
+#    uses that of its neighbour;
 #  - no file is called after nothing (util, misc, common, helper, manager);
 #  - libc's clocks and calendars are read in ipc/base/span.c alone;
 #  - no #if inside a function.
@@ -166,6 +167,15 @@ function neighbour(home, name, mine,    other, theirs) {
 	return ""
 }
 
+function own(program, prefix, home, where) {
+	if (!((program, prefix) in owner))
+		owner[program, prefix] = home
+	else if (owner[program, prefix] != home && !((prefix, home) in told)) {
+		refuse(where, "prefix " prefix "_ belongs to " owner[program, prefix] ".c")
+		told[prefix, home] = 1
+	}
+}
+
 END {
 	for (key in exported) {
 		split(key, part, SUBSEP)
@@ -183,12 +193,10 @@ END {
 			refuse(exported[key], name " sounds as if it stood in " other ".c")
 		if (prefix == room_of(home))
 			continue
-		if (!(prefix in owner))
-			owner[prefix] = home
-		else if (owner[prefix] != home && !((prefix, home) in told)) {
-			refuse(exported[key], "prefix " prefix "_ belongs to " owner[prefix] ".c")
-			told[prefix, home] = 1
-		}
+		if (home !~ /^emqxd\//)
+			own("tool", prefix, home, exported[key])
+		if (home !~ /^ctl\//)
+			own("daemon", prefix, home, exported[key])
 	}
 	exit bad
 }
