@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * app: the table of the rooms, in the order in which they are born: a room finds
+ * those below it alive.  They die in the opposite order.  And the words of the
+ * command line.
+ */
+#include "emqxd/app/app.h"
+#include "ipc/base/str.h"
+#include "emqxd/admin/admin.h"
+#include "emqxd/app/boot.h"
+#include "emqxd/app/core_conf.h"
+#include "emqxd/app/daemon.h"
+#include "emqxd/app/docs.h"
+#include "emqxd/app/options.h"
+#include "emqxd/app/reload.h"
+#include "emqxd/app/settings.h"
+#include "emqxd/app/version.h"
+#include "emqxd/conf/snapshot.h"
+#include "emqxd/core/log.h"
+#include "emqxd/core/loop.h"
+#include "emqxd/core/timer.h"
+#include "emqxd/core/worker.h"
+#include "emqxd/retain/retain.h"
+#include "emqxd/router/router.h"
+
+#include <stdio.h>
+
+/* ---- the rooms */
+
+static void
+retain_follow(void)
+{
+	retain_configure(conf_get(CONF_RETAIN));
+}
+
+static em_err
+birth_of_retain(struct fault *f)
+{
+	(void)f;
+	retain_birth();
+	retain_follow();
+	return EM_OK;
+}
+
+static em_err
+birth_of_admin(struct fault *f)
+{
+	const struct core_conf *conf = conf_get(CONF_CORE);
+	const struct admin_house house = { .node = conf->node_name,
+		.reload = reload_run };
+
+	return admin_birth(&house, f);
+}
+
+static const struct app_room rooms[] = {
+	{ .name = "retain",
+	    .birth = birth_of_retain,
+	    .death = retain_death,
+	    .reload = retain_follow },
+	{ .name = "admin",
+	    .birth = birth_of_admin,
+	    .worker_birth = admin_worker_birth,
+	    .worker_death = admin_worker_death,
+	    .death = admin_death,
+	    .on_admin = true },
+};
+enum { ROOMS_N = sizeof rooms / sizeof rooms[0] };
+
+static void
+die_from(unsigned n)
+{
+	while (n-- > 0) {
+		if (rooms[n].death != NULL)
+			rooms[n].death();
+	}
+}
+
+em_err
+app_rooms_birth(struct fault *f)
+{
+	for (unsigned i = 0; i < ROOMS_N; i++) {
+		em_err err = rooms[i].birth != NULL ? rooms[i].birth(f) : EM_OK;
+
+		if (err != EM_OK) {
+			die_from(i);
+			return err;
+		}
+	}
+	return EM_OK;
+}
+
+void
+app_rooms_death(void)
+{
+	die_from(ROOMS_N);
+}
+
+static bool
+lives_on(const struct app_room *room, const struct worker *w)
+{
+	return w->kind == WORKER_CLIENTS || room->on_admin;
+}
+
+void
+app_rooms_worker_birth(struct worker *w)
+{
+	for (unsigned i = 0; i < ROOMS_N; i++) {
+		if (rooms[i].worker_birth != NULL && lives_on(&rooms[i], w))
+			rooms[i].worker_birth();
+	}
+}
+
+void
+app_rooms_worker_death(struct worker *w)
+{
+	for (unsigned i = ROOMS_N; i-- > 0;) {
+		if (rooms[i].worker_death != NULL && lives_on(&rooms[i], w))
+			rooms[i].worker_death();
+	}
+}
+
+void
+app_rooms_reload(void)
+{
+	for (unsigned i = 0; i < ROOMS_N; i++) {
+		if (rooms[i].reload != NULL)
+			rooms[i].reload();
+	}
+}
+
+/* ---- main's loop */
+
+struct app *
+app_self(void)
+{
+	struct app *a = node_slot(ROOM_APP);
+
+	CHECK(a != NULL);
+	return a;
+}
+
+static void
+on_limit(struct timer *t)
+{
+	(void)t; /* it is no longer armed: that says all */
+}
+
+bool
+app_turn_until(struct app *a, bool (*is_done)(const struct app *a), span_t limit)
+{
+	struct timer timer = { .next = NULL };
+	bool done;
+
+	timer_arm(&timer, limit, on_limit);
+	while (!(done = is_done(a)) && timer_is_armed(&timer) && !a->is_hurried)
+		loop_turn(worker_main()->loop);
+	timer_cancel(&timer);
+	return done;
+}
+
+/* ---- the words */
+
+static int
+serve(const struct options *o)
+{
+	return boot_serve(o, NULL, -1);
+}
+
+static int
+check_config(const struct options *o)
+{
+	struct conf_snapshot *s;
+
+	if (settings_read(o->conf, true, &s) != EM_OK)
+		return 1;
+	conf_snapshot_free(&s);
+	printf("%s is ok\n", o->conf);
+	return 0;
+}
+
+static int
+version(const struct options *o)
+{
+	struct str text = { 0 };
+
+	(void)o;
+	version_print(&text);
+	fputs(str_get(&text), stdout);
+	str_fini(&text);
+	return 0;
+}
+
+static int
+help(const struct options *o)
+{
+	(void)o;
+	fputs(options_usage(), stdout);
+	return 0;
+}
+
+static int
+refuse(struct fault *f)
+{
+	fprintf(stderr, "emqxd: %s\n", f->text);
+	if (f->hint != NULL)
+		fprintf(stderr, "  hint: %s\n", f->hint);
+	else
+		fputs(options_usage(), stderr);
+	fault_clear(f);
+	return 2;
+}
+
+static int
+docs(const struct options *o)
+{
+	struct fault f = { .err = EM_OK };
+	struct str text = { 0 };
+
+	if (docs_print(o->argument, &text, &f) != EM_OK)
+		return refuse(&f);
+	fputs(str_get(&text), stdout);
+	str_fini(&text);
+	return 0;
+}
+
+int
+app_run(int argc, char **argv)
+{
+	static int (*const words[])(const struct options *o) = {
+		[OPTIONS_FOREGROUND] = serve,
+		[OPTIONS_CONSOLE] = serve,
+		[OPTIONS_START] = daemon_start,
+		[OPTIONS_STOP] = daemon_stop,
+		[OPTIONS_RESTART] = daemon_restart,
+		[OPTIONS_PING] = daemon_ping,
+		[OPTIONS_CHECK_CONFIG] = check_config,
+		[OPTIONS_VERSION] = version,
+		[OPTIONS_DOCS] = docs,
+		[OPTIONS_HELP] = help,
+	};
+	_Static_assert(
+	    sizeof words / sizeof words[0] == OPTIONS_WORD_N, "a word has no function");
+	struct fault f = { .err = EM_OK };
+	struct options options;
+
+	if (options_parse(argc, argv, &options, &f) != EM_OK)
+		return refuse(&f);
+	return words[options.word](&options);
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * boot: one list of steps up, and the same list down again, from where it got to.
+ * So a start that fails leaves as little behind as a life that ends.
+ */
+#include "emqxd/app/boot.h"
+#include "ipc/base/mem.h"
+#include "emqxd/admin/admin.h"
+#include "emqxd/app/app.h"
+#include "emqxd/app/core_conf.h"
+#include "emqxd/app/cpus.h"
+#include "emqxd/app/doors.h"
+#include "emqxd/app/home.h"
+#include "emqxd/app/logs.h"
+#include "emqxd/app/notify.h"
+#include "emqxd/app/options.h"
+#include "emqxd/app/privileges.h"
+#include "emqxd/app/reload.h"
+#include "emqxd/app/settings.h"
+#include "emqxd/app/shutdown.h"
+#include "emqxd/app/signals.h"
+#include "emqxd/app/state.h"
+#include "emqxd/app/watchdog.h"
+#include "emqxd/conf/change.h"
+#include "emqxd/core/crash.h"
+#include "emqxd/core/jobs.h"
+#include "emqxd/core/log.h"
+#include "emqxd/core/log_sink.h"
+#include "emqxd/core/loop.h"
+#include "emqxd/core/qsbr.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { JOBS_THREADS = 2 };
+
+static const struct core_conf *
+core_of(const struct app *a)
+{
+	size_t n;
+
+	return conf_snapshot_get(a->loaded, CONF_CORE, &n);
+}
+
+/* ---- the log, the folder */
+
+static em_err
+log_up(struct app *a, struct fault *f)
+{
+	em_err err = logs_configure(core_of(a), a->options->word == OPTIONS_CONSOLE, f);
+
+	if (err == EM_OK)
+		settings_log_warnings(a->report);
+	return err;
+}
+
+static em_err
+home_up(struct app *a, struct fault *f)
+{
+	const struct core_conf *conf = core_of(a);
+
+	LOG(INFO, "emqxd_starting", "version", EMQXD_VERSION, "node", conf->node_name,
+	    "conf", a->options->conf, "data_dir", conf->data_dir, "pid", getpid());
+	return home_open(conf->data_dir, &a->home, f);
+}
+
+static void
+home_down(struct app *a)
+{
+	home_close(&a->home);
+}
+
+/* ---- the engine, with main as a worker of it */
+
+static void
+on_signal(void *arg, int sig)
+{
+	struct conf_changes changes = { 0 };
+	struct app *a = arg;
+
+	switch (sig) {
+	case SIGTERM:
+	case SIGINT:
+		LOG(INFO, "signal", "name", sig == SIGTERM ? "TERM" : "INT");
+		shutdown_begin(a);
+		break;
+	case SIGHUP:
+		(void)reload_run(&changes, NULL);
+		conf_changes_fini(&changes);
+		break;
+	case SIGUSR1: log_sink_reopen(log_sinks()); break;
+	case SIGUSR2: state_dump(a); break;
+	}
+}
+
+static em_err
+engine_up(struct app *a, struct fault *f)
+{
+	const struct core_conf *conf = core_of(a);
+	unsigned workers = conf->workers > 0 ? conf->workers : cpus_count();
+
+	a->files = privileges_raise_files();
+	worker_init(workers < WORKER_MAX ? workers : WORKER_MAX);
+	node_slot_set(ROOM_APP, a);
+	a->signals = signals_open(on_signal, a);
+	if (jobs_start(JOBS_THREADS) != EM_OK) {
+		signals_close(&a->signals);
+		worker_fini();
+		return fault_set(f, EM_NOMEM, "no threads can be started");
+	}
+	conf_birth(qsbr_retire);
+	conf_publish(&a->loaded);
+	return EM_OK;
+}
+
+/* What was retired last goes its way: no other thread runs. */
+static void
+bury(void)
+{
+	unsigned n = worker_count() + 2;
+
+	for (unsigned i = 0; i < n; i++) {
+		worker_act_as(worker_get(i));
+		qsbr_drain();
+	}
+	for (unsigned rounds = 0; rounds < 2 * n && !qsbr_is_idle(); rounds++) {
+		for (unsigned i = 0; i < n; i++) {
+			worker_act_as(worker_get(i));
+			mailbox_open_all(worker_get(i));
+			mailbox_post_all(worker_get(i));
+		}
+	}
+	worker_act_as(worker_main());
+}
+
+static void
+engine_down(struct app *a)
+{
+	qsbr_offline(); /* jobs may wait for a grace period */
+	jobs_stop();
+	qsbr_online();
+	bury();
+	conf_death();
+	signals_close(&a->signals);
+	worker_fini();
+}
+
+/* ---- rooms, threads, doors */
+
+static em_err
+rooms_up(struct app *a, struct fault *f)
+{
+	(void)a;
+	return app_rooms_birth(f);
+}
+
+static void
+rooms_down(struct app *a)
+{
+	(void)a;
+	app_rooms_death();
+}
+
+static void
+thread_birth(struct worker *w)
+{
+	crash_thread_birth();
+	watchdog_worker_birth();
+	app_rooms_worker_birth(w);
+}
+
+static void
+thread_death(struct worker *w)
+{
+	app_rooms_worker_death(w);
+	watchdog_worker_death();
+	crash_thread_death();
+}
+
+static em_err
+threads_up(struct app *a, struct fault *f)
+{
+	if (worker_start(thread_birth, thread_death) != EM_OK)
+		return fault_set(f, EM_NOMEM, "no threads can be started");
+	a->watchdog = watchdog_new();
+	return EM_OK;
+}
+
+static void
+threads_down(struct app *a)
+{
+	watchdog_free(&a->watchdog);
+	worker_stop();
+}
+
+static em_err
+doors_up(struct app *a, struct fault *f)
+{
+	em_err err;
+
+	admin_set_state(ADMIN_BOOTING, "starting listeners");
+	err = doors_open(a, f);
+	if (err != EM_OK)
+		shutdown_drain(a); /* those that are open */
+	return err;
+}
+
+static em_err
+serve_up(struct app *a, struct fault *f)
+{
+	em_err err;
+
+	if (a->phase == APP_DRAINING)
+		return EM_OK; /* asked to end meanwhile */
+	err = home_serve(a->home, f);
+	if (err != EM_OK)
+		return err;
+	a->phase = APP_READY;
+	admin_set_state(ADMIN_READY, NULL);
+	LOG(INFO, "emqxd_ready", "workers", worker_count(), "files", a->files);
+	puts("emqxd ready");
+	fflush(stdout);
+	notify_send("READY=1");
+	if (a->on_ready != NULL)
+		a->on_ready(a->ready_fd);
+	return EM_OK;
+}
+
+/* ---- all of it */
+
+static const struct step {
+	em_err (*up)(struct app *a, struct fault *f);
+	void (*down)(struct app *a);
+} steps[] = {
+	{ log_up, NULL },
+	{ home_up, home_down },
+	{ engine_up, engine_down },
+	{ rooms_up, rooms_down },
+	{ threads_up, threads_down },
+	{ doors_up, shutdown_drain },
+	{ serve_up, NULL },
+};
+enum { STEPS_N = sizeof steps / sizeof steps[0] };
+
+static void
+say(const struct fault *f)
+{
+	fprintf(stderr, "emqxd: %s\n", f->text);
+	if (f->hint != NULL)
+		fprintf(stderr, "  hint: %s\n", f->hint);
+}
+
+static int
+live(struct app *a)
+{
+	struct fault f = { .err = EM_OK };
+	unsigned up = 0;
+
+	while (up < STEPS_N && steps[up].up(a, &f) == EM_OK)
+		up++;
+	if (up == STEPS_N) {
+		while (a->phase != APP_DRAINING)
+			loop_turn(worker_main()->loop);
+		LOG(INFO, "emqxd_stopping");
+	}
+	while (up-- > 0) {
+		if (steps[up].down != NULL)
+			steps[up].down(a);
+	}
+	if (f.err == EM_OK) {
+		LOG(INFO, "emqxd_stopped");
+		return 0;
+	}
+	say(&f);
+	fault_clear(&f);
+	return 1;
+}
+
+int
+boot_serve(const struct options *options, boot_ready_fn *on_ready, int fd)
+{
+	struct conf_report report = { .more = false };
+	struct app a = { .options = options,
+		.on_ready = on_ready,
+		.ready_fd = fd,
+		.report = &report };
+	int status = 1;
+
+	log_start();
+	crash_install();
+	crash_thread_birth();
+	signals_block();
+	if (settings_load(options->conf, NULL, &a.loaded, &report) == EM_OK)
+		status = live(&a);
+	else
+		settings_say(&report);
+	conf_report_fini(&report);
+	conf_snapshot_free(&a.loaded);
+	log_stop();
+	crash_thread_death();
+	return status;
+}

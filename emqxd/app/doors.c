@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * doors: listeners by their number in the configuration.
+ *
+ * A listener opens at all workers, so the answer comes later, as a letter to main:
+ * a->doors counts what is under way.
+ */
+#include "emqxd/app/doors.h"
+#include "emqxd/app/app.h"
+#include "emqxd/conf/snapshot.h"
+#include "emqxd/core/log.h"
+#include "emqxd/net/listener.h"
+#include "emqxd/net/listener_conf.h"
+
+#define OPEN_LIMIT span_s(30)
+
+static bool
+have_answered(const struct app *a)
+{
+	return a->doors == 0;
+}
+
+static void
+on_opened(struct listener *l, void *arg, em_err err, struct fault *f)
+{
+	struct app *a = arg;
+
+	(void)l;
+	a->doors--;
+	if (err == EM_OK || a->door_fault.err != EM_OK)
+		return;
+	fault_set(&a->door_fault, err, "%s", f->text);
+	if (f->hint != NULL)
+		fault_hint(&a->door_fault, "%s", f->hint);
+}
+
+static void
+on_closed(struct listener *l, void *arg, em_err err, struct fault *f)
+{
+	struct app *a = arg;
+
+	(void)l;
+	(void)err;
+	(void)f;
+	a->doors--;
+}
+
+/* A door that is opened or closed while we serve: what fails is told by the log. */
+static void
+on_changed(struct listener *l, void *arg, em_err err, struct fault *f)
+{
+	(void)arg;
+	if (err != EM_OK)
+		LOG(ERROR, "listener_failed", "listener", listener_id(l), "text",
+		    f->text);
+}
+
+static struct listener *
+find(const char *name)
+{
+	return listener_find(slice_str(name));
+}
+
+em_err
+doors_open(struct app *a, struct fault *f)
+{
+	size_t n = conf_count(CONF_LISTENERS);
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct listener_conf *conf = conf_get(CONF_LISTENERS);
+		em_err err = listener_set(i, f);
+
+		if (err != EM_OK)
+			return err;
+		if (!conf[i].enable)
+			continue;
+		a->doors++;
+		listener_start(find(conf[i].name), on_opened, a);
+	}
+	if (!app_turn_until(a, have_answered, OPEN_LIMIT) && !a->is_hurried)
+		return fault_set(f, EM_TIMEOUT, "the listeners did not open in time");
+	if (a->door_fault.err == EM_OK)
+		return EM_OK;
+	*f = a->door_fault;
+	a->door_fault = (struct fault){ .err = EM_OK };
+	return f->err;
+}
+
+void
+doors_close(struct app *a)
+{
+	struct listener *l;
+
+	for (unsigned i = 0; (l = listener_at(i)) != NULL; i++) {
+		struct listener_info info;
+
+		listener_info(l, &info);
+		if (!info.is_running)
+			continue;
+		a->doors++;
+		listener_stop(l, true, on_closed, a);
+	}
+}
+
+void
+doors_reload(struct app *a, const struct listener_conf *before, size_t n)
+{
+	size_t now = conf_count(CONF_LISTENERS);
+
+	for (unsigned i = 0; i < now; i++) {
+		const struct listener_conf *conf = conf_get(CONF_LISTENERS);
+		bool was = i < n && before[i].enable;
+		struct fault f = { .err = EM_OK };
+
+		if (i >= n && listener_set(i, &f) != EM_OK)
+			LOG(ERROR, "listener_failed", "listener", conf[i].name, "text",
+			    f.text);
+		else if (conf[i].enable && !was)
+			listener_start(find(conf[i].name), on_changed, a);
+		else if (!conf[i].enable && was)
+			listener_stop(find(conf[i].name), false, on_changed, a);
+		fault_clear(&f);
+	}
+}
