@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* alias: see alias.h. */
+#include "emqxd/client/alias.h"
+#include "ipc/base/hash.h"
+#include "ipc/base/mem.h"
+
+struct alias_in {
+	struct map by_alias; /* two bytes -> struct alias_topic */
+};
+
+struct alias_topic {
+	size_t n;
+	uint8_t text[];
+};
+
+static struct slice
+key_of(const uint16_t *alias)
+{
+	return slice_of(alias, sizeof *alias);
+}
+
+void
+alias_set(struct alias_in **ap, uint16_t alias, struct slice topic)
+{
+	struct alias_topic *t = mem_new(sizeof *t + topic.n);
+
+	if (*ap == NULL)
+		*ap = MEM_NEW(struct alias_in);
+	t->n = topic.n;
+	memcpy(t->text, topic.p, topic.n);
+	mem_free(map_put(&(*ap)->by_alias, key_of(&alias), t));
+}
+
+struct slice
+alias_get(const struct alias_in *a, uint16_t alias)
+{
+	const struct alias_topic *t =
+	    a != NULL ? map_find(&a->by_alias, key_of(&alias)) : NULL;
+
+	return t != NULL ? slice_of(t->text, t->n) : SLICE_NONE;
+}
+
+void
+alias_free(struct alias_in **ap)
+{
+	size_t at = 0;
+	struct slice key;
+	void *t;
+
+	if (*ap == NULL)
+		return;
+	while (map_next(&(*ap)->by_alias, &at, &key, &t))
+		mem_free(t);
+	map_fini(&(*ap)->by_alias);
+	MEM_FREE(*ap);
+}

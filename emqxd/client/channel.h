@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * channel: the state of one connection from its CONNECT on.  Only inside client/.
+ *
+ * CONNECT makes it (connect.c), on_ended frees it.  While `session` is set the client
+ * is connected.
+ */
+#ifndef CLIENT_CHANNEL_H
+#define CLIENT_CHANNEL_H
+
+#include "emqxd/client/client.h"
+#include "emqxd/mqtt/decode.h"
+#include "emqxd/mqtt/reason.h"
+
+enum channel_flag {
+	CHANNEL_HAS_WILL = 1 << 0, /* due when the connection ends without DISCONNECT 0 */
+	CHANNEL_IS_BRIDGE = 1 << 1,  /* a mosquitto bridge: keeps the retain flag */
+	CHANNEL_WAITS = 1 << 2,      /* paused until a worker's mailbox is emptied */
+	CHANNEL_MAY_EXPIRE = 1 << 3, /* v5: the CONNECT's session expiry was not 0 */
+};
+
+struct alias_in;
+
+struct channel {
+	struct conn *conn;
+	struct session *session; /* NULL once it was taken away */
+	struct alias_in *alias;  /* topic aliases of the client; on first use */
+	uint32_t magic;
+	uint32_t max_packet; /* what the client takes: bytes of a packet */
+	uint32_t last_rx_ms; /* mono, wraps */
+	uint32_t expiry;     /* the session's at the end of this connection, seconds */
+	uint16_t keepalive;  /* seconds, in force; 0: none */
+	uint16_t zone;
+	uint8_t version; /* 3, 4, 5 */
+	uint8_t flags;
+	uint8_t code; /* of the last word, when not the end's own */
+};
+#define CHANNEL_MAGIC 0xc4a22e15u
+
+/* What the worker keeps for this room. */
+struct client_worker;
+struct client_worker *client_worker(void);
+/* Memory for @n bytes that lives until the next call, for one message on its way. */
+uint8_t *client_scratch(size_t n);
+
+static inline const struct zone *
+channel_zone(const struct channel *ch)
+{
+	return zone_get(ch->zone);
+}
+
+static inline bool
+channel_is_v5(const struct channel *ch)
+{
+	return ch->version == MQTT_V5;
+}
+
+static inline enum mqtt_version
+channel_version(const struct channel *ch)
+{
+	return (enum mqtt_version)ch->version;
+}
+
+/* channel.c: packets of a connected client. */
+size_t channel_on_bytes(struct channel *ch, uint8_t *p, size_t n, size_t *need);
+/* Ends it with the end and the code that fit what a decoder found. */
+void channel_fault(struct channel *ch, const struct mqtt_fault *fault);
+/* Ends it for a reason code of ours; @detail constant. */
+void channel_refuse(struct channel *ch, uint8_t code, const char *detail);
+end_reason channel_end_of_code(uint8_t code);
+unsigned channel_decode_flags(const struct zone *zone);
+
+/* lobby.c: before CONNECT. */
+void lobby_on_started(struct conn *c);
+size_t lobby_on_bytes(struct conn *c, uint8_t *p, size_t n, size_t *need);
+/* connect.c: this is its home and the id is final; makes the channel.  @connect's client id
+ * is the final one; @assigned: we chose it. */
+void connect_accept(struct conn *c, const struct mqtt_connect *connect, bool assigned);
+/* CONNACK with an error, then the end. */
+void connect_refuse(
+    struct conn *c, enum mqtt_version v, uint8_t code, const char *detail);
+
+/* One file for each kind of packet.  @frame is writable: the read buffer. */
+void publish_on_packet(struct channel *ch, uint8_t *frame, const struct mqtt_frame *f);
+void ack_on_packet(struct channel *ch, const struct mqtt_frame *f);
+void ack_send(struct channel *ch, enum mqtt_type type, uint16_t id, uint8_t reason);
+void subscribe_on_packet(struct channel *ch, const struct mqtt_frame *f);
+void subscribe_on_unsubscribe(struct channel *ch, const struct mqtt_frame *f);
+void disconnect_on_packet(struct channel *ch, const struct mqtt_frame *f);
+/* Writes the DISCONNECT that goes before the end. */
+void disconnect_send(struct channel *ch, uint8_t code);
+
+/* outgoing.c: the session's sink. */
+bool outgoing_publish(void *to, struct message *m, const struct session_out *out);
+void outgoing_pubrel(void *to, uint16_t id);
+bool outgoing_can_take(void *to);
+
+/* keepalive.c */
+void keepalive_start(struct channel *ch);
+uint32_t keepalive_now_ms(void);
+
+/* pressure.c: pauses the publisher until @full has emptied its mailbox. */
+void pressure_pause(struct channel *ch, struct worker *full);
+void pressure_forget(struct channel *ch);
+
+/* trace.c: what passes, for those who trace; after trace_is_on(). */
+void trace_received(const struct channel *ch, const struct mqtt_frame *f);
+void trace_connect(struct conn *c, const struct mqtt_packet *p);
+void trace_sent(const struct channel *ch, const struct mqtt_packet *p);
+void trace_publish(const struct channel *ch, const struct message *m);
+void trace_ended(const struct channel *ch, end_reason why, const char *detail);
+
+#endif

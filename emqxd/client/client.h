@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * client: one live client: the rules of MQTT between packets and the session.
+ *
+ * What lives here: the state of a connection that speaks MQTT (channel.h), the
+ * lobby before CONNECT, a file for each kind of packet, and the way out.  What does
+ * not: bytes of packets (mqtt/), sockets (net/), what a client is owed (session/).
+ *
+ * Called by net/ (client_conn_ops) and by session/ (client_session_sink), which get
+ * these tables at birth.  Every call runs on the connection's home worker.
+ */
+#ifndef CLIENT_CLIENT_H
+#define CLIENT_CLIENT_H
+
+#include "emqxd/net/conn.h"
+#include "emqxd/session/session.h"
+
+const struct conn_ops *client_conn_ops(void);
+const struct session_sink *client_session_sink(void);
+
+void client_worker_birth(void);
+void client_worker_death(void);
+
+#endif

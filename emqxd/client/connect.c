@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * connect: the CONNECT at its home: capabilities, the will, the session, CONNACK.
+ */
+#include "emqxd/client/channel.h"
+#include "emqxd/core/clock.h"
+#include "emqxd/core/slab.h"
+#include "emqxd/core/trace_point.h"
+#include "emqxd/model/metrics.h"
+#include "emqxd/model/topic.h"
+#include "emqxd/mqtt/encode.h"
+#include "emqxd/mqtt/prop.h"
+#include "emqxd/net/listener.h"
+#include "emqxd/net/listener_conf.h"
+
+static void
+connack_write(struct conn *c, const struct mqtt_connack *ack, enum mqtt_version v)
+{
+	size_t n = mqtt_encode_connack_size(ack, v);
+	struct wbuf w;
+
+	if (n == 0)
+		return; /* a refusal that 3.x has no return code for [MQTT3-3.2.2-6] */
+	w = wbuf_fixed(conn_room(c, n), n);
+	CHECK(mqtt_encode_connack(&w, ack, v) == EM_OK);
+	metric_inc(METRIC_CLIENT_CONNACK);
+	metric_inc(METRIC_PACKETS_CONNACK_SENT);
+	if (ack->reason != 0)
+		metric_inc(METRIC_PACKETS_CONNACK_ERROR);
+}
+
+void
+connect_refuse(struct conn *c, enum mqtt_version v, uint8_t code, const char *detail)
+{
+	struct mqtt_connack ack = { .reason = code };
+
+	/* A version that we do not speak is answered in the form that any client reads:
+	 * a 5.0 one when it asked for more, else 3.x. */
+	if (code == REASON_UNSUPPORTED_PROTOCOL_VERSION && v != MQTT_V5)
+		v = v > MQTT_V5 ? MQTT_V5 : MQTT_V311;
+	if (v >= MQTT_V31 && v <= MQTT_V5)
+		connack_write(c, &ack, v);
+	conn_end(c, channel_end_of_code(code), END_BY_SERVER, detail);
+}
+
+/* ---- checks; 0, or the code that refuses */
+
+static uint8_t
+check_will(const struct zone *zone, const struct mqtt_will *will, const char **detail)
+{
+	if (!topic_name_is_valid(will->topic) ||
+	    topic_levels(will->topic) > zone->max_topic_levels) {
+		*detail = "the will's topic";
+		return REASON_TOPIC_NAME_INVALID;
+	}
+	if (will->qos > zone->max_qos_allowed) {
+		*detail = "[MQTT5-3.2.2-12] the will's QoS is over mqtt.max_qos_allowed";
+		return REASON_QOS_NOT_SUPPORTED;
+	}
+	if (will->retain && !zone->retain_available) {
+		*detail =
+		    "[MQTT5-3.2.2-13] a retained will without mqtt.retain_available";
+		return REASON_RETAIN_NOT_SUPPORTED;
+	}
+	return 0;
+}
+
+static uint8_t
+check(const struct zone *zone, const struct mqtt_connect *p, const char **detail)
+{
+	if (prop_has(&p->props, MQTT_PROP_AUTH_METHOD)) {
+		*detail = "[MQTT5-4.12.0-1] no authentication method is configured";
+		return REASON_BAD_AUTHENTICATION_METHOD;
+	}
+	return p->has_will ? check_will(zone, &p->will, detail) : 0;
+}
+
+/* ---- what the CONNECT asks for */
+
+static uint32_t
+expiry_of(const struct zone *zone, const struct mqtt_connect *p)
+{
+	int64_t s;
+
+	if (p->version == MQTT_V5)
+		return PROP_GET(&p->props, SESSION_EXPIRY, session_expiry, 0);
+	if (p->clean_start)
+		return 0;
+	if (span_is_infinite(zone->session_expiry_interval))
+		return SESSION_NEVER;
+	s = span_to_s(zone->session_expiry_interval);
+	return s < SESSION_NEVER ? (uint32_t)s : SESSION_NEVER;
+}
+
+static uint16_t
+window_of(const struct zone *zone, const struct mqtt_connect *p)
+{
+	uint16_t max = PROP_GET(&p->props, RECEIVE_MAX, receive_max, UINT16_MAX);
+
+	return max < zone->max_inflight ? max : zone->max_inflight;
+}
+
+/* The will as a kept message; its expiry counts from when it is published, so here it is
+ * an interval. */
+static struct session_will
+will_of(const struct mqtt_connect *p)
+{
+	struct session_will will = { 0 };
+	struct message view = message_view(p->will.topic, p->will.payload);
+	uint8_t *props;
+
+	view.qos = p->will.qos;
+	view.retain = p->will.retain;
+	view.from = p->client_id;
+	if (p->version == MQTT_V5) {
+		props = client_scratch(p->will.props.raw.n);
+		view.props = slice_of(props, prop_forward(&p->will.props, props));
+		will.delay = PROP_GET(&p->will.props, WILL_DELAY, will_delay, 0);
+		if (prop_has(&p->will.props, MQTT_PROP_MESSAGE_EXPIRY))
+			view.expires =
+			    (mono_t){ span_s(p->will.props.message_expiry).ns };
+	}
+	will.message = message_keep(&view);
+	message_done(&view);
+	return will;
+}
+
+static struct channel *
+channel_new(struct conn *c, const struct zone *zone, const struct mqtt_connect *p)
+{
+	struct channel *ch = slab_new_zero(sizeof *ch);
+
+	ch->magic = CHANNEL_MAGIC;
+	ch->conn = c;
+	ch->version = (uint8_t)p->version;
+	ch->zone = listener_settings(c->listener)->zone_number;
+	ch->max_packet =
+	    PROP_GET(&p->props, MAX_PACKET_SIZE, max_packet_size, UINT32_MAX);
+	ch->expiry = expiry_of(zone, p);
+	ch->keepalive =
+	    zone->server_keepalive != 0 ? zone->server_keepalive : p->keepalive;
+	ch->last_rx_ms = keepalive_now_ms();
+	if (p->is_bridge)
+		ch->flags |= CHANNEL_IS_BRIDGE;
+	if (p->has_will)
+		ch->flags |= CHANNEL_HAS_WILL;
+	if (ch->expiry != 0)
+		ch->flags |= CHANNEL_MAY_EXPIRE;
+	c->owner = ch;
+	return ch;
+}
+
+/* ---- CONNACK */
+
+static void
+fill_props(struct mqtt_connack *ack, const struct zone *zone,
+    const struct mqtt_connect *p, bool assigned)
+{
+	struct mqtt_props *props = &ack->props;
+
+	if (zone->max_awaiting_rel < UINT16_MAX && zone->max_awaiting_rel > 0)
+		*PROP_SET(props, RECEIVE_MAX, receive_max) =
+		    (uint16_t)zone->max_awaiting_rel;
+	if (zone->max_qos_allowed < 2)
+		*PROP_SET(props, MAX_QOS, max_qos) = zone->max_qos_allowed;
+	if (!zone->retain_available)
+		*PROP_SET(props, RETAIN_AVAILABLE, retain_available) = 0;
+	if (!zone->wildcard_subscription)
+		*PROP_SET(props, WILDCARD_AVAILABLE, wildcard_available) = 0;
+	if (!zone->shared_subscription)
+		*PROP_SET(props, SHARED_AVAILABLE, shared_available) = 0;
+	*PROP_SET(props, MAX_PACKET_SIZE, max_packet_size) = zone->max_packet_size;
+	if (zone->max_topic_alias > 0)
+		*PROP_SET(props, TOPIC_ALIAS_MAX, topic_alias_max) =
+		    zone->max_topic_alias;
+	if (assigned)
+		*PROP_SET(props, ASSIGNED_CLIENT_ID, assigned_client_id) =
+		    p->client_id;
+	if (zone->server_keepalive != 0)
+		*PROP_SET(props, SERVER_KEEPALIVE, server_keepalive) =
+		    zone->server_keepalive;
+	if (PROP_GET(&p->props, REQUEST_RESPONSE, request_response, 0) == 1 &&
+	    zone->response_information[0] != '\0')
+		*PROP_SET(props, RESPONSE_INFO, response_info) =
+		    slice_str(zone->response_information);
+}
+
+static void
+connack_send(
+    struct channel *ch, const struct mqtt_connect *p, bool present, bool assigned)
+{
+	struct mqtt_packet packet = {
+		.type = MQTT_CONNACK, .version = p->version, .first = MQTT_CONNACK << 4
+	};
+	struct mqtt_connack *ack = &packet.connack;
+
+	/* 3.1 has no session present flag. */
+	ack->session_present = present && p->version != MQTT_V31;
+	if (p->version == MQTT_V5)
+		fill_props(ack, channel_zone(ch), p, assigned);
+	if (mqtt_encode_connack_size(ack, p->version) > ch->max_packet) {
+		channel_refuse(ch, REASON_PACKET_TOO_LARGE,
+		    "CONNACK over the client's Maximum Packet Size");
+		return;
+	}
+	connack_write(ch->conn, ack, p->version);
+	if (trace_is_on())
+		trace_sent(ch, &packet);
+}
+
+void
+connect_accept(struct conn *c, const struct mqtt_connect *p, bool assigned)
+{
+	const struct zone *zone = zone_get(listener_settings(c->listener)->zone_number);
+	struct net_addr peer = conn_peer(c);
+	char text[ADDR_TEXT_MAX];
+	const char *detail = NULL;
+	uint8_t code = check(zone, p, &detail);
+	struct session_open open = { .clientid = p->client_id,
+		.username = p->username,
+		.has_username = p->has_username,
+		.clean_start = p->clean_start,
+		.version = (uint8_t)p->version };
+	struct channel *ch;
+	bool present;
+
+	if (code != 0) {
+		connect_refuse(c, p->version, code, detail);
+		return;
+	}
+	if (p->has_will) {
+		open.will = will_of(p);
+		if (open.will.message == NULL) {
+			connect_refuse(
+			    c, p->version, REASON_SERVER_BUSY, "no memory for the will");
+			return;
+		}
+	}
+	open.peer = slice_of(text, addr_print(&peer, text));
+	open.window = window_of(zone, p);
+	open.zone = listener_settings(c->listener)->zone_number;
+	ch = channel_new(c, zone, p);
+	open.expiry = ch->expiry;
+	open.to = ch;
+	ch->session = session_open(&open, &present);
+	metric_inc(METRIC_CLIENT_CONNECTED);
+	connack_send(ch, p, present, assigned);
+	if (conn_is_ended(c))
+		return;
+	keepalive_start(ch);
+	if (present)
+		session_replay(ch->session);
+}

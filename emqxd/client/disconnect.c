@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * disconnect: DISCONNECT in and out.  Reason 0 takes the will away; any other leaves it
+ * to be published [MQTT5-3.14.4-3].
+ */
+#include "emqxd/client/channel.h"
+#include "emqxd/core/trace_point.h"
+#include "emqxd/model/metrics.h"
+#include "emqxd/mqtt/encode.h"
+#include "emqxd/mqtt/prop.h"
+
+void
+disconnect_on_packet(struct channel *ch, const struct mqtt_frame *f)
+{
+	struct mqtt_disconnect p;
+	struct mqtt_fault fault;
+
+	metric_inc(METRIC_PACKETS_DISCONNECT_RECEIVED);
+	if (mqtt_decode_disconnect(f, channel_version(ch),
+		channel_decode_flags(channel_zone(ch)), &p, &fault) != EM_OK) {
+		channel_fault(ch, &fault);
+		return;
+	}
+	if (channel_is_v5(ch) && prop_has(&p.props, MQTT_PROP_SESSION_EXPIRY)) {
+		if (p.props.session_expiry != 0 &&
+		    (ch->flags & CHANNEL_MAY_EXPIRE) == 0) {
+			channel_refuse(ch, REASON_PROTOCOL_ERROR,
+			    "[MQTT5-3.14.2-2] the session expiry was 0 and may not be "
+			    "raised");
+			return;
+		}
+		ch->expiry = p.props.session_expiry;
+	}
+	if (p.reason == 0) {
+		ch->flags &= (uint8_t)~CHANNEL_HAS_WILL;
+		conn_end(ch->conn, END_NORMAL, END_BY_CLIENT, NULL);
+	} else if (p.reason == REASON_DISCONNECT_WITH_WILL) {
+		conn_end(ch->conn, END_DISCONNECT_WITH_WILL, END_BY_CLIENT, NULL);
+	} else {
+		conn_end(
+		    ch->conn, END_CLIENT_ERROR, END_BY_CLIENT, reason_name(p.reason));
+	}
+}
+
+void
+disconnect_send(struct channel *ch, uint8_t code)
+{
+	struct mqtt_packet p = { .type = MQTT_DISCONNECT,
+		.version = channel_version(ch),
+		.first = MQTT_DISCONNECT << 4,
+		.disconnect = { .reason = code } };
+	size_t n = mqtt_encode_size(&p);
+	struct wbuf w;
+
+	if (n == 0 || n > ch->max_packet)
+		return;
+	w = wbuf_fixed(conn_room(ch->conn, n), n);
+	CHECK(mqtt_encode(&w, &p) == EM_OK);
+	metric_inc(METRIC_PACKETS_DISCONNECT_SENT);
+	if (trace_is_on() && ch->session != NULL)
+		trace_sent(ch, &p);
+}

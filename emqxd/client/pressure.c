@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pressure: a publisher whose messages meet a full mailbox stops being read until the
+ * receiver has opened what waits there.
+ *
+ * Mailboxes are first in, first out: a probe posted behind the data comes back when all
+ * of that was opened.  One probe a receiver is under way at a time; everybody who waits for
+ * that receiver goes on with it.
+ */
+#include "emqxd/client/channel.h"
+#include "emqxd/core/mailbox.h"
+#include "emqxd/core/worker.h"
+#include "ipc/base/list.h"
+#include "ipc/base/mem.h"
+#include "ipc/base/vec.h"
+
+struct probe {
+	struct letter letter;
+	uint16_t about; /* the receiver */
+	bool is_back;
+};
+
+struct waiting {
+	bool is_probed;
+	VEC(struct channel *) channels;
+};
+
+struct client_worker {
+	uint8_t *scratch;
+	size_t scratch_n;
+	struct waiting waiting[WORKER_MAX];
+};
+
+struct client_worker *
+client_worker(void)
+{
+	return worker_slot(ROOM_CLIENT);
+}
+
+void
+client_worker_birth(void)
+{
+	worker_self()->slot[ROOM_CLIENT] = MEM_NEW(struct client_worker);
+}
+
+void
+client_worker_death(void)
+{
+	struct client_worker *w = client_worker();
+
+	for (unsigned i = 0; i < WORKER_MAX; i++)
+		VEC_FINI(&w->waiting[i].channels);
+	mem_free(w->scratch);
+	mem_free(w);
+	worker_self()->slot[ROOM_CLIENT] = NULL;
+}
+
+uint8_t *
+client_scratch(size_t n)
+{
+	struct client_worker *w = client_worker();
+
+	if (n > w->scratch_n || w->scratch == NULL) {
+		w->scratch_n = n < 4096 ? 4096 : n;
+		w->scratch = mem_grow(w->scratch, w->scratch_n);
+	}
+	return w->scratch;
+}
+
+static void
+go_on(struct waiting *waiting)
+{
+	for (size_t i = 0; i < waiting->channels.n; i++) {
+		struct channel *ch = waiting->channels.p[i];
+
+		ch->flags &= (uint8_t)~CHANNEL_WAITS;
+		conn_resume(ch->conn);
+	}
+	waiting->channels.n = 0;
+	waiting->is_probed = false;
+}
+
+static void
+on_probe(struct letter *l)
+{
+	struct probe *p = LIST_OWNER(l, struct probe, letter);
+	uint16_t asker = l->from;
+
+	if (!p->is_back) {
+		p->is_back = true;
+		worker_post(worker_get(asker), l);
+		return;
+	}
+	go_on(&client_worker()->waiting[p->about]);
+	mem_free(p);
+}
+
+void
+pressure_pause(struct channel *ch, struct worker *full)
+{
+	struct waiting *waiting = &client_worker()->waiting[full->id];
+
+	if (conn_is_ended(ch->conn) || (ch->flags & CHANNEL_WAITS) != 0)
+		return;
+	conn_pause(ch->conn);
+	ch->flags |= CHANNEL_WAITS;
+	VEC_ADD(&waiting->channels, ch);
+	if (!waiting->is_probed) {
+		struct probe *p = MEM_NEW(struct probe);
+
+		p->letter.open = on_probe;
+		p->about = full->id;
+		waiting->is_probed = true;
+		worker_post(full, &p->letter);
+	}
+}
+
+void
+pressure_forget(struct channel *ch)
+{
+	struct client_worker *w = client_worker();
+
+	if ((ch->flags & CHANNEL_WAITS) == 0)
+		return;
+	for (unsigned i = 0; i < worker_count(); i++)
+		for (size_t k = 0; k < w->waiting[i].channels.n; k++)
+			if (w->waiting[i].channels.p[k] == ch)
+				w->waiting[i].channels.p[k--] =
+				    w->waiting[i].channels.p[--w->waiting[i].channels.n];
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * publish: a PUBLISH from the client: alias, topic, capabilities, QoS 2 ids, then the
+ * road of all messages, then its acknowledgement.  publish_to_message() is the one
+ * place where packets and messages meet on the way in.
+ */
+#include "emqxd/client/alias.h"
+#include "emqxd/client/channel.h"
+#include "emqxd/core/clock.h"
+#include "emqxd/core/trace_point.h"
+#include "emqxd/model/metrics.h"
+#include "emqxd/model/topic.h"
+#include "emqxd/mqtt/prop.h"
+#include "emqxd/publish/road.h"
+
+/* The full topic's name; false: refused. */
+static bool
+resolve_alias(struct channel *ch, struct mqtt_publish *p)
+{
+	if (EM_LIKELY(p->topic.n > 0 && !prop_has(&p->props, MQTT_PROP_TOPIC_ALIAS)))
+		return true;
+	if (!prop_has(&p->props, MQTT_PROP_TOPIC_ALIAS)) {
+		channel_refuse(
+		    ch, REASON_TOPIC_NAME_INVALID, "[MQTT5-3.3.2-1] an empty topic");
+		return false;
+	}
+	if (p->props.topic_alias > channel_zone(ch)->max_topic_alias) {
+		channel_refuse(ch, REASON_TOPIC_ALIAS_INVALID,
+		    "[MQTT5-3.3.2-9] a topic alias over the maximum");
+		return false;
+	}
+	if (p->topic.n > 0) {
+		alias_set(&ch->alias, p->props.topic_alias, p->topic);
+		return true;
+	}
+	p->topic = alias_get(ch->alias, p->props.topic_alias);
+	if (p->topic.n == 0)
+		channel_refuse(ch, REASON_PROTOCOL_ERROR,
+		    "[MQTT5-3.3.4] a topic alias that was never set");
+	return p->topic.n > 0;
+}
+
+static bool
+is_allowed(struct channel *ch, const struct mqtt_publish *p)
+{
+	const struct zone *zone = channel_zone(ch);
+
+	if (EM_UNLIKELY(!topic_name_is_valid(p->topic))) {
+		channel_refuse(ch, REASON_TOPIC_NAME_INVALID,
+		    "[MQTT5-3.3.2-2] a wildcard in a topic");
+		return false;
+	}
+	if (EM_UNLIKELY(p->topic.n > zone->max_topic_levels &&
+			topic_levels(p->topic) > zone->max_topic_levels)) {
+		channel_refuse(ch, REASON_TOPIC_NAME_INVALID,
+		    "more levels than mqtt.max_topic_levels");
+		return false;
+	}
+	if (EM_UNLIKELY(p->qos > zone->max_qos_allowed)) {
+		channel_refuse(ch, REASON_QOS_NOT_SUPPORTED,
+		    "[MQTT5-3.2.2-11] over mqtt.max_qos_allowed");
+		return false;
+	}
+	if (EM_UNLIKELY(p->retain && !zone->retain_available)) {
+		channel_refuse(ch, REASON_RETAIN_NOT_SUPPORTED,
+		    "[MQTT5-3.2.2-14] mqtt.retain_available is off");
+		return false;
+	}
+	return true;
+}
+
+static void
+set_expiry(struct channel *ch, struct message *m, const struct mqtt_publish *p)
+{
+	span_t most = channel_zone(ch)->message_expiry_interval;
+
+	if (prop_has(&p->props, MQTT_PROP_MESSAGE_EXPIRY)) {
+		span_t asked = span_s(p->props.message_expiry);
+
+		if (asked.ns < most.ns)
+			most = asked;
+	}
+	m->expires = mono_add(clock_mono(), most);
+}
+
+static struct message
+publish_to_message(struct channel *ch, const struct mqtt_publish *p, uint8_t *frame,
+    const struct mqtt_frame *f)
+{
+	struct message m = { .topic = p->topic,
+		.payload = p->payload,
+		.from = session_clientid(ch->session),
+		.expires = { INT64_MAX },
+		.at = clock_wall(),
+		.publisher = (uintptr_t)ch->session,
+		.qos = p->qos,
+		.retain = p->retain };
+
+	if (EM_LIKELY(p->props.set == 0 || prop_is_forwardable(&p->props))) {
+		/* The frame may go on as it is, but for the flags of its first byte. */
+		frame[0] = (uint8_t)(MQTT_PUBLISH << 4 | p->qos << 1);
+		m.wire = slice_of(frame, f->total);
+		m.wire_version = ch->version;
+		if (p->props.set != 0)
+			m.props = p->props.raw;
+	} else {
+		uint8_t *props = client_scratch(p->props.raw.n);
+
+		m.props = slice_of(props, prop_forward(&p->props, props));
+	}
+	set_expiry(ch, &m, p);
+	return m;
+}
+
+/* False: the message was received before, or there are too many. */
+static bool
+is_first_time(struct channel *ch, const struct mqtt_publish *p)
+{
+	em_err err = session_await_pubrel(ch->session, p->packet_id);
+
+	if (EM_LIKELY(err == EM_OK))
+		return true;
+	if (err == EM_EXISTS) {
+		/* Sent again: said again.  Without DUP it is another message with an id that is
+		 * in use. */
+		if (!p->dup)
+			metric_inc(METRIC_PACKETS_PUBLISH_INUSE);
+		ack_send(ch, MQTT_PUBREC, p->packet_id,
+		    p->dup ? 0 : REASON_PACKET_IDENTIFIER_IN_USE);
+	} else {
+		metric_inc(METRIC_PACKETS_PUBLISH_DROPPED);
+		channel_refuse(ch, REASON_RECEIVE_MAXIMUM_EXCEEDED,
+		    "[MQTT5-3.3.4-9] more QoS 2 messages without PUBREL than the Receive "
+		    "Maximum");
+	}
+	return false;
+}
+
+static void
+acknowledge(struct channel *ch, const struct mqtt_publish *p, const struct road_result *r)
+{
+	uint8_t code = r->receivers == 0 ? REASON_NO_MATCHING_SUBSCRIBERS : 0;
+
+	if (EM_UNLIKELY(r->retained == EM_FULL || r->retained == EM_TOOBIG))
+		code =
+		    REASON_QUOTA_EXCEEDED; /* it was routed, but the board did not take it */
+	if (p->qos == 1)
+		ack_send(ch, MQTT_PUBACK, p->packet_id, code);
+	else if (p->qos == 2) {
+		/* With an error the exchange is over: no PUBREL follows [MQTT5-4.3.3-9]. */
+		if (code >= 0x80 && channel_is_v5(ch))
+			(void)!session_pubrel(ch->session, p->packet_id);
+		ack_send(ch, MQTT_PUBREC, p->packet_id, code);
+	}
+}
+
+void
+publish_on_packet(struct channel *ch, uint8_t *frame, const struct mqtt_frame *f)
+{
+	unsigned flags = channel_decode_flags(channel_zone(ch));
+	struct mqtt_publish p;
+	struct mqtt_fault fault;
+	struct road_result result;
+	struct message m;
+
+	if (EM_UNLIKELY(mqtt_decode_publish(f, channel_version(ch), flags, &p, &fault) !=
+			EM_OK)) {
+		metric_inc(METRIC_PACKETS_PUBLISH_ERROR);
+		channel_fault(ch, &fault);
+		return;
+	}
+	if (!resolve_alias(ch, &p) || !is_allowed(ch, &p)) {
+		metric_inc(METRIC_PACKETS_PUBLISH_ERROR);
+		return;
+	}
+	metric_inc(METRIC_MESSAGES_QOS0_RECEIVED + 2u * p.qos);
+	if (p.qos == 2 && !is_first_time(ch, &p))
+		return;
+	m = publish_to_message(ch, &p, frame, f);
+	if (EM_UNLIKELY(trace_is_on()))
+		trace_publish(ch, &m);
+	result = road_publish(&m);
+	message_done(&m);
+	if (p.qos > 0)
+		acknowledge(ch, &p, &result);
+	if (EM_UNLIKELY(result.is_full != NULL))
+		pressure_pause(ch, result.is_full);
+}

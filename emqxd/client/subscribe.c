@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * subscribe: SUBSCRIBE and UNSUBSCRIBE.  Each filter is judged by itself and has its own
+ * code in the answer, in order; one that is refused takes nothing from the others.
+ */
+#include "emqxd/client/channel.h"
+#include "emqxd/core/slab.h"
+#include "emqxd/core/trace_point.h"
+#include "emqxd/model/metrics.h"
+#include "emqxd/model/topic.h"
+#include "emqxd/mqtt/encode.h"
+#include "emqxd/mqtt/prop.h"
+
+/* The code for a filter that cannot be subscribed to at all, or 0. */
+static uint8_t
+judge(const struct zone *zone, const struct topic_filter *t)
+{
+	if (topic_levels(t->filter) > zone->max_topic_levels)
+		return REASON_TOPIC_FILTER_INVALID;
+	if (t->group.n > 0 && !zone->shared_subscription)
+		return REASON_SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
+	if (!zone->wildcard_subscription && topic_has_wildcard(t->filter))
+		return REASON_WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED;
+	return 0;
+}
+
+static uint8_t
+code_of(em_err err, uint8_t granted)
+{
+	if (err == EM_OK)
+		return granted;
+	return err == EM_FULL ? REASON_QUOTA_EXCEEDED : REASON_UNSPECIFIED_ERROR;
+}
+
+/* The code for one filter; *is_fatal: the connection must end with 0x82. */
+static uint8_t
+subscribe_one(
+    struct channel *ch, const struct mqtt_filter *f, uint32_t id, bool *is_fatal)
+{
+	const struct zone *zone = channel_zone(ch);
+	struct subopts o = { .id = id,
+		.qos = f->qos < zone->max_qos_allowed ? f->qos : zone->max_qos_allowed,
+		.retain_handling = f->retain_handling,
+		.no_local = f->no_local,
+		.retain_as_published =
+		    f->retain_as_published || (ch->flags & CHANNEL_IS_BRIDGE) != 0 };
+	struct topic_filter t;
+	uint8_t code;
+
+	if (topic_filter_parse(f->filter, &t) != EM_OK)
+		return REASON_TOPIC_FILTER_INVALID;
+	code = judge(zone, &t);
+	if (code != 0)
+		return code;
+	if (t.group.n > 0 && f->no_local) {
+		*is_fatal = true;
+		return REASON_PROTOCOL_ERROR;
+	}
+	return code_of(session_subscribe(ch->session, t.group, t.filter, o), o.qos);
+}
+
+static void
+answer(struct channel *ch, enum mqtt_type type, uint16_t id, struct slice codes)
+{
+	struct mqtt_packet p = { .type = type,
+		.version = channel_version(ch),
+		.first = (uint8_t)(type << 4),
+		.suback = { .packet_id = id, .codes = codes } };
+	size_t n = mqtt_encode_size(&p);
+	struct wbuf w;
+
+	if (n == 0 || n > ch->max_packet) {
+		channel_refuse(ch, REASON_PACKET_TOO_LARGE,
+		    "the answer is over the client's Maximum Packet Size");
+		return;
+	}
+	w = wbuf_fixed(conn_room(ch->conn, n), n);
+	CHECK(mqtt_encode(&w, &p) == EM_OK);
+	metric_inc(type == MQTT_SUBACK ? METRIC_PACKETS_SUBACK_SENT
+				       : METRIC_PACKETS_UNSUBACK_SENT);
+	if (trace_is_on())
+		trace_sent(ch, &p);
+}
+
+void
+subscribe_on_packet(struct channel *ch, const struct mqtt_frame *f)
+{
+	struct mqtt_subscribe p;
+	struct mqtt_filter filter;
+	struct mqtt_fault fault;
+	struct slice rest;
+	bool is_fatal = false;
+	uint32_t n = 0;
+	uint8_t *codes;
+
+	metric_inc(METRIC_PACKETS_SUBSCRIBE_RECEIVED);
+	if (mqtt_decode_subscribe(f, channel_version(ch),
+		channel_decode_flags(channel_zone(ch)), &p, &fault) != EM_OK) {
+		channel_fault(ch, &fault);
+		return;
+	}
+	metric_inc(METRIC_CLIENT_SUBSCRIBE);
+	codes = client_scratch(p.n);
+	rest = p.filters;
+	while (!is_fatal && mqtt_subscribe_next(&rest, &filter)) {
+		codes[n] = subscribe_one(ch, &filter,
+		    PROP_GET(&p.props, SUBSCRIPTION_ID, subscription_id, 0),
+		    &is_fatal);
+		if (codes[n++] >= 0x80)
+			metric_inc(METRIC_PACKETS_SUBSCRIBE_ERROR);
+	}
+	if (is_fatal)
+		channel_refuse(ch, REASON_PROTOCOL_ERROR,
+		    "[MQTT5-3.8.3-4] No Local on a shared subscription");
+	else
+		answer(ch, MQTT_SUBACK, p.packet_id, slice_of(codes, n));
+}
+
+static uint8_t
+unsubscribe_one(struct channel *ch, struct slice filter)
+{
+	struct topic_filter t;
+
+	if (topic_filter_parse(filter, &t) != EM_OK)
+		return REASON_TOPIC_FILTER_INVALID;
+	if (session_unsubscribe(ch->session, t.group, t.filter) != EM_OK)
+		return REASON_NO_SUBSCRIPTION_EXISTED;
+	return 0;
+}
+
+void
+subscribe_on_unsubscribe(struct channel *ch, const struct mqtt_frame *f)
+{
+	struct mqtt_unsubscribe p;
+	struct mqtt_fault fault;
+	struct slice rest, filter;
+	uint32_t n = 0;
+	uint8_t *codes;
+
+	metric_inc(METRIC_PACKETS_UNSUBSCRIBE_RECEIVED);
+	if (mqtt_decode_unsubscribe(f, channel_version(ch),
+		channel_decode_flags(channel_zone(ch)), &p, &fault) != EM_OK) {
+		channel_fault(ch, &fault);
+		return;
+	}
+	metric_inc(METRIC_CLIENT_UNSUBSCRIBE);
+	codes = client_scratch(p.n);
+	rest = p.filters;
+	while (mqtt_unsubscribe_next(&rest, &filter)) {
+		codes[n] = unsubscribe_one(ch, filter);
+		if (codes[n++] >= 0x80)
+			metric_inc(METRIC_PACKETS_UNSUBSCRIBE_ERROR);
+	}
+	answer(ch, MQTT_UNSUBACK, p.packet_id, slice_of(codes, n));
+}
