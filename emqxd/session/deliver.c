@@ -107,7 +107,7 @@ deliver_to(struct session *s, const struct subopts *opts, struct message *m, boo
 }
 
 bool
-deliver_from_router(
+session_deliver(
     struct subscriber *subscriber, const struct subscription *sub, struct message *m)
 {
 	struct session *s = LIST_OWNER(subscriber, struct session, subscriber);

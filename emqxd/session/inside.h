@@ -48,9 +48,7 @@ session_worker(void)
 
 struct session_rare *session_rare_of(struct session *s); /* makes it */
 
-/* deliver.c: the router's way in. */
-bool deliver_from_router(
-    struct subscriber *subscriber, const struct subscription *sub, struct message *m);
+/* deliver.c */
 /* One message for this session under these options; @retain: the flag to send. */
 void deliver_to(
     struct session *s, const struct subopts *opts, struct message *m, bool retain);

@@ -120,6 +120,10 @@ EM_MUST_USE em_err session_subscribe(
 EM_MUST_USE em_err session_unsubscribe(
     struct session *s, struct slice group, struct slice filter);
 
+/* The router's way in: its deliver function. */
+bool session_deliver(
+    struct subscriber *subscriber, const struct subscription *sub, struct message *m);
+
 /* The client acknowledged.  EM_NOTFOUND: the id is not under way; EM_STATE: not in that
  * state. */
 EM_MUST_USE em_err session_puback(struct session *s, uint16_t id);
