@@ -410,21 +410,28 @@ ask(struct router_worker *here, struct share_group *g, struct share_turn turn,
 	return false;
 }
 
+/* Asks the group from a fresh pick on. */
+static bool
+ask_anew(struct router_worker *here, struct share_group *g, struct message *m,
+    struct worker **full)
+{
+	uint32_t n = load(&g->n), online = load(&g->online);
+	struct share_turn turn = { 0, 0 };
+
+	if (n == 0)
+		return false;
+	turn.start = pick(here, g, online > 0 && online < n ? online : n, m);
+	return ask(here, g, turn, m, full);
+}
+
 unsigned
 share_publish(
     struct router_worker *here, struct route *r, struct message *m, struct worker **full)
 {
 	unsigned got = 0;
 
-	for (struct share_group *g = first_group(r); g != NULL; g = next_group(g)) {
-		uint32_t n = load(&g->n), online = load(&g->online);
-		struct share_turn turn = { 0, 0 };
-
-		if (n == 0)
-			continue;
-		turn.start = pick(here, g, online > 0 && online < n ? online : n, m);
-		got += ask(here, g, turn, m, full);
-	}
+	for (struct share_group *g = first_group(r); g != NULL; g = next_group(g))
+		got += ask_anew(here, g, m, full);
 	return got;
 }
 
@@ -435,11 +442,9 @@ share_receive(struct router_worker *here, struct share_member *member,
 	struct subscriber *s = member->s;
 	struct worker *full = NULL;
 
-	if (s != NULL) {
-		if (here->router->deliver(s, &router_subscriptions(s)[member->index], m))
-			return;
-		if (m->qos == 0)
-			return;
-	}
-	ask(here, member->group, turn, m, &full);
+	if (s == NULL) /* its leaving moved others: @turn says nothing any more */
+		ask_anew(here, member->group, m, &full);
+	else if (!here->router->deliver(s, &router_subscriptions(s)[member->index], m) &&
+		 m->qos > 0)
+		ask(here, member->group, turn, m, &full);
 }

@@ -268,7 +268,7 @@ retire_chain(struct trie *t, kid k, struct slice filter, size_t at)
 {
 	while (kid_kind(k) == KID_NODE) {
 		struct trie_node *n = kid_address(k);
-		struct slice level;
+		struct slice level = SLICE_NONE;
 		_Atomic kid *slot;
 
 		CHECK(n->n == 1);
@@ -321,7 +321,8 @@ hit(struct trie_hits *h, struct route *r)
 /* A child on the way: a node is a place to go on from, a route is compared from its
  * level on; it usually is the same text to the end. */
 static void
-follow(struct trie_hits *h, kid k, struct slice topic, size_t at, size_t below)
+follow(struct trie_hits *h, kid k, struct slice topic, struct trie_fork here,
+    struct trie_fork below)
 {
 	struct route *r = kid_address(k);
 	struct slice f, rest;
@@ -329,11 +330,12 @@ follow(struct trie_hits *h, kid k, struct slice topic, size_t at, size_t below)
 	if (k == KID_NONE)
 		return;
 	if (kid_kind(k) == KID_NODE) {
-		*VEC_PUSH(&h->forks) = (struct trie_fork){ kid_address(k), below };
+		below.node = kid_address(k);
+		*VEC_PUSH(&h->forks) = below;
 		return;
 	}
-	f = slice_from(route_filter(r), at);
-	rest = slice_from(topic, at);
+	f = slice_from(route_filter(r), here.in_filter);
+	rest = slice_from(topic, here.in_topic);
 	if (slice_eq(f, rest) || topic_match_rest(f, rest))
 		hit(h, r);
 }
@@ -343,29 +345,31 @@ visit(struct trie *t, struct trie_fork here, struct slice topic, struct trie_hit
 {
 	struct trie_node *p = here.node;
 	/* [MQTT5-4.7.2-1]; only the root stands before the first level. */
-	bool is_wild = here.at > 0 || topic.n == 0 || topic.p[0] != '$';
+	bool is_wild = here.in_topic > 0 || topic.n == 0 || topic.p[0] != '$';
+	struct trie_fork below = here;
 	struct kids_name name;
-	size_t below;
 
 	if (is_wild)
 		hit(h, route_at(&p->rest));
-	if (here.at > topic.n) {
+	if (here.in_topic > topic.n) {
 		hit(h, route_at(&p->here));
 		return;
 	}
-	name = name_of(t, kids_level(topic, here.at), here.at);
-	below = here.at + name.level.n + 1;
+	name = name_of(t, kids_level(topic, here.in_topic), here.in_filter);
+	below.in_topic += name.level.n + 1;
+	below.in_filter += 2;
 	if (is_wild)
 		follow(h, atomic_load_explicit(&p->plus, memory_order_acquire), topic,
-		    here.at, below);
-	follow(h, kids_find(&p->kids, &name, NULL), topic, here.at, below);
+		    here, below);
+	below.in_filter = here.in_filter + name.level.n + 1;
+	follow(h, kids_find(&p->kids, &name, NULL), topic, here, below);
 }
 
 void
 trie_match(struct trie *t, struct slice topic, struct trie_hits *h)
 {
 	h->routes.n = h->forks.n = 0;
-	visit(t, (struct trie_fork){ t->root, 0 }, topic, h);
+	visit(t, (struct trie_fork){ t->root, 0, 0 }, topic, h);
 	while (h->forks.n > 0)
 		visit(t, h->forks.p[--h->forks.n], topic, h);
 }

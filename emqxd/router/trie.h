@@ -26,15 +26,17 @@ struct trie {
 	uint64_t key[2]; /* of the levels' hash: peers choose what is hashed */
 };
 
-/* What a match found, and its memory of places to go back to.  Zero-initialise; one a
- * thread. */
+/* A place to go on from: a node, and where the next level begins. */
+struct trie_fork {
+	struct trie_node *node;
+	size_t in_topic, in_filter;
+};
+
+/* What a match found, and the branches that it has not taken yet.  Zero-initialise; one
+ * a thread. */
 struct trie_hits {
 	VEC(struct route *) routes;
-	VEC(struct trie_fork {
-		struct trie_node *node;
-		size_t at;
-	})
-	forks;
+	VEC(struct trie_fork) forks;
 };
 
 void trie_init(struct trie *t);

@@ -246,3 +246,484 @@ TEST(a_large_payload_is_shared_not_copied)
 	gone(&b);
 	gone(&c);
 }
+
+TEST(a_deliver_may_take_its_subscriber_away)
+{
+	struct ear e[5] = { 0 };
+
+	begin();
+	for (unsigned i = 0; i < 5; i++) {
+		e[i].leaves = i % 2 == 0;
+		sub(&e[i], "", "a/b", 0);
+	}
+	EQ(pub("a/b"), 5);
+	EQ(pub("a/b"), 2);
+	for (unsigned i = 0; i < 5; i++) {
+		EQ(e[i].got, e[i].leaves ? 1 : 2);
+		EQ(e[i].s.n, e[i].leaves ? 0 : 1);
+		gone(&e[i]);
+	}
+	EQ(router_filters(), 0);
+}
+
+TEST(a_letter_to_who_left_finds_nobody)
+{
+	struct ear b = { .s.home = 1 };
+
+	begin();
+	sub(&b, "", "a/b", 0);
+	EQ(pub("a/b"), 1);
+	gone(&b);
+	turns(3);
+	EQ(b.got, 0);
+	EQ(router_filters(), 0);
+}
+
+TEST(questions_are_answered)
+{
+	struct ear a = { 0 }, b = { .s.home = 1 };
+	struct str out = { 0 };
+
+	begin();
+	sub(&a, "", "b/#", 0);
+	sub(&b, "", "b/#", 0);
+	sub(&b, "g", "a", 0);
+	sub(&a, "", "b/+", 0);
+	OK(router_lookup(slice_str("b/#")));
+	OK(!router_lookup(slice_str("b/c")));
+	OK(!router_lookup(SLICE_NONE));
+	OK(router_next(SLICE_NONE, &out));
+	STR_EQ(str_get(&out), "a");
+	OK(router_next(slice_str("a"), &out));
+	STR_EQ(str_get(&out), "b/#");
+	OK(router_next(slice_str("b/"), &out));
+	STR_EQ(str_get(&out), "b/#");
+	OK(router_next(slice_str("b/#"), &out));
+	STR_EQ(str_get(&out), "b/+");
+	OK(!router_next(slice_str("b/+"), &out));
+	str_fini(&out);
+	EQ(router_filters(), 3);
+	EQ(router_subscriptions_count(), 4);
+	EQ(router_shared_count(), 1);
+	OK(slice_eq_str(router_group(&router_subscriptions(&b.s)[1]), "g"));
+	OK(slice_eq_str(router_filter(&router_subscriptions(&b.s)[1]), "a"));
+	OK(router_group(&a.s.v[0]).n == 0);
+	gone(&a);
+	gone(&b);
+	EQ(router_shared_count(), 0);
+}
+
+static void
+count_match(void *arg, struct slice filter, unsigned subscribers)
+{
+	unsigned *sum = arg;
+
+	OK(topic_match(filter, slice_str("x/y")));
+	*sum += subscribers;
+}
+
+TEST(a_match_counts_the_subscribers_of_all_workers)
+{
+	struct ear a = { 0 }, b = { .s.home = 1 }, c = { .s.home = 1 };
+	unsigned sum = 0;
+
+	begin();
+	sub(&a, "", "x/+", 0);
+	sub(&b, "", "x/+", 0);
+	sub(&c, "", "x/+", 0);
+	sub(&c, "g", "x/y", 0);
+	sub(&c, "", "z", 0);
+	router_match(slice_str("x/y"), count_match, &sum);
+	EQ(sum, 4);
+	gone(&a);
+	gone(&b);
+	gone(&c);
+}
+
+/* ---- shared groups */
+
+#define MEMBERS 6
+static struct ear member[MEMBERS];
+
+static void
+group_of(const char *group, unsigned n)
+{
+	begin();
+	memset(member, 0, sizeof member);
+	for (unsigned i = 0; i < n; i++) {
+		member[i].s.home = (uint16_t)(i % WORKERS);
+		as(member[i].s.home);
+		router_set_online(&member[i].s, true);
+		sub(&member[i], group, "job/+", 1);
+	}
+	as(0);
+}
+
+static unsigned
+group_got(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < MEMBERS; i++) {
+		n += member[i].got;
+		member[i].got = 0;
+	}
+	return n;
+}
+
+static void
+group_gone(void)
+{
+	for (unsigned i = 0; i < MEMBERS; i++)
+		gone(&member[i]);
+	router_set_strategy(SHARE_ROUND_ROBIN);
+	EQ(router_shared_count(), 0);
+}
+
+static void
+set_online(struct ear *e, bool online)
+{
+	struct worker *was = worker_current;
+
+	as(e->s.home);
+	router_set_online(&e->s, online);
+	worker_act_as(was);
+}
+
+TEST(round_robin_is_even)
+{
+	static const enum share_strategy even[] = { SHARE_ROUND_ROBIN,
+		SHARE_ROUND_ROBIN_PER_GROUP };
+
+	for (unsigned k = 0; k < 2; k++) {
+		group_of("g", MEMBERS);
+		router_set_strategy(even[k]);
+		for (unsigned i = 0; i < 10 * MEMBERS; i++)
+			EQ(pub("job/1"), 1);
+		turns(2);
+		for (unsigned i = 0; i < MEMBERS; i++)
+			EQ(member[i].got, 10);
+		group_gone();
+	}
+}
+
+TEST(each_group_and_each_plain_subscriber_gets_its_own)
+{
+	struct ear plain = { 0 };
+
+	group_of("g", 3);
+	sub(&member[3], "h", "job/#", 0);
+	sub(&plain, "", "job/1", 0);
+	EQ(pub("job/1"), 3);
+	turns(2);
+	EQ(plain.got, 1);
+	EQ(member[3].got, 1);
+	EQ(group_got(), 2);
+	gone(&plain);
+	group_gone();
+}
+
+TEST(random_reaches_everybody_and_hashes_always_the_same)
+{
+	unsigned who = MEMBERS;
+
+	group_of("g", MEMBERS);
+	router_set_strategy(SHARE_RANDOM);
+	for (unsigned i = 0; i < 600; i++)
+		pub("job/1");
+	turns(2);
+	for (unsigned i = 0; i < MEMBERS; i++)
+		OK(member[i].got > 40);
+	EQ(group_got(), 600);
+	for (unsigned k = 0; k < 3; k++) {
+		router_set_strategy(k == 0   ? SHARE_HASH_TOPIC
+				    : k == 1 ? SHARE_HASH_CLIENTID
+					     : SHARE_STICKY);
+		for (unsigned i = 0; i < 50; i++)
+			pub("job/1");
+		turns(2);
+		for (who = 0; who < MEMBERS && member[who].got == 0; who++)
+			;
+		EQ(member[who].got, 50);
+		EQ(group_got(), 50);
+	}
+	/* What sticks follows its member when others move. */
+	gone(&member[(who + 1) % MEMBERS]);
+	gone(&member[(who + 2) % MEMBERS]);
+	for (unsigned i = 0; i < 50; i++)
+		pub("job/1");
+	turns(2);
+	EQ(member[who].got, 50);
+	set_online(&member[who], false);
+	for (unsigned i = 0; i < 50; i++)
+		pub("job/1");
+	turns(2);
+	EQ(member[who].got, 50);
+	EQ(group_got(), 100);
+	group_gone();
+}
+
+TEST(those_online_come_first)
+{
+	group_of("g", MEMBERS);
+	for (unsigned i = 1; i < MEMBERS; i++)
+		set_online(&member[i], false);
+	for (unsigned i = 0; i < 12; i++)
+		EQ(pub("job/1"), 1);
+	turns(2);
+	EQ(member[0].got, 12);
+	set_online(&member[0], false);
+	for (unsigned i = 0; i < 12; i++)
+		EQ(pub("job/1"), 1);
+	turns(2);
+	EQ(member[0].got, 14);
+	EQ(group_got(), 24);
+	set_online(&member[5], true);
+	set_online(&member[5], true);
+	pub("job/1");
+	turns(2);
+	EQ(member[5].got, 1);
+	group_gone();
+}
+
+TEST(who_refuses_is_passed_over_until_all_did)
+{
+	group_of("g", MEMBERS);
+	for (unsigned i = 0; i < MEMBERS; i++)
+		member[i].refuses = i != 4;
+	for (unsigned i = 0; i < 10; i++)
+		pub_qos("job/1", "x", 1);
+	turns(2 * MEMBERS);
+	EQ(member[4].got, 10);
+	member[4].refuses = true;
+	member[4].got = 0;
+	for (unsigned i = 0; i < 10; i++)
+		pub_qos("job/1", "x", 2);
+	turns(2 * MEMBERS);
+	EQ(group_got(), 0);
+	group_gone();
+}
+
+TEST(a_letter_to_a_member_that_left_goes_to_another)
+{
+	group_of("g", 4);
+	set_online(&member[0], false);
+	set_online(&member[2], false); /* those of worker 0: letters go to 1 and 3 */
+	for (unsigned i = 0; i < 10; i++)
+		pub_qos("job/1", "x", 1);
+	gone(&member[1]);
+	turns(4);
+	EQ(member[3].got, 10);
+	for (unsigned i = 0; i < 10; i++)
+		pub_qos("job/1", "x", 1);
+	gone(&member[3]);
+	turns(4);
+	EQ(member[0].got + member[2].got, 10);
+	EQ(group_got(), 20);
+	for (unsigned i = 0; i < 10; i++)
+		pub_qos("job/1", "x", 0);
+	gone(&member[0]);
+	gone(&member[2]);
+	turns(4);
+	EQ(router_filters(), 0);
+	group_gone();
+}
+
+TEST(a_group_takes_a_thousand_members_and_loses_them)
+{
+	enum { CROWD = 1000 };
+	struct ear *crowd = mem_new_array(CROWD, sizeof *crowd);
+	unsigned got = 0;
+
+	begin();
+	for (unsigned i = 0; i < CROWD; i++) {
+		crowd[i].s.home = (uint16_t)(i % WORKERS);
+		set_online(&crowd[i], i % 3 != 0);
+		OK(sub(&crowd[i], "g", "job/+", 0));
+		OK(!sub(&crowd[i], "g", "job/+", 0));
+	}
+	EQ(router_shared_count(), CROWD);
+	for (unsigned i = 0; i < CROWD; i++)
+		EQ(pub("job/1"), 1);
+	turns(2);
+	for (unsigned i = 0; i < CROWD; i++) {
+		got += crowd[i].got;
+		OK(crowd[i].got <= (i % 3 != 0 ? 2 : 0));
+	}
+	EQ(got, CROWD);
+	for (unsigned i = 0; i < CROWD; i++)
+		gone(&crowd[(i * 7) % CROWD]);
+	EQ(router_shared_count(), 0);
+	EQ(router_filters(), 0);
+	mem_free(crowd);
+}
+
+/* ---- against a list */
+
+enum { EARS = 40, FILTERS = 300 };
+
+static char filter[FILTERS][48];
+static bool wants[EARS][FILTERS];
+static struct ear ear[EARS];
+
+static void
+random_text(char *out, bool is_filter)
+{
+	static const char *const level[] = { "", "a", "b", "c", "ab", "$x", "d" };
+	unsigned n = 1 + (unsigned)rand_below(5);
+	size_t at = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const char *l = level[rand_below(7)];
+
+		if (is_filter && rand_below(4) == 0)
+			l = "+";
+		if (is_filter && i + 1 == n && rand_below(4) == 0)
+			l = "#";
+		at += (size_t)snprintf(out + at, 48 - at, "%s%s", i > 0 ? "/" : "", l);
+	}
+	if (at == 0)
+		snprintf(out, 48, "a");
+}
+
+/* Do seats and lists hold each other's index? */
+static void
+check_indexes(void)
+{
+	for (unsigned e = 0; e < EARS; e++) {
+		struct subscriber *s = &ear[e].s;
+		struct subscription *v = router_subscriptions(s);
+
+		for (uint32_t i = 0; i < s->n; i++) {
+			struct column *c;
+
+			if (v[i].group != NULL) {
+				EQ(v[i].group->index, i);
+				OK(v[i].group->s == s);
+				continue;
+			}
+			c = route_column(v[i].route, s->home);
+			OK(c != NULL && v[i].pos < column_count(c));
+			OK(column_seats(c)[v[i].pos].s == s);
+			EQ(column_seats(c)[v[i].pos].index, i);
+		}
+	}
+}
+
+static void
+change(unsigned e, unsigned f)
+{
+	struct topic_filter parsed;
+	struct subscriber *s = &ear[e].s;
+	bool is_new;
+
+	as(s->home);
+	OK(topic_filter_parse(slice_str(filter[f]), &parsed) == EM_OK);
+	if (wants[e][f])
+		OK(router_unsubscribe(s, SLICE_NONE, parsed.filter) == EM_OK);
+	else
+		OK(router_subscribe(s, SLICE_NONE, parsed.filter, (struct subopts){ 0 },
+		       &is_new) == EM_OK &&
+		    is_new);
+	wants[e][f] = !wants[e][f];
+	as(0);
+}
+
+static void
+check_topic(const char *topic)
+{
+	for (unsigned e = 0; e < EARS; e++)
+		ear[e].got = 0;
+	as((unsigned)rand_below(WORKERS));
+	pub(topic);
+	as(0);
+	turns(2);
+	for (unsigned e = 0; e < EARS; e++) {
+		unsigned n = 0;
+
+		for (unsigned f = 0; f < FILTERS; f++)
+			n += wants[e][f] &&
+			     topic_match(slice_str(filter[f]), slice_str(topic));
+		EQ(ear[e].got, n);
+	}
+}
+
+TEST(the_trie_finds_what_a_list_finds)
+{
+	unsigned distinct = 0;
+	char topic[48];
+	uint64_t n = 0;
+
+	begin();
+	rand_seed(5);
+	while (distinct < FILTERS) {
+		bool is_known = false;
+
+		random_text(filter[distinct], true);
+		for (unsigned i = 0; i < distinct; i++)
+			is_known |= strcmp(filter[i], filter[distinct]) == 0;
+		distinct += !is_known;
+	}
+	for (unsigned e = 0; e < EARS; e++)
+		ear[e].s.home = (uint16_t)(e % WORKERS);
+	for (unsigned round = 0; round < 6000; round++) {
+		/* Seasons: many, then few. */
+		unsigned e = (unsigned)rand_below(EARS);
+		unsigned f = (unsigned)rand_below(FILTERS);
+		bool grows = round / 1500 % 2 == 0;
+
+		if (wants[e][f] != grows || rand_below(4) == 0)
+			change(e, f);
+		if (round % 4 == 0) {
+			random_text(topic, false);
+			check_topic(topic);
+		}
+		if (round % 100 == 0)
+			check_indexes();
+	}
+	for (unsigned e = 0; e < EARS; e++) {
+		for (unsigned f = 0; f < FILTERS; f++)
+			n += wants[e][f];
+		EQ(ear[e].s.n, n);
+		n = 0;
+		gone(&ear[e]);
+	}
+	EQ(router_filters(), 0);
+	EQ(router_subscriptions_count(), 0);
+}
+
+TEST(one_node_has_a_hundred_thousand_children_and_none_again)
+{
+	enum { MANY = 100000 };
+	struct ear a = { 0 };
+	char text[32];
+	bool is_new;
+
+	begin();
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(text, sizeof text, "dev/%u/x", i);
+		OK(router_subscribe(&a.s, SLICE_NONE, slice_str(text),
+		       (struct subopts){ .id = i }, &is_new) == EM_OK);
+		if (i % 4096 == 0)
+			turns(1);
+	}
+	EQ(router_filters(), MANY);
+	for (unsigned i = 0; i < MANY; i += 97) {
+		snprintf(text, sizeof text, "dev/%u/x", i);
+		EQ(pub(text), 1);
+		EQ(a.id, i);
+	}
+	EQ(pub("dev/100000/x"), 0);
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(text, sizeof text, "dev/%u/x", (i * 7919) % MANY);
+		OK(unsub(&a, "", text) == EM_OK);
+		if (i % 4096 == 0) {
+			turns(1);
+			EQ(pub(text), 0);
+			snprintf(text, sizeof text, "dev/%u/x", ((i + 1) * 7919) % MANY);
+			EQ(pub(text), 1);
+		}
+	}
+	EQ(router_filters(), 0);
+	OK(a.s.cap == 0);
+}
