@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * run: a remote command is one request and a stream of rows that go straight to
+ * the renderer, so memory does not grow with the answer.  An interrupt, or a
+ * reader of ours that went away, cancels at the daemon.
+ *
+ * `status` answers with exit codes of its own: whoever asks it wants to know in
+ * which of the states the node is, and not being there is one of them.
+ */
+#include "ctl/run.h"
+#include "ctl/confirm.h"
+#include "ctl/files.h"
+#include "ctl/interrupt.h"
+#include "ctl/local.h"
+#include "ctl/suggest.h"
+#include "ctl/watch.h"
+#include "ipc/cmdline.h"
+
+#include <unistd.h>
+
+enum {
+	STATUS_NOT_READY = 1,
+	STATUS_NOT_RUNNING = 3,
+	STATUS_NO_ANSWER = 4,
+};
+
+/* One command under way. */
+struct run {
+	struct tool *tool;
+	struct prefs prefs; /* of this line */
+	struct talk talk;
+	struct cmdline *line;
+	const struct line *tail;
+	struct watch watch;
+	unsigned flags; /* WIRE_REQ_ */
+	bool not_ready; /* status: the node is there and does not serve */
+	bool connected; /* somebody took our connection */
+};
+
+static unsigned
+request_flags(const struct prefs *p, bool agreed)
+{
+	return (p->legacy_names ? WIRE_REQ_LEGACY : 0u) |
+	       (p->render.compat44 ? WIRE_REQ_COMPAT44 : 0u) |
+	       (p->dry_run ? WIRE_REQ_DRY_RUN : 0u) | (agreed ? WIRE_REQ_YES : 0u);
+}
+
+/* Says what an answer was about besides its rows. */
+static void
+say_end(const struct run *r, const struct wire_end *end)
+{
+	const char *scope = cmd_scope_text(r->line->cmd->scope);
+
+	if (end->note.n > 0)
+		talk_say_text(&r->talk, end->note);
+	if (end->next.n > 0) {
+		struct str cursor = { 0 };
+
+		line_quote(&cursor, end->next, true);
+		talk_say(&r->talk, "there is more: --after %s", str_get(&cursor));
+		str_fini(&cursor);
+	}
+	if (r->prefs.dry_run)
+		talk_say(&r->talk, "nothing was changed (--dry-run)");
+	else if (scope != NULL && params_is_write(&r->line->params))
+		talk_say(&r->talk, "holds for %s", scope);
+}
+
+static void
+look_at_status(struct run *r, const struct row *row)
+{
+	const struct row_value *state = row_find(row, "state");
+
+	r->not_ready = state->set && !slice_eq_str(state->text, "ready");
+}
+
+/* Takes rows until the end; flushes whenever the daemon pauses is not needed: an answer
+ * is written when much is waiting and at its end. */
+static em_err
+take_rows(struct run *r, struct render *render, struct fault *f)
+{
+	struct reach *reach = &r->tool->reach;
+	struct call_answer a = { .kind = CALL_ROW };
+	em_err err;
+
+	for (;;) {
+		err = reach_next(reach, &a, f);
+		if (err != EM_OK)
+			return err;
+		switch (a.kind) {
+		case CALL_ROW:
+			if (a.row.cmd->id == CMD_STATUS)
+				look_at_status(r, &a.row);
+			render_row(render, &a.row);
+			if (out_is_done(render->out)) {
+				call_cancel(reach->call);
+				return EM_OK;
+			}
+			break;
+		case CALL_EVENT: talk_say_text(&r->talk, a.text); break;
+		case CALL_END: say_end(r, &a.end); return EM_OK;
+		}
+	}
+}
+
+/* A copy: a request takes its params with it, and watch needs them again. */
+static em_err
+copy_params(const struct params *from, struct params *to, struct fault *f)
+{
+	em_err err = EM_OK;
+
+	*to = (struct params){ 0 };
+	for (size_t i = 0; i < from->v.n && err == EM_OK; i++) {
+		const struct param *p = &from->v.p[i];
+
+		err = params_add_word(to, p->arg, p->text, f);
+		if (err == EM_OK && p->fd >= 0)
+			params_give_fd(to, p->arg->name, dup(p->fd), p->text);
+	}
+	return err == EM_OK ? params_check(to, from->cmd, f) : err;
+}
+
+static bool
+wants_pager(const struct run *r)
+{
+	const struct cmd *cmd = r->line->cmd;
+
+	return r->watch.every.ns == 0 && r->prefs.render.format != RENDER_JSONL &&
+	       (cmd->flags & (CMDF_LIST | CMDF_STREAM)) != 0;
+}
+
+static struct slice
+columns_of(const struct params *p)
+{
+	if ((p->cmd->flags & CMDF_LIST) == 0)
+		return SLICE_NONE;
+	return params_text(p, "columns");
+}
+
+/* Asks once and renders the answer to @out. */
+static em_err
+ask(struct run *r, struct out *out, struct fault *f)
+{
+	const struct cmdline *line = r->line;
+	struct params params = { 0 };
+	struct render render;
+	em_err err;
+
+	err = reach_open(&r->tool->reach, &r->prefs, f);
+	if (err != EM_OK)
+		return err;
+	r->connected = true;
+	err = copy_params(&line->params, &params, f);
+	if (err == EM_OK)
+		err = reach_start(&r->tool->reach, line->cmd, &params, r->flags, f);
+	params_fini(&params);
+	if (err != EM_OK)
+		return err;
+	err = render_open(
+	    &render, line->cmd, &r->prefs.render, columns_of(&line->params), out, f);
+	if (err != EM_OK) {
+		call_cancel(r->tool->reach.call);
+		return err;
+	}
+	err = take_rows(r, &render, f);
+	render_close(&render);
+	return err;
+}
+
+/* One answer to where it shall go. */
+static em_err
+answer(struct run *r, struct fault *f)
+{
+	bool color = color_is_on(r->prefs.color, STDOUT_FILENO);
+	bool watching = r->watch.every.ns > 0;
+	struct out out;
+	em_err err, written;
+
+	err = out_open(&out, STDOUT_FILENO, color && !watching, r->tail, f);
+	if (err != EM_OK)
+		return err;
+	out.held = watching;
+	if (wants_pager(r))
+		out_page(&out);
+	err = ask(r, &out, f);
+	if (watching && err == EM_OK)
+		watch_show(&r->watch, &out, r->line->cmd->path, color);
+	written = out_close(&out, err == EM_OK ? f : NULL);
+	return err == EM_OK ? written : err;
+}
+
+static em_err
+answer_watched(struct run *r, struct fault *f)
+{
+	em_err err;
+
+	do {
+		err = answer(r, f);
+	} while (err == EM_OK && watch_wait(&r->watch));
+	watch_fini(&r->watch);
+	return err != EM_OK ? err : fault_set(f, EM_CANCELLED, "interrupted");
+}
+
+static int
+status_exit(const struct run *r, em_err err)
+{
+	if (err == EM_OK)
+		return r->not_ready ? STATUS_NOT_READY : 0;
+	if (err == EM_CANCELLED || err == EM_USAGE)
+		return err_exit(err);
+	if (err == EM_UNREACHABLE && !r->connected)
+		return STATUS_NOT_RUNNING;
+	return STATUS_NO_ANSWER;
+}
+
+static em_err
+remote(struct run *r, struct fault *f)
+{
+	const struct cmd *cmd = r->line->cmd;
+	struct params *params = &r->line->params;
+	bool can_ask =
+	    !r->tool->script && isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1;
+	bool agreed;
+	em_err err;
+
+	err = confirm_command(&r->prefs, params, can_ask, &agreed, f);
+	if (err == EM_OK)
+		err = files_open(params, f);
+	if (err != EM_OK)
+		return err;
+	r->flags = request_flags(&r->prefs, agreed);
+	if ((cmd->flags & CMDF_WATCH) != 0 && params_has(params, "watch")) {
+		r->watch.every = params_span(params, "watch", span_s(2));
+		return answer_watched(r, f);
+	}
+	return answer(r, f);
+}
+
+static int
+finish(struct run *r, em_err err, struct fault *f)
+{
+	const struct cmd *cmd = r->line->cmd;
+	bool silent = err == EM_CANCELLED && r->watch.rounds > 0;
+
+	if (err == EM_NOTFOUND)
+		suggest_name(&r->tool->reach, &r->line->params, f);
+	if (err != EM_OK && !silent)
+		talk_fault(&r->talk, r->connected ? cmd->path : NULL, f);
+	if (cmd->id == CMD_STATUS)
+		return status_exit(r, err);
+	return err_exit(err);
+}
+
+static int
+run_remote(struct run *r)
+{
+	struct fault f = { 0 };
+	em_err err = remote(r, &f);
+	int code = finish(r, err, &f);
+
+	fault_clear(&f);
+	return code;
+}
+
+static unsigned
+parse_flags(const struct tool *t)
+{
+	return (t->shell ? CMDLINE_ABBREV : 0u) |
+	       (t->shell || t->script ? CMDLINE_SHELL : 0u);
+}
+
+int
+run_words(struct tool *t, const struct slice *words, size_t n, const struct line *tail)
+{
+	struct fault f = { 0 };
+	struct cmdline line;
+	struct run r = { .tool = t, .line = &line, .tail = tail };
+	em_err err = cmdline_parse(&line, words, n, parse_flags(t), &f);
+	struct local l = { t, &r.prefs, &line.params, tail };
+	int code;
+
+	prefs_init(&r.prefs, t->prefs, &line.tool);
+	r.talk = prefs_talk(&r.prefs);
+	if (err != EM_OK) {
+		talk_fault(&r.talk, NULL, &f);
+		code = err_exit(err);
+	} else if (line.help) {
+		code = local_help(&l, line.path, line.n_path);
+	} else if (params_bool(&line.tool, "version")) {
+		code = local_version(&l);
+	} else if (line.cmd == NULL) {
+		code = 0;
+	} else if (line.cmd->local) {
+		code = local_run(&l);
+	} else {
+		code = run_remote(&r);
+	}
+	fault_clear(&f);
+	prefs_fini(&r.prefs);
+	cmdline_fini(&line);
+	return code;
+}
+
+int
+run_line(struct tool *t, struct slice text)
+{
+	struct fault f = { 0 };
+	struct slice *words;
+	struct line line;
+	int code = 0;
+	em_err err = line_parse(text, &line, &f);
+
+	if (err == EM_OK && line.open)
+		err = fault_set(&f, EM_USAGE, "a quote is not closed");
+	if (err != EM_OK) {
+		struct talk talk = prefs_talk(t->prefs);
+
+		talk_fault(&talk, NULL, &f);
+		code = err_exit(err);
+	} else if (line.words.n > 0) {
+		words = line_slices(&line);
+		code = run_words(t, words, line.words.n, &line);
+		mem_free(words);
+	}
+	fault_clear(&f);
+	line_clear(&line);
+	return code;
+}
+
+em_err
+run_call(struct tool *t, const struct prefs *prefs, cmd_id id, run_row_fn *fn, void *ctx,
+    struct fault *f)
+{
+	struct params none = { 0 };
+	struct call_answer a;
+	em_err err = reach_open(&t->reach, prefs, f);
+
+	if (err == EM_OK)
+		err = params_check(&none, cmd_get(id), f);
+	if (err == EM_OK)
+		err = reach_start(&t->reach, cmd_get(id), &none, 0, f);
+	while (err == EM_OK) {
+		err = reach_next(&t->reach, &a, f);
+		if (err == EM_OK && a.kind == CALL_END)
+			return EM_OK;
+		if (err == EM_OK && a.kind == CALL_ROW)
+			fn(ctx, &a.row);
+	}
+	return err;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wait: asks for the status again and again.  A daemon that is not there yet,
+ * or that goes away meanwhile, is what one waits for; only what waiting cannot
+ * mend (no permission, another protocol) ends it early.
+ */
+#include "ctl/wait.h"
+#include "ctl/interrupt.h"
+#include "ctl/json.h"
+#include "ctl/local.h"
+
+#include <inttypes.h>
+#include <poll.h>
+
+#define WAIT_DEFAULT span_s(30)
+#define WAIT_PAUSE 50 /* ms between two questions */
+
+struct wait {
+	const struct local *local;
+	mono_t start, end;
+	int64_t clients; /* wanted; -1: only ready */
+	/* The last answer. */
+	bool ready;
+	int64_t connections;
+	struct str state;
+};
+
+static void
+on_row(void *ctx, const struct row *row)
+{
+	struct wait *w = ctx;
+	const struct row_value *state = row_find(row, "state");
+	const struct row_value *connections = row_find(row, "connections");
+
+	w->ready = slice_eq_str(state->text, "ready");
+	w->connections = connections->set ? connections->i : 0;
+	str_reset(&w->state);
+	if (w->clients >= 0)
+		str_addf(&w->state, "%" PRId64 " clients", w->connections);
+	else
+		str_add_escaped(&w->state, state->text);
+}
+
+static bool
+is_reached(const struct wait *w)
+{
+	return w->clients >= 0 ? w->connections >= w->clients : w->ready;
+}
+
+static bool
+can_change(em_err err)
+{
+	return err != EM_DENIED && err != EM_PROTOCOL && err != EM_UNSUPPORTED &&
+	       err != EM_CANCELLED && err != EM_USAGE;
+}
+
+/* The question in the time that is left. */
+static em_err
+ask(struct wait *w, struct fault *f)
+{
+	struct prefs prefs = { .timeout = mono_since(w->end, span_mono_now()) };
+
+	if (prefs.timeout.ns <= 0)
+		prefs.timeout = span_ms(1);
+	fault_clear(f);
+	w->ready = false;
+	w->connections = -1;
+	return run_call(w->local->tool, &prefs, CMD_STATUS, on_row, w, f);
+}
+
+static em_err
+wait_until(struct wait *w, struct fault *f)
+{
+	char text[SPAN_TEXT_MAX];
+	em_err err;
+
+	for (;;) {
+		err = ask(w, f);
+		if (err == EM_OK && is_reached(w))
+			return EM_OK;
+		if (interrupt_came())
+			return fault_set(f, EM_CANCELLED, "interrupted");
+		if (err != EM_OK && !can_change(err))
+			return err;
+		if (mono_since(w->end, span_mono_now()).ns <= 0)
+			break;
+		(void)poll(NULL, 0, WAIT_PAUSE);
+	}
+	if (err == EM_OK)
+		fault_set(f, EM_TIMEOUT, "%s", str_get(&w->state));
+	fault_wrap(f, "not yet after %s", span_print(mono_since(w->end, w->start), text));
+	f->err = EM_TIMEOUT;
+	return EM_TIMEOUT;
+}
+
+static void
+put_json(struct json *j, const struct wait *w)
+{
+	json_open(j, '{');
+	json_key(j, "ready");
+	json_bool(j, w->ready);
+	json_key(j, "connections");
+	json_int(j, w->connections);
+	json_key(j, "waited");
+	json_number(j, (double)mono_since(span_mono_now(), w->start).ns / 1e9);
+	json_close(j, '}');
+	str_add_char(j->to, '\n');
+}
+
+static int
+run(const struct local *l, int64_t clients)
+{
+	span_t timeout = l->prefs->timeout.ns > 0 ? l->prefs->timeout : WAIT_DEFAULT;
+	struct wait w = { .local = l, .clients = clients, .start = span_mono_now() };
+	struct str text = { 0 };
+	struct fault f = { 0 };
+	struct json j;
+	em_err err;
+	int code;
+
+	w.end = mono_add(w.start, timeout);
+	err = wait_until(&w, &f);
+	if (err == EM_OK && local_wants_json(l, &j, &text)) {
+		put_json(&j, &w);
+		code = local_print(l, &text, false);
+	} else {
+		code = err == EM_OK ? 0 : local_fail(l, &f);
+	}
+	fault_clear(&f);
+	str_fini(&text);
+	str_fini(&w.state);
+	return code;
+}
+
+int
+wait_ready(const struct local *l)
+{
+	return run(l, -1);
+}
+
+int
+wait_clients(const struct local *l)
+{
+	return run(l, params_int(l->params, "n", 0));
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wait: until the node serves, or has so many clients; for scripts.
+ */
+#ifndef CTL_WAIT_H
+#define CTL_WAIT_H
+
+struct local;
+
+/* Exit codes: 0, 6 when the time is over, 5 when it is not permitted to ask. */
+int wait_ready(const struct local *l);
+int wait_clients(const struct local *l);
+
+#endif
