@@ -20,15 +20,44 @@
 #include "emqxd/core/loop.h"
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
+#include "emqxd/client/client.h"
+#include "emqxd/model/zone.h"
+#include "emqxd/net/listener.h"
 #include "emqxd/retain/retain.h"
 #include "emqxd/router/router.h"
+#include "emqxd/session/session.h"
 
 #include <stdio.h>
 
 /* ---- the rooms */
 
 static void
-retain_follow(void)
+follow_router(void)
+{
+	static const enum share_strategy strategies[] = {
+		[ZONE_SHARE_RANDOM] = SHARE_RANDOM,
+		[ZONE_SHARE_ROUND_ROBIN] = SHARE_ROUND_ROBIN,
+		[ZONE_SHARE_ROUND_ROBIN_PER_GROUP] = SHARE_ROUND_ROBIN_PER_GROUP,
+		[ZONE_SHARE_STICKY] = SHARE_STICKY,
+		[ZONE_SHARE_LOCAL] = SHARE_LOCAL,
+		[ZONE_SHARE_HASH_TOPIC] = SHARE_HASH_TOPIC,
+		[ZONE_SHARE_HASH_CLIENTID] = SHARE_HASH_CLIENTID,
+	};
+
+	router_set_strategy(strategies[zone_get(0)->shared_subscription_strategy]);
+}
+
+static em_err
+birth_of_router(struct fault *f)
+{
+	(void)f;
+	router_birth(session_deliver);
+	follow_router();
+	return EM_OK;
+}
+
+static void
+follow_retain(void)
 {
 	retain_configure(conf_get(CONF_RETAIN));
 }
@@ -38,7 +67,23 @@ birth_of_retain(struct fault *f)
 {
 	(void)f;
 	retain_birth();
-	retain_follow();
+	follow_retain();
+	return EM_OK;
+}
+
+static em_err
+birth_of_net(struct fault *f)
+{
+	(void)f;
+	net_birth(client_conn_ops());
+	return EM_OK;
+}
+
+static em_err
+birth_of_session(struct fault *f)
+{
+	(void)f;
+	session_birth(client_session_sink());
 	return EM_OK;
 }
 
@@ -53,10 +98,30 @@ birth_of_admin(struct fault *f)
 }
 
 static const struct app_room rooms[] = {
+	{ .name = "router",
+	    .birth = birth_of_router,
+	    .worker_birth = router_worker_birth,
+	    .worker_death = router_worker_death,
+	    .death = router_death,
+	    .reload = follow_router,
+	    .on_admin = true },
 	{ .name = "retain",
 	    .birth = birth_of_retain,
 	    .death = retain_death,
-	    .reload = retain_follow },
+	    .reload = follow_retain },
+	{ .name = "net",
+	    .birth = birth_of_net,
+	    .worker_birth = net_worker_birth,
+	    .worker_death = net_worker_death,
+	    .death = net_death },
+	{ .name = "session",
+	    .birth = birth_of_session,
+	    .worker_birth = session_worker_birth,
+	    .worker_death = session_worker_death,
+	    .death = session_death },
+	{ .name = "client",
+	    .worker_birth = client_worker_birth,
+	    .worker_death = client_worker_death },
 	{ .name = "admin",
 	    .birth = birth_of_admin,
 	    .worker_birth = admin_worker_birth,
