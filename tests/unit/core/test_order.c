@@ -46,7 +46,7 @@ key_of(struct order_node *n)
 
 TEST(keys_stand_in_byte_order)
 {
-	struct order o = { 0 };
+	struct order o = { .levels = 0 };
 	struct thing *b = add(&o, "b", 1), *a = add(&o, "a", 2), *ab = add(&o, "ab", 3),
 		     *empty = add(&o, "", 4), *high = add(&o, "\xff", 5);
 
@@ -78,7 +78,7 @@ static struct thing *things[KEYS];
 
 TEST(it_holds_what_a_sorted_array_holds)
 {
-	struct order o = { 0 };
+	struct order o = { .levels = 0 };
 	char text[16];
 
 	rand_seed(3);
