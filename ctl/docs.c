@@ -7,6 +7,7 @@
 #include "ctl/help.h"
 
 static const char bash_script[] =
+    "# shellcheck shell=bash\n"
     "# bash completion of emqx_ctl: asks the tool, which asks the daemon.\n"
     "_emqx_ctl() {\n"
     "\tlocal cur=${COMP_WORDS[COMP_CWORD]} cword=$COMP_CWORD "

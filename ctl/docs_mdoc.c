@@ -131,7 +131,7 @@ add_command(struct str *s, const struct cmd *cmd)
 	add_args(s, cmd);
 	add_options(s, cmd->opts);
 	str_add(s, ".Pp\n.Dl ");
-	add_text(s, cmd->example);
+	add_arg(s, cmd->example);
 	str_add_char(s, '\n');
 	str_fini(&usage);
 }

@@ -26,9 +26,10 @@ const struct help_topic help_topics[] = {
 	    "  username like 'x*' and not connected\n"
 	    "  (qos = 0 or qos = 1) and topic like 't/*'\n"
 	    "\n"
-	    "Comparisons: = != < <= > >= and like, whose text may hold * and ?.\n"
-	    "They are joined by and, or, not and brackets. Texts stand in quotes;\n"
-	    "spans and sizes may have units: keepalive > 5m, size > 1MB.\n"
+	    "Comparisons: = != < <= > >=, like (* and ? stand for any text, any\n"
+	    "character), in (a, b), is null; joined by and, or, not and brackets.\n"
+	    "Spans, sizes and times may have units: keepalive > 5m, size > 1MB,\n"
+	    "connected_at > '10m ago'. A text that is not one word stands in quotes.\n"
 	    "The daemon filters, so rows that are not wanted do not travel.\n" },
 	{ "output", "how answers look",
 	    "On a terminal: tables, or blocks of \"key : value\" lines; long texts are\n"
