@@ -139,7 +139,8 @@ TEST(nesting_is_bounded)
 	OK(!pack_is_one(slice_of(deep, PACK_DEPTH + 2)));
 }
 
-/* The two agree on what is one whole value, wherever depth and kinds are ours. */
+/* The two agree on what is one whole value.  Left out: extensions, which we do not read, and
+ * 32 bit counts, for which msgpack-c allocates what the count says. */
 TEST(random_bytes_are_read_as_msgpack_c_reads_them)
 {
 	rand_seed(7);
@@ -148,14 +149,15 @@ TEST(random_bytes_are_read_as_msgpack_c_reads_them)
 		size_t n = rand_below(sizeof b) + 1, at = 0;
 		msgpack_unpacked u;
 		msgpack_unpack_return rc;
-		bool has_ext = false;
+		bool skip = false;
 
 		for (size_t i = 0; i < n; i++) {
 			b[i] = (uint8_t)rand_u64();
-			has_ext = has_ext || (b[i] >= 0xc7 && b[i] <= 0xc9) ||
-				  (b[i] >= 0xd4 && b[i] <= 0xd8);
+			skip = skip || (b[i] >= 0xc7 && b[i] <= 0xc9) ||
+			       (b[i] >= 0xd4 && b[i] <= 0xd8) || b[i] == 0xdd ||
+			       b[i] == 0xdf;
 		}
-		if (has_ext || n < 2)
+		if (skip || n < 2)
 			continue;
 		msgpack_unpacked_init(&u);
 		rc = msgpack_unpack_next(&u, (const char *)b, n, &at);
