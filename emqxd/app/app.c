@@ -23,11 +23,14 @@
 #include "emqxd/client/client.h"
 #include "emqxd/model/zone.h"
 #include "emqxd/net/listener.h"
+#include "emqxd/observe/observe.h"
 #include "emqxd/retain/retain.h"
 #include "emqxd/router/router.h"
 #include "emqxd/session/session.h"
 
 #include <stdio.h>
+
+#define LOOK span_ms(20)
 
 /* ---- the rooms */
 
@@ -122,6 +125,12 @@ static const struct app_room rooms[] = {
 	{ .name = "client",
 	    .worker_birth = client_worker_birth,
 	    .worker_death = client_worker_death },
+	{ .name = "observe",
+	    .birth = observe_birth,
+	    .worker_birth = observe_worker_birth,
+	    .worker_death = observe_worker_death,
+	    .death = observe_death,
+	    .on_admin = true },
 	{ .name = "admin",
 	    .birth = birth_of_admin,
 	    .worker_birth = admin_worker_birth,
@@ -204,21 +213,25 @@ app_self(void)
 	return a;
 }
 
+/* What is waited for may come about on another thread: look now and then. */
 static void
-on_limit(struct timer *t)
+on_look(struct timer *t)
 {
-	(void)t; /* it is no longer armed: that says all */
+	timer_arm(t, LOOK, on_look);
 }
 
 bool
 app_turn_until(struct app *a, bool (*is_done)(const struct app *a), span_t limit)
 {
 	struct timer timer = { .next = NULL };
+	struct worker *w = worker_main();
+	mono_t until = mono_add(span_mono_now(), limit);
 	bool done;
 
-	timer_arm(&timer, limit, on_limit);
-	while (!(done = is_done(a)) && timer_is_armed(&timer) && !a->is_hurried)
-		loop_turn(worker_main()->loop);
+	timer_arm(&timer, LOOK, on_look);
+	loop_hurry(w->loop); /* letters written outside a turn go out first */
+	while (!(done = is_done(a)) && w->now.ns < until.ns && !a->is_hurried)
+		loop_turn(w->loop);
 	timer_cancel(&timer);
 	return done;
 }

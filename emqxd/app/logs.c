@@ -27,16 +27,26 @@ add(const struct log_sink_conf *sink, struct fault *f)
 	return log_sink_add(log_sinks(), sink, f);
 }
 
+/* The audit's lines are written whatever the level, unless the file says otherwise. */
+static int
+default_of(const char *room)
+{
+	return strcmp(room, "admin") == 0 ? LOG_INFO : LOG_UNSET;
+}
+
 static void
 set_rooms(const struct core_conf *c)
 {
 	const char *room;
 
 	for (unsigned i = 0; (room = log_room_name(i)) != NULL; i++) {
-		int64_t level = LOG_UNSET;
+		(void)log_set_room(slice_str(room), default_of(room));
+	}
+	for (size_t i = 0; i < c->log_rooms.n; i++) {
+		const struct conf_pair *pair = &c->log_rooms.pair[i];
 
-		conf_map_find(&c->log_rooms, slice_str(room), &level);
-		(void)log_set_room(slice_str(room), (int)level);
+		if (log_set_room(slice_str(pair->name), (int)pair->value) != EM_OK)
+			LOG(WARN, "log_room_unknown", "room", pair->name);
 	}
 }
 
