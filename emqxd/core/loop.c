@@ -159,8 +159,11 @@ void
 loop_turn(struct loop *l)
 {
 	struct worker *w = worker_self();
-	int n = wait_events(l, w);
 	int64_t took;
+	int n;
+
+	mailbox_post_all(w); /* of the turn before, and of what came between turns */
+	n = wait_events(l, w);
 
 	doing(w, "descriptors");
 	for (int i = 0; i < n; i++) {
@@ -177,8 +180,6 @@ loop_turn(struct loop *l)
 		doing(w, stage == LOOP_FLUSH ? "flush" : "end of turn");
 		for (size_t i = 0; i < l->at_turn[stage].n; i++)
 			l->at_turn[stage].p[i].fn(l->at_turn[stage].p[i].arg);
-		if (stage == LOOP_POST)
-			mailbox_post_all(w);
 	}
 	slab_turn();
 	l->turns++;
