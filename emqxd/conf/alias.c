@@ -153,6 +153,18 @@ put(struct conf_tree *t, const struct conf_name *name, const struct name_capture
 	return ok;
 }
 
+static const char *
+expected(enum name_how how)
+{
+	if (how == HOW_DOUBLED)
+		return "a number such as 0.75";
+	if (how == HOW_PRIORITIES)
+		return "such as topic/1=10,topic/2=8, or none";
+	if (how == HOW_HAS_FILE || how == HOW_HAS_CONSOLE)
+		return "file, console or both";
+	return NULL;
+}
+
 void
 alias_put(struct conf_tree *t, struct slice path, struct slice value, struct tree_pos pos,
     struct conf_report *r)
@@ -173,8 +185,9 @@ alias_put(struct conf_tree *t, struct slice path, struct slice value, struct tre
 			struct str shown = { 0 };
 
 			str_add_escaped(&shown, slice_head(value, 60));
-			report_fault(r, pos, NULL, "%s: '%s' is not possible",
-			    tree_keep(t, path), str_get(&shown));
+			report_fault(r, pos, expected(name->how),
+			    "%s: '%s' is not possible", tree_keep(t, path),
+			    str_get(&shown));
 			str_fini(&shown);
 			return;
 		}

@@ -79,14 +79,14 @@ keys_find(const struct keys *k, struct slice path, struct key_found *out)
 }
 
 bool
-keys_is_above(const struct keys *k, struct slice path)
+keys_is_above(const struct keys *k, struct slice path, bool old)
 {
 	struct walk w = { .keys = k };
 	bool found = false;
 
 	while (!found && next(&w)) {
 		found = names_match_above(str_get(&w.pattern), path) &&
-			(w.found.name == NULL || names_is_of_today(w.found.name));
+			(w.found.name == NULL || old || names_is_of_today(w.found.name));
 	}
 	str_fini(&w.pattern);
 	return found;
@@ -118,7 +118,7 @@ keys_is_known(const struct keys *k, struct slice path)
 		    (rest.n == 0 || goes_inside(&found, rest)))
 			return true;
 	}
-	return keys_is_above(k, path);
+	return keys_is_above(k, path, false);
 }
 
 static struct slice

@@ -24,8 +24,8 @@ struct key_found {
 bool keys_find(const struct keys *k, struct slice path, struct key_found *out);
 /* Is the path a key, inside one (an array's item, a map's name), or above one? */
 bool keys_is_known(const struct keys *k, struct slice path);
-/* Is there a key under the path? */
-bool keys_is_above(const struct keys *k, struct slice path);
+/* Is there a key under the path?  @old: names of 4.x count too. */
+bool keys_is_above(const struct keys *k, struct slice path, bool old);
 /* The key that was probably meant; false: none is near. */
 bool keys_nearest(const struct keys *k, struct slice path, struct str *out);
 

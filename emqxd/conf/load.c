@@ -42,10 +42,9 @@ conf_load(
 	env_apply(&s->tree, how->environ, how->section, how->n, report);
 	if (ok) {
 		tree_resolve(&s->tree, how->environ, report);
-		ok = report->fault.n == 0;
-	}
-	if (ok)
 		validate(s, how->before, report);
+	}
+	report_sort(report);
 	if (report->fault.n > 0) {
 		conf_snapshot_free(&s);
 		return EM_MALFORMED;

@@ -22,11 +22,12 @@
 #include "emqxd/conf/section.h"
 #include "emqxd/conf/snapshot.h"
 
-/* Something to tell a human. */
+/* Something to tell a human.  Faults come in the order of their places. */
 struct conf_note {
 	char *where; /* "emqx.conf:12:3", "EMQX_MQTT__MAX_QOS_ALLOWED", or "" */
 	char *text;
 	char *hint; /* or NULL */
+	uint32_t line, col;
 };
 
 struct conf_report {

@@ -145,16 +145,6 @@ names_find_old(struct slice path, size_t *at, struct name_captures *c)
 	return NULL;
 }
 
-bool
-names_is_above(struct slice path)
-{
-	for (size_t i = 0; i < TODAY_N; i++) {
-		if (names_match_above(today[i].pattern, path))
-			return true;
-	}
-	return false;
-}
-
 size_t
 names_count(void)
 {

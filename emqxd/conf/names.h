@@ -71,8 +71,6 @@ const struct conf_name *names_find_today(struct slice path);
  * start with *at = 0. */
 const struct conf_name *names_find_old(
     struct slice path, size_t *at, struct name_captures *c);
-/* Is something known under this path? */
-bool names_is_above(struct slice path);
 /* All rows, for docs and "did you mean". */
 const struct conf_name *names_row(size_t i);
 size_t names_count(void);

@@ -22,6 +22,8 @@ add(struct conf_report *r, struct tree_pos pos, const char *hint, struct str *te
 	note.where = str_take(&where);
 	note.text = str_take(text);
 	note.hint = mem_strdup(hint);
+	note.line = pos.line;
+	note.col = pos.col;
 	if (is_fault)
 		VEC_ADD(&r->fault, note);
 	else
@@ -52,6 +54,30 @@ report_warn(
 	str_vaddf(&text, fmt, ap);
 	va_end(ap);
 	add(r, pos, hint, &text, false);
+}
+
+/* Files in the order in which the first fault of each was found. */
+static bool
+is_before(const struct conf_note *a, const struct conf_note *b)
+{
+	size_t file = strcspn(a->where, ":");
+
+	if (file != strcspn(b->where, ":") || strncmp(a->where, b->where, file) != 0)
+		return false;
+	return a->line != b->line ? a->line < b->line : a->col < b->col;
+}
+
+void
+report_sort(struct conf_report *r)
+{
+	for (size_t i = 1; i < r->fault.n; i++) { /* at most CONF_NOTES_MAX */
+		struct conf_note note = r->fault.p[i];
+		size_t j = i;
+
+		for (; j > 0 && is_before(&note, &r->fault.p[j - 1]); j--)
+			r->fault.p[j] = r->fault.p[j - 1];
+		r->fault.p[j] = note;
+	}
 }
 
 static void

@@ -15,5 +15,7 @@ void report_fault(struct conf_report *r, struct tree_pos pos, const char *hint,
     const char *fmt, ...) EM_PRINTF(4, 5);
 void report_warn(struct conf_report *r, struct tree_pos pos, const char *hint,
     const char *fmt, ...) EM_PRINTF(4, 5);
+/* Brings faults into the order of their places. */
+void report_sort(struct conf_report *r);
 
 #endif

@@ -202,21 +202,21 @@ target_of(struct resolver *v, struct tree_node *join, const struct tree_node *re
     struct tree_node **out)
 {
 	struct tree_node *target = NULL;
+	bool itself = false;
 
 	*out = NULL;
 	if (*ref->text == '\0')
 		target = join; /* of +=: what was there before */
 	else if (!find_target(v, slice_str(ref->text), &target))
 		return false;
-	if (target != NULL && target->is_resolving) {
-		if (target->before == NULL && target != join)
-			return fail(v, ref, "the reference leads back to itself");
+	if (target == NULL)
+		return true;
+	while (target != NULL && target->is_resolving) {
+		itself = itself || target == join;
 		target = target->before;
 	}
 	if (target == NULL)
-		return true;
-	if (target->is_resolving)
-		return fail(v, ref, "the reference leads back to itself");
+		return itself || fail(v, ref, "the reference leads back to itself");
 	*out = target;
 	return resolve(v, target);
 }
@@ -298,10 +298,8 @@ resolve_join(struct resolver *v, struct tree_node *join)
 {
 	const char *why = NULL;
 
-	if (!replace_refs(v, join)) {
-		join->kind = TREE_NULL;
+	if (!replace_refs(v, join))
 		return false;
-	}
 	drop_blank_parts(join);
 	if (join->child.n == 0)
 		return settle_for_before(v, join);
@@ -346,10 +344,12 @@ resolve(struct resolver *v, struct tree_node *node)
 	}
 	v->depth++;
 	node->is_resolving = true;
-	if (node->kind == TREE_JOIN)
-		ok = resolve_join(v, node);
-	if (ok && (node->kind == TREE_OBJECT || node->kind == TREE_ARRAY))
-		ok = resolve_children(v, node);
+	if (node->kind == TREE_JOIN && !resolve_join(v, node)) {
+		node->kind = TREE_NULL; /* said: not to be said again as a wrong value */
+		ok = false;
+	}
+	if (node->kind == TREE_OBJECT || node->kind == TREE_ARRAY)
+		ok = resolve_children(v, node) && ok;
 	node->is_resolving = false;
 	v->depth--;
 	return ok;

@@ -84,6 +84,7 @@ conf_show_next(const struct conf_snapshot *s, struct slice prefix, size_t *at,
 	while (!found && place_at(s, *at, &p)) {
 		++*at;
 		found =
+		    !section_is_gone(s, p.section, p.number) &&
 		    section_shown_path(s, p.section, p.object, p.field, &path, &node) &&
 		    is_under(str_slice(&path), prefix);
 	}

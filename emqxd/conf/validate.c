@@ -202,7 +202,8 @@ look(struct validator *v, const struct tree_node *node, struct str *path)
 		unknown(v, node, str_slice(path));
 		return;
 	}
-	if (node->child.n == 0 && n > 0 && !keys_is_above(&v->keys, str_slice(path)))
+	if (node->child.n == 0 && n > 0 &&
+	    !keys_is_above(&v->keys, str_slice(path), true))
 		unknown(v, node, str_slice(path));
 	for (size_t i = 0; i < node->child.n; i++) {
 		tree_path_add(path, slice_str(node->child.p[i]->name));

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What lines of 4.x say today. */
+#include "tests/unit/conf/fixture.h"
+
+TEST(a_zone_of_4x_is_a_zone_of_today)
+{
+	struct loaded l = fixture_load("zone.outdoor.max_mqueue_len = 0\n"
+				       "zone.outdoor.max_inflight = 0\n"
+				       "zone.outdoor.retry_interval = 30\n"
+				       "zone.outdoor.await_rel_timeout = 300s\n"
+				       "zone.outdoor.idle_timeout = 1500\n"
+				       "zone.outdoor.keepalive_backoff = 0.75\n"
+				       "zone.outdoor.server_keepalive = 0\n"
+				       "zone.outdoor.max_subscriptions = 0\n"
+				       "zone.outdoor.upgrade_qos = on\n"
+				       "zone.outdoor.mqueue_priorities = t/1=10,t/2=8\n"
+				       "zone.outdoor.mqueue_default_priority = highest\n"
+				       "zone.outdoor.mountpoint = dev/%c/%u/\n",
+	    NULL, NULL);
+	const struct zone *z;
+	int64_t v = 0;
+
+	OK(l.err == EM_OK);
+	z = fixture_zone(&l, "outdoor");
+	EQ(z->max_mqueue_len, ZONE_UNLIMITED);
+	EQ(z->max_inflight, 65535);
+	EQ(span_to_s(z->retry_interval), 30);
+	EQ(span_to_s(z->await_rel_timeout), 300);
+	EQ(span_to_ms(z->idle_timeout), 1500);
+	EQ(z->keepalive_multiplier, 1500);
+	EQ(z->server_keepalive, 0);
+	EQ(z->max_subscriptions, ZONE_UNLIMITED);
+	OK(z->upgrade_qos);
+	OK(conf_map_find(&z->mqueue_priorities, SLICE_LIT("t/1"), &v));
+	EQ(v, 10);
+	OK(z->mqueue_default_highest);
+	STR_EQ(z->mountpoint, "dev/${clientid}/${username}/");
+	EQ(fixture_zone(&l, "default")->max_mqueue_len, 1000);
+	fixture_free(&l);
+}
+
+TEST(retry_interval_0_of_4x_is_never)
+{
+	struct loaded l = fixture_takes("zone.external.retry_interval = 0\n"
+					"zone.external.mqueue_priorities = none\n");
+
+	OK(span_is_infinite(fixture_zone(&l, "external")->retry_interval));
+	EQ(fixture_zone(&l, "external")->mqueue_priorities.n, 0);
+	fixture_free(&l);
+}
+
+TEST(a_listener_of_4x_is_there_alone)
+{
+	struct loaded l = fixture_takes("listener.tcp.external = 0.0.0.0:1884\n"
+					"listener.tcp.external.max_connections = 100\n"
+					"listener.tcp.external.backlog = 512\n"
+					"listener.tcp.external.send_timeout = 5s\n");
+	const struct listener_conf *c = fixture_listener(&l, "tcp:external");
+
+	OK(c != NULL);
+	OK(fixture_listener(&l, "tcp:default") == NULL);
+	EQ(c->bind.port, 1884);
+	EQ(c->max_connections, 100);
+	EQ(c->tcp.backlog, 512);
+	EQ(span_to_s(c->tcp.send_timeout), 5);
+	STR_EQ(c->zone, "default");
+	fixture_free(&l);
+}
+
+TEST(the_zone_external_is_that_of_listeners_that_name_none)
+{
+	struct loaded l = fixture_takes("zone.external.max_mqueue_len = 7\n");
+	const struct listener_conf *c = fixture_listener(&l, "tcp:default");
+
+	STR_EQ(c->zone, "external");
+	STR_EQ(fixture_zone(&l, "external")->name, "external");
+	EQ(fixture_zone(&l, "external")->max_mqueue_len, 7);
+	fixture_free(&l);
+
+	l = fixture_takes("zone.external.max_mqueue_len = 7\n"
+			  "listeners.tcp.default.zone = default\n"
+			  "listeners.tcp.other.bind = 1884\n");
+	STR_EQ(fixture_listener(&l, "tcp:default")->zone, "default");
+	STR_EQ(fixture_listener(&l, "tcp:other")->zone, "external");
+	fixture_free(&l);
+}
+
+TEST(a_listener_of_4x_may_name_a_zone_that_no_line_sets)
+{
+	struct loaded l = fixture_takes("listener.tcp.internal = 127.0.0.1:11883\n"
+					"listener.tcp.internal.zone = internal\n");
+
+	STR_EQ(fixture_listener(&l, "tcp:internal")->zone, "internal");
+	EQ(fixture_zone(&l, "internal")->max_inflight, 32);
+	fixture_free(&l);
+}
+
+TEST(log_to_names_both_sinks)
+{
+	struct loaded l = fixture_takes("log.to = console\nlog.level = debug\n");
+
+	OK(fixture_core(&l)->console.enable);
+	OK(!fixture_core(&l)->file.enable);
+	EQ(fixture_core(&l)->console.level, fixture_core(&l)->file.level);
+	fixture_free(&l);
+	l = fixture_takes("log.to = both\nlog.dir = /tmp/l\nlog.file = e.log\n"
+			  "log.rotation = off\n");
+	OK(fixture_core(&l)->file.enable);
+	STR_EQ(fixture_core(&l)->log_path, "/tmp/l/e.log");
+	EQ(fixture_core(&l)->log_rotation_size, UINT64_MAX);
+	fixture_free(&l);
+	fixture_refuses("log.to = syslog", 1, "file, console or both");
+}
+
+TEST(log_rotation_on_says_nothing)
+{
+	struct loaded l = fixture_takes("log.rotation = on\n");
+
+	EQ(fixture_core(&l)->log_rotation_size, 50 << 20);
+	fixture_free(&l);
+}
+
+TEST(hash_is_hash_clientid)
+{
+	struct loaded l = fixture_takes("broker.shared_subscription_strategy = hash\n");
+
+	EQ(fixture_zone(&l, "default")->shared_subscription_strategy,
+	    ZONE_SHARE_HASH_CLIENTID);
+	fixture_free(&l);
+}
+
+TEST(the_later_line_wins_whatever_its_generation)
+{
+	struct loaded l = fixture_takes("zone.a.max_inflight = 5\n"
+					"zones.a.mqtt.max_inflight = 6\n");
+
+	EQ(fixture_zone(&l, "a")->max_inflight, 6);
+	fixture_free(&l);
+	l = fixture_takes("zones.a.mqtt.max_inflight = 6\nzone.a.max_inflight = 5\n");
+	EQ(fixture_zone(&l, "a")->max_inflight, 5);
+	fixture_free(&l);
+}
+
+TEST(a_wrong_value_is_said_under_the_name_that_was_written)
+{
+	fixture_refuses("\nzone.external.max_inflight = 70000\n", 1,
+	    ":2:1: zone.external.max_inflight (zones.external.mqtt.max_inflight): "
+	    "'70000'");
+	fixture_refuses(
+	    "zone.external.keepalive_backoff = x", 1, "a number such as 0.75");
+	fixture_refuses("zone.external.mqueue_priorities = x", 1, "topic/1=10,topic/2=8");
+}
+
+TEST(nested_lines_of_4x_are_the_same)
+{
+	struct loaded l = fixture_takes("zone { external { max_inflight = 9 } }\n");
+
+	EQ(fixture_zone(&l, "external")->max_inflight, 9);
+	fixture_free(&l);
+}
