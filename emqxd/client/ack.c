@@ -25,7 +25,7 @@ trace_ack(struct channel *ch, enum mqtt_type type, uint16_t id, uint8_t reason)
 		.first = (uint8_t)(type << 4 | (type == MQTT_PUBREL ? 2 : 0)),
 		.ack = { .packet_id = id, .reason = reason } };
 
-	trace_sent(ch, &p);
+	tracing_sent(ch, &p);
 }
 
 void

@@ -84,7 +84,7 @@ on_ping(struct channel *ch, const struct mqtt_frame *f)
 	metric_inc(METRIC_PACKETS_PINGRESP_SENT);
 	mqtt_encode_ping(conn_room(ch->conn, 2), MQTT_PINGRESP);
 	if (trace_is_on())
-		trace_sent(ch, &pong);
+		tracing_sent(ch, &pong);
 }
 
 /* An AUTH outside an exchange, which this broker never begins. */
@@ -107,7 +107,7 @@ static void
 on_packet(struct channel *ch, uint8_t *frame, const struct mqtt_frame *f)
 {
 	if (EM_UNLIKELY(trace_is_on()))
-		trace_received(ch, f);
+		tracing_received(ch, f);
 	switch (mqtt_frame_type(f)) {
 	case MQTT_PUBLISH: publish_on_packet(ch, frame, f); return;
 	case MQTT_PUBACK:
@@ -235,7 +235,7 @@ on_ended(struct conn *c, end_reason why, end_side side, const char *detail)
 	metric_inc(METRIC_CLIENT_DISCONNECTED);
 	if (ch->session != NULL) {
 		if (trace_is_on())
-			trace_ended(ch, why, detail);
+			tracing_ended(ch, why, detail);
 		session_detach(ch->session, ch->expiry,
 		    (ch->flags & CHANNEL_HAS_WILL) != 0 &&
 			why != END_SERVER_SHUTTING_DOWN);
@@ -268,7 +268,7 @@ taken(void *to, end_reason why)
 
 	CHECK_OBJ(ch, CHANNEL_MAGIC);
 	if (trace_is_on())
-		trace_ended(ch, why, NULL);
+		tracing_ended(ch, why, NULL);
 	ch->session = NULL;
 	conn_end(ch->conn, why, END_BY_SERVER, NULL);
 }

@@ -10,7 +10,9 @@
 
 #include "emqxd/client/client.h"
 #include "emqxd/mqtt/decode.h"
+#include "emqxd/core/worker.h"
 #include "emqxd/mqtt/reason.h"
+#include "ipc/base/vec.h"
 
 enum channel_flag {
 	CHANNEL_HAS_WILL = 1 << 0, /* due when the connection ends without DISCONNECT 0 */
@@ -38,7 +40,15 @@ struct channel {
 #define CHANNEL_MAGIC 0xc4a22e15u
 
 /* What the worker keeps for this room. */
-struct client_worker;
+struct client_waiting { /* publishers that wait for one receiver: pressure.c */
+	bool is_probed;
+	VEC(struct channel *) channels;
+};
+struct client_worker {
+	uint8_t *scratch;
+	size_t scratch_n;
+	struct client_waiting waiting[WORKER_MAX];
+};
 struct client_worker *client_worker(void);
 /* Memory for @n bytes that lives until the next call, for one message on its way. */
 uint8_t *client_scratch(size_t n);
@@ -103,11 +113,11 @@ uint32_t keepalive_now_ms(void);
 void pressure_pause(struct channel *ch, struct worker *full);
 void pressure_forget(struct channel *ch);
 
-/* trace.c: what passes, for those who trace; after trace_is_on(). */
-void trace_received(const struct channel *ch, const struct mqtt_frame *f);
-void trace_connect(struct conn *c, const struct mqtt_packet *p);
-void trace_sent(const struct channel *ch, const struct mqtt_packet *p);
-void trace_publish(const struct channel *ch, const struct message *m);
-void trace_ended(const struct channel *ch, end_reason why, const char *detail);
+/* tracing.c: what passes, for those who trace; after trace_is_on(). */
+void tracing_received(const struct channel *ch, const struct mqtt_frame *f);
+void tracing_connect(struct conn *c, const struct mqtt_packet *p);
+void tracing_sent(const struct channel *ch, const struct mqtt_packet *p);
+void tracing_publish(const struct channel *ch, const struct message *m);
+void tracing_ended(const struct channel *ch, end_reason why, const char *detail);
 
 #endif

@@ -33,12 +33,17 @@ void
 connect_refuse(struct conn *c, enum mqtt_version v, uint8_t code, const char *detail)
 {
 	struct mqtt_connack ack = { .reason = code };
+	bool has_word = true;
 
 	/* A version that we do not speak is answered in the form that any client reads:
 	 * a 5.0 one when it asked for more, else 3.x. */
 	if (code == REASON_UNSUPPORTED_PROTOCOL_VERSION && v != MQTT_V5)
 		v = v > MQTT_V5 ? MQTT_V5 : MQTT_V311;
-	if (v >= MQTT_V31 && v <= MQTT_V5)
+	/* No return code of 3.x says that a will's topic is wrong [MQTT3-3.1.4-1]. */
+	if (v < MQTT_V31 || v > MQTT_V5 ||
+	    (v < MQTT_V5 && code == REASON_TOPIC_NAME_INVALID))
+		has_word = false;
+	if (has_word)
 		connack_write(c, &ack, v);
 	conn_end(c, channel_end_of_code(code), END_BY_SERVER, detail);
 }
@@ -174,8 +179,7 @@ fill_props(struct mqtt_connack *ack, const struct zone *zone,
 		*PROP_SET(props, TOPIC_ALIAS_MAX, topic_alias_max) =
 		    zone->max_topic_alias;
 	if (assigned)
-		*PROP_SET(props, ASSIGNED_CLIENT_ID, assigned_client_id) =
-		    p->client_id;
+		*PROP_SET(props, ASSIGNED_CLIENT_ID, assigned_client_id) = p->client_id;
 	if (zone->server_keepalive != 0)
 		*PROP_SET(props, SERVER_KEEPALIVE, server_keepalive) =
 		    zone->server_keepalive;
@@ -205,7 +209,7 @@ connack_send(
 	}
 	connack_write(ch->conn, ack, p->version);
 	if (trace_is_on())
-		trace_sent(ch, &packet);
+		tracing_sent(ch, &packet);
 }
 
 void

@@ -58,5 +58,5 @@ disconnect_send(struct channel *ch, uint8_t code)
 	CHECK(mqtt_encode(&w, &p) == EM_OK);
 	metric_inc(METRIC_PACKETS_DISCONNECT_SENT);
 	if (trace_is_on() && ch->session != NULL)
-		trace_sent(ch, &p);
+		tracing_sent(ch, &p);
 }

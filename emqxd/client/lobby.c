@@ -154,7 +154,7 @@ on_connect(struct conn *c, const struct mqtt_frame *f, uint8_t *all, size_t n)
 	metric_inc(METRIC_PACKETS_CONNECT_RECEIVED);
 	metric_inc(METRIC_CLIENT_CONNECT);
 	if (trace_is_on())
-		trace_connect(c, &p);
+		tracing_connect(c, &p);
 	connect_accept(c, &p.connect, assigned);
 	return !conn_is_ended(c);
 }

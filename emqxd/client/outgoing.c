@@ -23,7 +23,7 @@ trace_out(struct channel *ch, const struct message *m, const struct session_out 
 		    .dup = out->dup,
 		    .retain = out->retain } };
 
-	trace_sent(ch, &p);
+	tracing_sent(ch, &p);
 }
 
 static bool

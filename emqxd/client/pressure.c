@@ -12,7 +12,6 @@
 #include "emqxd/core/worker.h"
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
-#include "ipc/base/vec.h"
 
 struct probe {
 	struct letter letter;
@@ -20,55 +19,8 @@ struct probe {
 	bool is_back;
 };
 
-struct waiting {
-	bool is_probed;
-	VEC(struct channel *) channels;
-};
-
-struct client_worker {
-	uint8_t *scratch;
-	size_t scratch_n;
-	struct waiting waiting[WORKER_MAX];
-};
-
-struct client_worker *
-client_worker(void)
-{
-	return worker_slot(ROOM_CLIENT);
-}
-
-void
-client_worker_birth(void)
-{
-	worker_self()->slot[ROOM_CLIENT] = MEM_NEW(struct client_worker);
-}
-
-void
-client_worker_death(void)
-{
-	struct client_worker *w = client_worker();
-
-	for (unsigned i = 0; i < WORKER_MAX; i++)
-		VEC_FINI(&w->waiting[i].channels);
-	mem_free(w->scratch);
-	mem_free(w);
-	worker_self()->slot[ROOM_CLIENT] = NULL;
-}
-
-uint8_t *
-client_scratch(size_t n)
-{
-	struct client_worker *w = client_worker();
-
-	if (n > w->scratch_n || w->scratch == NULL) {
-		w->scratch_n = n < 4096 ? 4096 : n;
-		w->scratch = mem_grow(w->scratch, w->scratch_n);
-	}
-	return w->scratch;
-}
-
 static void
-go_on(struct waiting *waiting)
+go_on(struct client_waiting *waiting)
 {
 	for (size_t i = 0; i < waiting->channels.n; i++) {
 		struct channel *ch = waiting->channels.p[i];
@@ -98,7 +50,7 @@ on_probe(struct letter *l)
 void
 pressure_pause(struct channel *ch, struct worker *full)
 {
-	struct waiting *waiting = &client_worker()->waiting[full->id];
+	struct client_waiting *waiting = &client_worker()->waiting[full->id];
 
 	if (conn_is_ended(ch->conn) || (ch->flags & CHANNEL_WAITS) != 0)
 		return;

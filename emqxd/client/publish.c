@@ -178,7 +178,7 @@ publish_on_packet(struct channel *ch, uint8_t *frame, const struct mqtt_frame *f
 		return;
 	m = publish_to_message(ch, &p, frame, f);
 	if (EM_UNLIKELY(trace_is_on()))
-		trace_publish(ch, &m);
+		tracing_publish(ch, &m);
 	result = road_publish(&m);
 	message_done(&m);
 	if (p.qos > 0)

@@ -79,7 +79,7 @@ answer(struct channel *ch, enum mqtt_type type, uint16_t id, struct slice codes)
 	metric_inc(type == MQTT_SUBACK ? METRIC_PACKETS_SUBACK_SENT
 				       : METRIC_PACKETS_UNSUBACK_SENT);
 	if (trace_is_on())
-		trace_sent(ch, &p);
+		tracing_sent(ch, &p);
 }
 
 void
@@ -104,8 +104,7 @@ subscribe_on_packet(struct channel *ch, const struct mqtt_frame *f)
 	rest = p.filters;
 	while (!is_fatal && mqtt_subscribe_next(&rest, &filter)) {
 		codes[n] = subscribe_one(ch, &filter,
-		    PROP_GET(&p.props, SUBSCRIPTION_ID, subscription_id, 0),
-		    &is_fatal);
+		    PROP_GET(&p.props, SUBSCRIPTION_ID, subscription_id, 0), &is_fatal);
 		if (codes[n++] >= 0x80)
 			metric_inc(METRIC_PACKETS_SUBSCRIBE_ERROR);
 	}

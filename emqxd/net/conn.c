@@ -161,9 +161,11 @@ conn_end(struct conn *c, end_reason why, end_side side, const char *detail)
 	CHECK_HOME(c);
 	if (conn_is_ended(c))
 		return;
+	c->watch.flags |= CONN_ENDED;
+	if (side == END_BY_SERVER && why != END_SEND_TIMEOUT)
+		c->ops->on_last_word(c, why);
 	has_last_word =
 	    c->out != NULL && side == END_BY_SERVER && why != END_SEND_TIMEOUT;
-	c->watch.flags |= CONN_ENDED;
 	timer_cancel(&c->timer);
 	listener_count_end(c->listener, why, side);
 	listener_count_current(c->listener, -1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trace: what passes between a client and its session, as lines for those who trace.
+ * tracing: what passes between a client and its session, as lines for those who trace.
  * Nothing here runs unless a trace is on.
  */
 #include "emqxd/core/trace_point.h"
@@ -72,7 +72,7 @@ packet_line(
 }
 
 void
-trace_received(const struct channel *ch, const struct mqtt_frame *f)
+tracing_received(const struct channel *ch, const struct mqtt_frame *f)
 {
 	struct trace_subject subject;
 	struct mqtt_packet p;
@@ -94,7 +94,7 @@ trace_received(const struct channel *ch, const struct mqtt_frame *f)
 }
 
 void
-trace_connect(struct conn *c, const struct mqtt_packet *p)
+tracing_connect(struct conn *c, const struct mqtt_packet *p)
 {
 	struct net_addr peer = conn_peer(c);
 	char text[ADDR_TEXT_MAX];
@@ -106,7 +106,7 @@ trace_connect(struct conn *c, const struct mqtt_packet *p)
 }
 
 void
-trace_sent(const struct channel *ch, const struct mqtt_packet *p)
+tracing_sent(const struct channel *ch, const struct mqtt_packet *p)
 {
 	struct trace_subject subject;
 
@@ -117,7 +117,7 @@ trace_sent(const struct channel *ch, const struct mqtt_packet *p)
 }
 
 void
-trace_publish(const struct channel *ch, const struct message *m)
+tracing_publish(const struct channel *ch, const struct message *m)
 {
 	struct trace_subject subject = subject_of(ch, m->topic);
 	struct str s = { 0 }, payload = { 0 };
@@ -137,7 +137,7 @@ trace_publish(const struct channel *ch, const struct message *m)
 }
 
 void
-trace_ended(const struct channel *ch, end_reason why, const char *detail)
+tracing_ended(const struct channel *ch, end_reason why, const char *detail)
 {
 	struct trace_subject subject = subject_of(ch, SLICE_NONE);
 	struct str s = { 0 };

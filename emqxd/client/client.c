@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* client: what the room keeps by worker; see client.h and channel.h. */
+#include "emqxd/client/client.h"
+#include "emqxd/client/channel.h"
+#include "emqxd/core/worker.h"
+#include "ipc/base/mem.h"
+
+struct client_worker *
+client_worker(void)
+{
+	return worker_slot(ROOM_CLIENT);
+}
+
+void
+client_worker_birth(void)
+{
+	worker_self()->slot[ROOM_CLIENT] = MEM_NEW(struct client_worker);
+}
+
+void
+client_worker_death(void)
+{
+	struct client_worker *w = client_worker();
+
+	for (unsigned i = 0; i < WORKER_MAX; i++)
+		VEC_FINI(&w->waiting[i].channels);
+	mem_free(w->scratch);
+	mem_free(w);
+	worker_self()->slot[ROOM_CLIENT] = NULL;
+}
+
+uint8_t *
+client_scratch(size_t n)
+{
+	struct client_worker *w = client_worker();
+
+	if (n > w->scratch_n || w->scratch == NULL) {
+		w->scratch_n = n < 4096 ? 4096 : n;
+		w->scratch = mem_grow(w->scratch, w->scratch_n);
+	}
+	return w->scratch;
+}
