@@ -36,7 +36,7 @@ ctl_src   := $(wildcard ctl/*.c)
 unit_src  := $(wildcard tests/unit/*/*.c tests/unit/*/*/*.c)
 tool_src  := $(wildcard tests/tools/*.c)
 
-objs = $(patsubst %.c,$(BUILD)/%.o,$(1))
+objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 ipc_o   := $(call objs,$(ipc_src))
 emqxd_o := $(call objs,$(emqxd_src))
 ctl_o   := $(call objs,$(ctl_src))
@@ -44,7 +44,7 @@ ctl_o   := $(call objs,$(ctl_src))
 .PHONY: all
 all: $(BUILD)/emqxd $(BUILD)/emqx_ctl
 
-$(BUILD)/%.o: %.c
+$(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -60,20 +60,22 @@ $(BUILD)/libctl.a: $(filter-out %/ctl/main.o,$(ctl_o))
 	@mkdir -p $(@D)
 	@rm -f $@
 	ar rcs $@ $^
-$(BUILD)/emqxd: $(BUILD)/emqxd/main.o $(BUILD)/libemqxd.a $(BUILD)/libipc.a
+$(BUILD)/emqxd: $(BUILD)/obj/emqxd/main.o $(BUILD)/libemqxd.a $(BUILD)/libipc.a
 	$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(BUILD)/libemqxd.a $(BUILD)/libipc.a -Wl,--end-group $(LIBS_emqxd) $(LIBS_ipc) -lm
-$(BUILD)/emqx_ctl: $(BUILD)/ctl/main.o $(BUILD)/libctl.a $(BUILD)/libipc.a
+$(BUILD)/emqx_ctl: $(BUILD)/obj/ctl/main.o $(BUILD)/libctl.a $(BUILD)/libipc.a
 	$(CC) $(LDFLAGS) -o $@ $< $(BUILD)/libctl.a $(BUILD)/libipc.a $(LIBS_ctl) $(LIBS_ipc)
 
 # ---- tests: one program per tests/unit/**/test_*.c, one tool per tests/tools/*.c
-tap_o  := $(BUILD)/tests/unit/tap.o
+tap_o  := $(BUILD)/obj/tests/unit/tap.o
 units  := $(patsubst %.c,$(BUILD)/%,$(unit_src))
 tools  := $(patsubst %.c,$(BUILD)/%,$(tool_src))
-$(units): %: %.o $(tap_o) $(BUILD)/libemqxd.a $(BUILD)/libctl.a $(BUILD)/libipc.a
+$(units): $(BUILD)/%: $(BUILD)/obj/%.o $(tap_o) $(BUILD)/libemqxd.a $(BUILD)/libctl.a $(BUILD)/libipc.a
+	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $< $(tap_o) -Wl,--start-group $(BUILD)/libemqxd.a $(BUILD)/libctl.a $(BUILD)/libipc.a -Wl,--end-group $(LIBS_emqxd) $(LIBS_ctl) $(LIBS_ipc) -lm
-$(tools): %: %.o $(BUILD)/libemqxd.a $(BUILD)/libipc.a
+$(tools): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libemqxd.a $(BUILD)/libipc.a
+	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(BUILD)/libemqxd.a $(BUILD)/libipc.a -Wl,--end-group $(LIBS_emqxd) $(LIBS_ipc) -lm
-.SECONDARY: $(patsubst %,%.o,$(units) $(tools)) $(tap_o)
+.SECONDARY: $(call objs,$(unit_src) $(tool_src)) $(tap_o)
 
 .PHONY: units
 units: $(units)
@@ -81,9 +83,10 @@ units: $(units)
 # ---- fuzzers: the rooms as they are, compiled with clang for coverage (build-asan)
 fuzz_src := $(wildcard tests/fuzz/fuzz_*.c)
 fuzzers  := $(patsubst %.c,$(BUILD)/%,$(fuzz_src))
-$(fuzzers): %: %.o $(BUILD)/libemqxd.a $(BUILD)/libctl.a $(BUILD)/libipc.a
+$(fuzzers): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libemqxd.a $(BUILD)/libctl.a $(BUILD)/libipc.a
+	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(BUILD)/libemqxd.a $(BUILD)/libctl.a $(BUILD)/libipc.a -Wl,--end-group $(LIBS_emqxd) $(LIBS_ctl) $(LIBS_ipc) -lm
-.SECONDARY: $(patsubst %,%.o,$(fuzzers))
+.SECONDARY: $(call objs,$(fuzz_src))
 
 # ---- the other builds: make asan|tsan|cov WHAT="all units"
 JOBS ?= $(shell nproc)
