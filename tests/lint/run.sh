@@ -47,7 +47,7 @@ need() {
 lint_floors() { rooms | xargs awk -f $lint/floors.awk emqxd/FLOORS; }
 lint_size() { sources | xargs awk -f $lint/size.awk; }
 lint_names() { tree | grep -v '^LICENSE$' | xargs awk -f $lint/names.awk $lint/names.allow; }
-lint_globals() { sh $lint/globals.sh $lint/globals.allow "$BUILD"; }
+lint_globals() { sh $lint/globals.sh $lint/globals.allow "$BUILD/obj"; }
 lint_generated() { sh $lint/generated.sh "$BUILD"; }
 
 # Whose it is stands in the first three lines.

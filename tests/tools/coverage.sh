@@ -10,7 +10,7 @@ find "$build" -name '*.gcda' -exec rm -f {} +
 BUILD=$build SLOW=3 BATS_TAGS='!plain' sh tests/tools/run.sh units play bats
 # gcov -n: "File 'x'" and, on the line after it, "Lines executed:P% of N".  A
 # header comes with each object that includes it: its best figure counts.
-find "$build/emqxd" "$build/ipc" "$build/ctl" -name '*.gcno' | sort |
+find "$build/obj" -name '*.gcno' | sort |
     xargs gcov -n 2>/dev/null | awk '
 	/^File / { file = $2; gsub(/\047/, "", file); next }
 	/^Lines executed:/ && file ~ /^(emqxd|ipc|ctl)\// {
