@@ -72,10 +72,13 @@ tools  := $(patsubst %.c,$(BUILD)/%,$(tool_src))
 $(units): $(BUILD)/%: $(BUILD)/obj/%.o $(tap_o) $(BUILD)/libemqxd.a $(BUILD)/libctl.a $(BUILD)/libipc.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $< $(tap_o) -Wl,--start-group $(BUILD)/libemqxd.a $(BUILD)/libctl.a $(BUILD)/libipc.a -Wl,--end-group $(LIBS_emqxd) $(LIBS_ctl) $(LIBS_ipc) -lm
-$(tools): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libemqxd.a $(BUILD)/libipc.a
+# A tool may have a folder of its own name with its parts.
+tool_parts = $(call objs,$(wildcard tests/tools/$(1)/*.c))
+.SECONDEXPANSION:
+$(tools): $(BUILD)/tests/tools/%: $(BUILD)/obj/tests/tools/%.o $$(call tool_parts,$$*) $(BUILD)/libemqxd.a $(BUILD)/libipc.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(BUILD)/libemqxd.a $(BUILD)/libipc.a -Wl,--end-group $(LIBS_emqxd) $(LIBS_ipc) -lm
-.SECONDARY: $(call objs,$(unit_src) $(tool_src)) $(tap_o)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(BUILD)/libemqxd.a $(BUILD)/libipc.a -Wl,--end-group $(LIBS_emqxd) $(LIBS_ipc) -lm
+.SECONDARY: $(call objs,$(unit_src) $(tool_src) $(wildcard tests/tools/*/*.c)) $(tap_o)
 
 .PHONY: units
 units: $(units)

@@ -4,17 +4,17 @@
 # of the objects (file scope, static locals, thread-local) and refuses what
 # tests/lint/globals.allow does not name.
 #
-#	sh tests/lint/globals.sh ALLOW BUILD [TOP]
+#	sh tests/lint/globals.sh ALLOW OBJECTS [TOP]
 #
 # Constant tables with pointers lie in .data.rel.ro and are no mutable data.
 set -u
-allow=$1 build=$2 top=${3:-.}
+allow=$1 objects=$2 top=${3:-.}
 max=12
 
 found=$(mktemp) || exit 1
 trap 'rm -f "$found"' EXIT
 (cd "$top" && find emqxd ipc ctl -name '*.c' 2>/dev/null) | sort | while read -r src; do
-	obj=$build/${src%.c}.o
+	obj=$objects/${src%.c}.o
 	[ -f "$obj" ] || continue
 	echo "$src"
 	objdump -t "$obj" | awk -v src="$src" '
