@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * admin: the office.  Operators ask here what happens in the house and change it:
+ * one operation (op.h) a row of the command table (ipc/cmd), answered over the Unix
+ * socket (control.h), the office's counter.
+ *
+ * A request comes in at the counter; gather.h walks it through the threads that
+ * know the answer, a bounded step a turn, and hands rows back in order while the
+ * tool grants credit.  Handlers therefore never post, lock or wait.
+ *
+ * What does not live here: facts.  They are read from the rooms below.
+ *
+ * Threads: birth and death on main; everything else on the admin thread, but for
+ * the operations' steps, which run where op.where says.
+ */
+#ifndef ADMIN_ADMIN_H
+#define ADMIN_ADMIN_H
+
+#include "ipc/base/err.h"
+#include "ipc/base/span.h"
+
+struct conf_changes;
+
+enum admin_state { ADMIN_BOOTING, ADMIN_READY, ADMIN_DRAINING };
+
+/* What app hands over. */
+struct admin_house {
+	const char *node; /* its name */
+	/* On main's thread: reads the configuration again and puts it in force; EM_OK: what
+	 * changed is in @out.  NULL: cannot be done. */
+	em_err (*reload)(struct conf_changes *out, struct fault *f);
+};
+
+/* Opens the control socket (ctl.socket); served once admin's thread turns. */
+EM_MUST_USE em_err admin_birth(const struct admin_house *house, struct fault *f);
+/* After the threads ended: closes it and removes its file. */
+void admin_death(void);
+/* On every new thread; only the admin thread has something to do. */
+void admin_worker_birth(void);
+void admin_worker_death(void);
+
+/* What `status` says; any thread.  @detail is a constant text ("starting listeners") or
+ * NULL. */
+void admin_set_state(enum admin_state state, const char *detail);
+
+/* ---- for the office's own files */
+
+const struct admin_house *admin_house(void);
+enum admin_state admin_get_state(const char **detail);
+/* Since admin_birth. */
+span_t admin_uptime(void);
+struct control;
+struct control *admin_control(void);
+/* Bytes that lists keep in memory, all together (sorted.h). */
+size_t *admin_list_bytes(void);
+
+#endif

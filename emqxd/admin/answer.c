@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* answer: see answer.h. */
+#include "emqxd/admin/answer.h"
+#include "ipc/base/rbuf.h"
+#include "emqxd/admin/filter.h"
+
+#define BATCH_MAX (16u << 20) /* far above what op_is_full lets gather */
+
+void
+answer_init(struct answer *a, const struct cmd *cmd, const struct filter *filter)
+{
+	*a = (struct answer){ .batch = wbuf_growing(BATCH_MAX), .filter = filter };
+	row_writer_init(&a->row, cmd);
+}
+
+void
+answer_fini(struct answer *a)
+{
+	row_writer_fini(&a->row);
+	wbuf_fini(&a->batch);
+}
+
+void
+answer_reset(struct answer *a)
+{
+	a->batch.n = 0;
+	a->batch.err = EM_OK;
+	a->at = 0;
+	a->n = 0;
+}
+
+struct row_writer *
+answer_begin(struct answer *a)
+{
+	row_begin(&a->row);
+	return &a->row;
+}
+
+static bool
+is_wanted(const struct answer *a, struct slice bytes)
+{
+	struct row row;
+
+	if (a->filter == NULL)
+		return true;
+	CHECK(row_get(a->row.cmd, bytes, &row) == EM_OK);
+	return filter_is_true(a->filter, &row);
+}
+
+void
+answer_end(struct answer *a)
+{
+	size_t at = a->batch.n, n;
+	struct wbuf head;
+
+	wbuf_u32(&a->batch, 0);
+	if (a->batch.err != EM_OK || row_end(&a->row, &a->batch) != EM_OK) {
+		a->batch.n = at;
+		a->batch.err = EM_OK;
+		a->too_big++;
+		return;
+	}
+	n = a->batch.n - at - 4;
+	if (!is_wanted(a, slice_of(a->batch.p + at + 4, n))) {
+		a->batch.n = at;
+		return;
+	}
+	head = wbuf_fixed(a->batch.p + at, 4);
+	wbuf_u32(&head, (uint32_t)n);
+	a->n++;
+}
+
+bool
+answer_next(struct answer *a, struct slice *row)
+{
+	struct rbuf r = rbuf_of(slice_from(wbuf_slice(&a->batch), a->at));
+
+	if (rbuf_left(&r) == 0)
+		return false;
+	*row = rbuf_bytes(&r, rbuf_u32(&r));
+	CHECK(r.err == EM_OK);
+	a->at += 4 + row->n;
+	return true;
+}

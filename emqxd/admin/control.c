@@ -1,0 +1,684 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control: see control.h.
+ *
+ * Happy path: on_door() accepts; on_peer() reads frames; a REQ becomes a gather whose
+ * sink appends frames to the peer's output; all output of a turn goes out at its end.
+ *
+ * A peer that does not read: rows stop at OUT_HIGH (has_room), and so does the reading
+ * of its requests.  A peer that ends leaves its requests (gather_leave) and is freed
+ * at the end of the turn, as its event may still be in the loop's hands.
+ */
+#include "emqxd/admin/control.h"
+#include "ipc/peer.h"
+#include "ipc/wire.h"
+#include "ipc/base/list.h"
+#include "ipc/base/mem.h"
+#include "ipc/base/str.h"
+#include "ipc/base/vec.h"
+#include "emqxd/conf/snapshot.h"
+#include "emqxd/core/log.h"
+#include "emqxd/core/loop.h"
+#include "emqxd/core/timer.h"
+#include "emqxd/model/metrics.h"
+#include "emqxd/admin/admin.h"
+#include "emqxd/admin/audit.h"
+#include "emqxd/admin/ctl_conf.h"
+#include "emqxd/admin/gather.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PEERS_MAX 128u
+#define CALLS_MAX 16u         /* of one peer at a time */
+#define OUT_HIGH (256u << 10) /* no more rows while so much waits */
+#define OUT_MAX (8u << 20)    /* more than rows and their ends can come to */
+#define HELLO_WITHIN span_s(10)
+#define FRAMES_A_TURN 64u
+#define ACCEPTS_A_TURN 16u
+
+struct peer;
+
+struct call {
+	struct list_node node;
+	struct peer *peer;
+	struct gather *gather;
+	uint32_t id;
+};
+
+struct peer {
+	struct watch watch;
+	struct timer timer; /* until its hello */
+	struct list_node node;
+	struct control *control;
+	struct ipc_frame_reader in;
+	struct wbuf out;
+	size_t out_at; /* sent of it */
+	struct list_node calls;
+	unsigned n_calls;
+	struct peer_cred cred;
+	enum wire_access access;
+	bool said_hello, is_dirty, is_dead, was_full;
+	uint32_t events; /* watched for */
+};
+
+struct control {
+	struct peer_server server;
+	struct watch door;
+	struct timer pause; /* no descriptor is left: accept later */
+	struct list_node peers;
+	unsigned n_peers;
+	VEC(struct peer *) dirty;
+	VEC(struct peer *) dead;
+	int spare_fd; /* given up for a peer when no descriptor is left */
+	bool is_serving;
+};
+
+/* ---- who may what */
+
+static bool
+is_in(const char *group, int sock)
+{
+	gid_t gid;
+
+	return group[0] != '\0' && peer_group_find(group, &gid) == EM_OK &&
+	       peer_has_group(sock, gid);
+}
+
+static enum wire_access
+access_of(const struct peer_cred *cred, int sock)
+{
+	const struct ctl_conf *conf = conf_get(CONF_CTL);
+
+	if (cred->uid == 0 || cred->uid == geteuid())
+		return WIRE_ACCESS_ALL;
+	if (is_in(conf->admin_group, sock))
+		return conf->dangerous == CTL_DANGEROUS_ADMIN ? WIRE_ACCESS_ALL
+							      : WIRE_ACCESS_WRITE;
+	return is_in(conf->read_group, sock) ? WIRE_ACCESS_READ : WIRE_ACCESS_NONE;
+}
+
+static bool
+is_dangerous(const struct wire_req *req)
+{
+	const struct cmd *cmd = req->cmd;
+
+	switch (cmd->dangerous) {
+	case DANGER_NONE: return false;
+	case DANGER_ASK: return true;
+	case DANGER_MANY: return params_count(&req->params, cmd->args[0].name) > 1;
+	}
+	UNREACHABLE();
+}
+
+/* EM_OK, or why this peer may not, in @f. */
+static em_err
+check_access(const struct peer *p, const struct wire_req *req, struct fault *f)
+{
+	const struct ctl_conf *conf = conf_get(CONF_CTL);
+	bool is_write = params_is_write(&req->params), is_asked = is_dangerous(req);
+	enum wire_access wanted = is_asked   ? WIRE_ACCESS_ALL
+				  : is_write ? WIRE_ACCESS_WRITE
+					     : WIRE_ACCESS_READ;
+
+	if (p->access < wanted) {
+		fault_set(f, EM_DENIED, "user %u may not %s here", (unsigned)p->cred.uid,
+		    is_write ? "change anything" : "ask");
+		fault_hint(f, "%s",
+		    is_write ? err_hint(EM_DENIED)
+			     : "root, the daemon's own user, or a member "
+			       "of ctl.read_group may");
+		return EM_DENIED;
+	}
+	if (is_asked && (req->flags & (WIRE_REQ_YES | WIRE_REQ_DRY_RUN)) == 0 &&
+	    (conf->require_yes || req->cmd->dangerous == DANGER_MANY)) {
+		fault_set(f, EM_USAGE, "not without --yes");
+		fault_hint(f, "--dry-run says what would happen");
+		return EM_USAGE;
+	}
+	return EM_OK;
+}
+
+/* ---- output */
+
+static void
+mark_dirty(struct peer *p)
+{
+	if (p->is_dirty || p->is_dead)
+		return;
+	p->is_dirty = true;
+	VEC_ADD(&p->control->dirty, p);
+}
+
+static size_t
+waiting(const struct peer *p)
+{
+	return p->out.n - p->out_at;
+}
+
+static void
+set_events(struct peer *p)
+{
+	uint32_t events = (waiting(p) > OUT_HIGH ? 0 : EPOLLIN) |
+			  (waiting(p) > 0 ? EPOLLOUT : 0) | EPOLLRDHUP;
+
+	if (events != p->events && !p->is_dead)
+		loop_rewatch(worker_self()->loop, &p->watch, events);
+	p->events = events;
+}
+
+static void
+say_hello(struct peer *p)
+{
+	struct wire_hello h = { .protocol = WIRE_PROTOCOL,
+		.table = cmd_table_hash(),
+		.version = slice_str(EMQXD_VERSION),
+		.node = slice_str(admin_house()->node),
+		.access = p->access };
+
+	wire_hello_put(&p->out, &h);
+	mark_dirty(p);
+}
+
+static void
+say_fault(struct peer *p, uint32_t id, const struct fault *f)
+{
+	wire_fault_put(&p->out, id, f);
+	mark_dirty(p);
+}
+
+/* ---- the end of a peer */
+
+static void
+drop_call(struct call *c)
+{
+	list_del(&c->node);
+	c->peer->n_calls--;
+	mem_free(c);
+}
+
+static void
+end_peer(struct peer *p)
+{
+	struct control *c = p->control;
+
+	if (p->is_dead)
+		return;
+	p->is_dead = true;
+	LIST_EACH_SAFE (node, &p->calls) {
+		struct call *call = LIST_OWNER(node, struct call, node);
+		struct gather *g = call->gather;
+
+		drop_call(call);
+		gather_leave(g);
+	}
+	timer_cancel(&p->timer);
+	loop_unwatch(worker_self()->loop, &p->watch);
+	close(p->watch.fd);
+	list_del(&p->node);
+	c->n_peers--;
+	VEC_ADD(&c->dead, p);
+	if (c->spare_fd < 0)
+		c->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void
+end_bad_peer(struct peer *p, const char *why)
+{
+	if (p->is_dead)
+		return;
+	metric_inc(METRIC_CONTROL_BAD_PEERS);
+	LOG(WARN, "control_bad_peer", "uid", (unsigned)p->cred.uid, "pid",
+	    (int)p->cred.pid, "why", why);
+	end_peer(p);
+}
+
+static void
+on_no_hello(struct timer *t)
+{
+	end_peer(LIST_OWNER(t, struct peer, timer));
+}
+
+/* ---- the sink of requests */
+
+static void
+on_row(void *arg, struct slice row)
+{
+	struct call *call = arg;
+	struct peer *p = call->peer;
+	size_t at = ipc_frame_begin(&p->out, FRAME_ROW, call->id);
+
+	wbuf_bytes(&p->out, row);
+	ipc_frame_end(&p->out, at);
+	mark_dirty(p);
+}
+
+static bool
+has_room(void *arg)
+{
+	const struct call *call = arg;
+
+	return waiting(call->peer) < OUT_HIGH;
+}
+
+static void
+on_end(void *arg, const struct wire_end *end, const struct fault *f)
+{
+	struct call *call = arg;
+	struct peer *p = call->peer;
+
+	if (f != NULL)
+		wire_fault_put(&p->out, call->id, f);
+	else
+		wire_end_put(&p->out, call->id, end);
+	mark_dirty(p);
+	drop_call(call);
+}
+
+static const struct gather_sink sink = {
+	.on_row = on_row, .has_room = has_room, .on_end = on_end
+};
+
+/* ---- input */
+
+static struct call *
+find_call(struct peer *p, uint32_t id)
+{
+	LIST_EACH (node, &p->calls) {
+		struct call *call = LIST_OWNER(node, struct call, node);
+
+		if (call->id == id)
+			return call;
+	}
+	return NULL;
+}
+
+static void
+start_call(struct peer *p, uint32_t id, struct wire_req *req)
+{
+	struct gather_asker who = { .uid = p->cred.uid, .pid = p->cred.pid };
+	struct call *call = MEM_NEW(struct call);
+	struct gather *g;
+
+	call->peer = p;
+	call->id = id;
+	list_push(&p->calls, &call->node);
+	p->n_calls++;
+	g = gather_start(req, &who, &sink, call);
+	if (g != NULL)
+		call->gather = g;
+}
+
+static void
+on_request(struct peer *p, const struct ipc_frame *frame)
+{
+	struct wire_req req = { 0 };
+	struct fault f = { 0 };
+	em_err err;
+
+	if (find_call(p, frame->id) != NULL) {
+		end_bad_peer(p, "a request's id is in use");
+		return;
+	}
+	err = wire_req_get(frame->body, &p->in, &req, &f);
+	if (err == EM_MALFORMED) {
+		end_bad_peer(p, "a malformed request");
+	} else if (err == EM_OK && p->n_calls == CALLS_MAX) {
+		fault_set(&f, EM_FULL, "more than %u requests at a time", CALLS_MAX);
+	} else if (err == EM_OK && check_access(p, &req, &f) == EM_OK) {
+		start_call(p, frame->id, &req);
+	} else if (err == EM_OK && params_is_write(&req.params)) {
+		audit_write(p->cred.uid, p->cred.pid, &req.params, f.err, span_ns(0));
+	}
+	if (f.err != EM_OK)
+		say_fault(p, frame->id, &f);
+	wire_req_fini(&req);
+	fault_clear(&f);
+}
+
+static void
+on_hello(struct peer *p, const struct ipc_frame *frame)
+{
+	struct wire_hello h;
+
+	if (p->said_hello || wire_hello_get(frame->body, &h) != EM_OK) {
+		end_bad_peer(p, "a malformed hello");
+		return;
+	}
+	p->said_hello = true;
+	timer_cancel(&p->timer);
+}
+
+static void
+on_credit(struct peer *p, const struct ipc_frame *frame)
+{
+	struct call *call = find_call(p, frame->id);
+	uint32_t rows;
+
+	if (wire_credit_get(frame->body, &rows) != EM_OK)
+		end_bad_peer(p, "a malformed credit");
+	else if (call != NULL)
+		gather_credit(call->gather, rows);
+}
+
+static void
+on_frame(struct peer *p, const struct ipc_frame *frame)
+{
+	struct call *call;
+
+	if (!p->said_hello && frame->kind != FRAME_HELLO) {
+		end_bad_peer(p, "no hello");
+		return;
+	}
+	switch (frame->kind) {
+	case FRAME_HELLO: on_hello(p, frame); return;
+	case FRAME_REQ: on_request(p, frame); return;
+	case FRAME_CREDIT: on_credit(p, frame); return;
+	case FRAME_CANCEL:
+		call = find_call(p, frame->id);
+		if (call != NULL)
+			gather_cancel(call->gather);
+		return;
+	case FRAME_ROW:
+	case FRAME_END:
+	case FRAME_FAULT:
+	case FRAME_EVENT: break;
+	}
+	end_bad_peer(p, "a frame that only the daemon sends");
+}
+
+/* Takes what came, a bounded number of frames; true: there may be more. */
+static bool
+take_frames(struct peer *p)
+{
+	struct ipc_frame frame;
+	em_err err;
+
+	for (unsigned i = 0; i < FRAMES_A_TURN; i++) {
+		if (p->is_dead || waiting(p) > OUT_HIGH)
+			return false;
+		err = ipc_frame_next(&p->in, &frame);
+		if (err == EM_AGAIN)
+			return false;
+		if (err != EM_OK) {
+			end_bad_peer(p, "a malformed frame");
+			return false;
+		}
+		on_frame(p, &frame);
+	}
+	return true;
+}
+
+static void
+read_peer(struct peer *p)
+{
+	em_err err = ipc_frame_fill(&p->in, p->watch.fd);
+
+	if (err == EM_TOOBIG)
+		end_bad_peer(p, "too many descriptors");
+	else if (err != EM_OK && err != EM_AGAIN)
+		end_peer(p);
+	else if (take_frames(p))
+		mark_dirty(p); /* the rest in the next turn */
+}
+
+static void
+on_peer(struct watch *w, uint32_t events)
+{
+	struct peer *p = LIST_OWNER(w, struct peer, watch);
+
+	if ((events & (EPOLLERR | EPOLLHUP)) != 0)
+		end_peer(p);
+	else if ((events & (EPOLLIN | EPOLLRDHUP)) != 0)
+		read_peer(p);
+	if (!p->is_dead && (events & EPOLLOUT) != 0)
+		mark_dirty(p);
+}
+
+/* ---- the end of a turn */
+
+static void
+write_out(struct peer *p)
+{
+	while (waiting(p) > 0) {
+		ssize_t n = send(p->watch.fd, p->out.p + p->out_at, waiting(p),
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n < 0) {
+			end_peer(p);
+			return;
+		}
+		p->out_at += (size_t)n;
+	}
+	if (p->out.cap > OUT_HIGH)
+		wbuf_fini(&p->out);
+	p->out.n = p->out_at = 0;
+}
+
+/* Rows that waited for room, requests that waited for rows to go. */
+static void
+go_on(struct peer *p)
+{
+	LIST_EACH_SAFE (node, &p->calls)
+		gather_go_on(LIST_OWNER(node, struct call, node)->gather);
+	if (take_frames(p))
+		mark_dirty(p);
+}
+
+static void
+flush_one(struct peer *p)
+{
+	bool was_high = waiting(p) >= OUT_HIGH;
+
+	p->is_dirty = false;
+	if (p->is_dead)
+		return;
+	if (p->out.err != EM_OK) {
+		end_bad_peer(p, "it does not read its answers");
+		return;
+	}
+	write_out(p);
+	if (p->is_dead)
+		return;
+	p->was_full = was_high || p->was_full;
+	if (p->was_full && waiting(p) < OUT_HIGH) {
+		p->was_full = false;
+		go_on(p);
+	}
+	set_events(p);
+}
+
+static void
+on_flush(void *arg)
+{
+	struct control *c = arg;
+	size_t n = c->dirty.n;
+
+	for (size_t i = 0; i < n; i++)
+		flush_one(c->dirty.p[i]);
+	/* Those that were marked again meanwhile have their next turn at once. */
+	memmove(c->dirty.p, c->dirty.p + n, (c->dirty.n - n) * sizeof *c->dirty.p);
+	c->dirty.n -= n;
+	if (c->dirty.n > 0)
+		loop_hurry(worker_self()->loop);
+}
+
+static void
+on_bury(void *arg)
+{
+	struct control *c = arg;
+
+	for (size_t i = 0; i < c->dead.n; i++) {
+		struct peer *p = c->dead.p[i];
+
+		CHECK(!p->is_dirty || c->dirty.n > 0);
+		if (p->is_dirty)
+			continue;
+		ipc_frame_reader_fini(&p->in);
+		wbuf_fini(&p->out);
+		mem_free(p);
+		c->dead.p[i--] = c->dead.p[--c->dead.n];
+	}
+}
+
+/* ---- the door */
+
+static void
+start_peer(struct control *c, int fd)
+{
+	struct peer *p = MEM_NEW(struct peer);
+
+	p->watch = (struct watch){ .on_ready = on_peer, .fd = fd };
+	p->control = c;
+	p->out = wbuf_growing(OUT_MAX);
+	p->events = EPOLLIN | EPOLLRDHUP;
+	list_init(&p->calls);
+	ipc_frame_reader_init(&p->in, IPC_FRAME_REQ_MAX);
+	if (peer_cred_get(fd, &p->cred) != EM_OK ||
+	    loop_watch(worker_self()->loop, &p->watch, p->events) != EM_OK) {
+		close(fd);
+		mem_free(p);
+		return;
+	}
+	p->access = access_of(&p->cred, fd);
+	list_push(&c->peers, &p->node);
+	c->n_peers++;
+	timer_arm(&p->timer, HELLO_WITHIN, on_no_hello);
+	say_hello(p);
+}
+
+/* Too many: it is told so, if it listens, and closed. */
+static void
+refuse_peer(int fd)
+{
+	struct wbuf w = wbuf_growing(4096);
+	struct fault f = { 0 };
+	ssize_t n;
+
+	fault_set(
+	    &f, EM_BUSY, "more than %u connections to the control socket", PEERS_MAX);
+	wire_fault_put(&w, 0, &f);
+	n = send(fd, w.p, w.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)n;
+	close(fd);
+	wbuf_fini(&w);
+	fault_clear(&f);
+}
+
+static void
+on_pause_over(struct timer *t)
+{
+	struct control *c = LIST_OWNER(t, struct control, pause);
+
+	loop_rewatch(worker_self()->loop, &c->door, EPOLLIN);
+}
+
+/* A connection, or -1.  Without descriptors the spare one makes room for one peer; after
+ * that the door is left alone for a while. */
+static int
+accept_one(struct control *c)
+{
+	int fd = peer_server_accept(&c->server);
+
+	if (fd >= 0 || (errno != EMFILE && errno != ENFILE))
+		return fd;
+	if (c->spare_fd >= 0) {
+		close(c->spare_fd);
+		c->spare_fd = -1;
+		fd = peer_server_accept(&c->server);
+	}
+	if (fd < 0) {
+		loop_rewatch(worker_self()->loop, &c->door, 0);
+		timer_arm(&c->pause, span_ms(200), on_pause_over);
+	}
+	return fd;
+}
+
+static void
+on_door(struct watch *w, uint32_t events)
+{
+	struct control *c = LIST_OWNER(w, struct control, door);
+
+	(void)events;
+	for (unsigned i = 0; i < ACCEPTS_A_TURN; i++) {
+		int fd = accept_one(c);
+
+		if (fd < 0)
+			return;
+		if (c->n_peers == PEERS_MAX)
+			refuse_peer(fd);
+		else
+			start_peer(c, fd);
+	}
+}
+
+/* ---- life */
+
+em_err
+control_open(struct control **out, struct fault *f)
+{
+	const struct ctl_conf *conf = conf_get(CONF_CTL);
+	struct control *c = MEM_NEW(struct control);
+	const char *group =
+	    conf->read_group[0] != '\0' ? conf->read_group : conf->admin_group;
+	em_err err;
+
+	*out = NULL;
+	err = peer_server_open(&c->server, conf->socket, (mode_t)conf->mode, group, f);
+	if (err != EM_OK) {
+		mem_free(c);
+		return err;
+	}
+	list_init(&c->peers);
+	c->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	*out = c;
+	return EM_OK;
+}
+
+void
+control_close(struct control **cp)
+{
+	struct control *c = *cp;
+
+	if (c == NULL)
+		return;
+	CHECK(c->n_peers == 0);
+	peer_server_close(&c->server);
+	if (c->spare_fd >= 0)
+		close(c->spare_fd);
+	VEC_FINI(&c->dirty);
+	VEC_FINI(&c->dead);
+	MEM_FREE(*cp);
+}
+
+void
+control_serve(struct control *c)
+{
+	struct loop *loop = worker_self()->loop;
+
+	c->door = (struct watch){ .on_ready = on_door, .fd = c->server.sock };
+	CHECK(loop_watch(loop, &c->door, EPOLLIN) == EM_OK);
+	loop_at_turn(loop, LOOP_FLUSH, on_flush, c);
+	loop_at_turn(loop, LOOP_BURY, on_bury, c);
+	c->is_serving = true;
+}
+
+void
+control_stop(struct control *c)
+{
+	if (!c->is_serving)
+		return;
+	c->is_serving = false;
+	timer_cancel(&c->pause);
+	loop_unwatch(worker_self()->loop, &c->door);
+	while (!list_is_empty(&c->peers))
+		end_peer(LIST_OWNER(c->peers.next, struct peer, node));
+	on_flush(c);
+	on_bury(c);
+}

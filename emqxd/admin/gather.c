@@ -1,0 +1,566 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gather: see gather.h.
+ *
+ * Happy path: gather_start makes the parts and posts them; visit() runs there;
+ * on_home() puts rows into `rows` (sorted.h) and posts the part again; when all
+ * parts are over, pump() sends what waits and ends the request.
+ *
+ * What may go wrong: a part fails: the first fault is the request's, the others
+ * are closed.  Calls for several values go on after one that failed; what failed
+ * is counted.
+ */
+#include "emqxd/admin/gather.h"
+#include "ipc/nearest.h"
+#include "ipc/base/list.h"
+#include "ipc/base/mem.h"
+#include "emqxd/core/clock.h"
+#include "emqxd/core/worker.h"
+#include "emqxd/session/registry.h"
+#include "emqxd/admin/admin.h"
+#include "emqxd/admin/audit.h"
+#include "emqxd/admin/filter.h"
+#include "emqxd/admin/op.h"
+#include "emqxd/admin/sorted.h"
+
+#define TURN span_us(500)
+#define ROWS_AHEAD \
+	1024u /* of a list that keeps its order: fetched before they are sent */
+
+struct part {
+	struct letter letter;
+	struct gather *gather;
+	struct worker *at;
+	struct op_ctx ctx;
+	VEC(struct slice) value; /* OP_AT_HOME: for the calls here */
+	size_t next;             /* of them */
+	size_t failed;
+	em_err err;
+	bool is_open, is_closing;
+	bool is_over; /* there is nothing left to do there */
+	bool is_away;
+};
+
+struct gather {
+	struct wire_req req;
+	struct gather_asker who;
+	const struct gather_sink *sink; /* NULL: nobody listens any more */
+	void *arg;
+	const struct op *op;
+	struct filter *filter;
+	struct sorted rows;
+	struct part *part;
+	unsigned n_parts, n_away;
+	mono_t since;
+	uint64_t credit, sent, limit;
+	size_t calls, failed; /* OP_AT_HOME */
+	em_err first;         /* why the first of several failed */
+	unsigned too_big;
+	bool is_stopped; /* no more steps: failed, cancelled, or enough */
+	bool is_near;    /* the parts look for what may have been meant */
+	struct str nearest;
+	struct fault fault;
+};
+
+static void pump(struct gather *g);
+
+/* ---- there */
+
+static em_err
+call_next(struct part *p)
+{
+	struct op_ctx *op = &p->ctx;
+	em_err err;
+
+	op->value = p->value.n > 0 ? p->value.p[p->next] : SLICE_NONE;
+	p->next++;
+	err = op->op->call(op);
+	CHECK(err != EM_AGAIN || !op->is_one_of_many);
+	return err;
+}
+
+/* Calls for the values here.  One that fails among several does not stop the others. */
+static em_err
+call_all(struct part *p)
+{
+	struct op_ctx *op = &p->ctx;
+	em_err first = EM_OK;
+
+	do {
+		em_err err = call_next(p);
+
+		if (err == EM_AGAIN)
+			return EM_AGAIN;
+		if (err != EM_OK && first == EM_OK)
+			first = err;
+		p->failed += err != EM_OK;
+	} while (p->next < p->value.n && !op_is_full(op));
+	p->is_over = p->next >= p->value.n;
+	return first;
+}
+
+static em_err
+step_once(struct part *p)
+{
+	struct op_ctx *op = &p->ctx;
+	em_err err = EM_OK;
+
+	op->value = p->value.n > 0 ? p->value.p[0] : SLICE_NONE;
+	if (!p->is_open) {
+		if (op->op->open != NULL)
+			err = op->op->open(op);
+		if (err != EM_OK) {
+			p->is_over = true;
+			return err;
+		}
+		p->is_open = true;
+	}
+	err = op->op->step(op);
+	p->is_over = err != EM_AGAIN;
+	return err == EM_AGAIN ? EM_OK : err;
+}
+
+static void
+close_part(struct part *p)
+{
+	if (p->is_open && p->ctx.op->close != NULL)
+		p->ctx.op->close(&p->ctx);
+	p->is_open = false;
+	p->is_over = true;
+}
+
+static void on_home(struct letter *l);
+
+static void
+go_home(struct part *p)
+{
+	p->letter = (struct letter){ .open = on_home };
+	worker_post(worker_admin(), &p->letter);
+}
+
+static void
+visit(struct letter *l)
+{
+	struct part *p = LIST_OWNER(l, struct part, letter);
+	struct op_ctx *op = &p->ctx;
+	em_err err = EM_OK;
+
+	answer_reset(&op->answer);
+	op->until = mono_add(span_mono_now(), TURN);
+	if (!p->is_closing && op->op->call != NULL)
+		err = call_all(p);
+	else if (!p->is_closing)
+		err = step_once(p);
+	if (err == EM_AGAIN)
+		return; /* on_done follows, or was there already */
+	if (p->is_closing || p->is_over)
+		close_part(p);
+	p->err = err;
+	go_home(p);
+}
+
+/* A call that said EM_AGAIN is done. */
+static void
+on_done(struct op_ctx *op, em_err err)
+{
+	struct part *p = LIST_OWNER(op, struct part, ctx);
+
+	p->err = err;
+	p->failed += err != EM_OK;
+	p->is_over = true;
+	go_home(p);
+}
+
+/* ---- here: parts */
+
+static void
+post(struct gather *g, struct part *p)
+{
+	CHECK(!p->is_away && !p->is_over);
+	p->is_away = true;
+	g->n_away++;
+	p->is_closing = g->is_stopped;
+	p->letter = (struct letter){ .open = visit };
+	worker_post(p->at, &p->letter);
+}
+
+static struct part *
+add_part(struct gather *g, struct worker *at, const struct op *op, const struct cmd *cmd)
+{
+	struct part *p = &g->part[g->n_parts++];
+
+	p->gather = g;
+	p->at = at;
+	p->ctx = (struct op_ctx){ .cmd = cmd,
+		.op = op,
+		.params = &g->req.params,
+		.flags = g->req.flags,
+		.after = sorted_after_key(&g->rows),
+		.on_done = on_done };
+	answer_init(&p->ctx.answer, cmd, g->is_near ? NULL : g->filter);
+	return p;
+}
+
+/* One part a worker that is the home of some of the values. */
+static void
+add_homes(struct gather *g, const struct op *op)
+{
+	unsigned of_worker[WORKER_MAX] = { 0 };
+
+	g->calls = params_count(&g->req.params, op->key);
+	for (size_t i = 0; i < g->calls; i++) {
+		struct slice value = params_text_at(&g->req.params, op->key, i);
+		struct worker *at = registry_home(value);
+		unsigned *n = &of_worker[at->id];
+
+		if (*n == 0) {
+			add_part(g, at, op, g->req.cmd)->ctx.is_one_of_many =
+			    g->calls > 1;
+			*n = g->n_parts;
+		}
+		VEC_ADD(&g->part[*n - 1].value, value);
+	}
+}
+
+static void
+free_parts(struct gather *g)
+{
+	for (unsigned i = 0; i < g->n_parts; i++) {
+		answer_fini(&g->part[i].ctx.answer);
+		fault_clear(&g->part[i].ctx.fault);
+		VEC_FINI(&g->part[i].value);
+	}
+	MEM_FREE(g->part);
+	g->n_parts = 0;
+}
+
+/* Sends the operation to where it belongs. */
+static void
+start_parts(struct gather *g, const struct op *op, const struct cmd *cmd)
+{
+	free_parts(g);
+	g->part = mem_new_array(worker_count() + 1, sizeof *g->part);
+	switch (op->where) {
+	case OP_ADMIN: add_part(g, worker_admin(), op, cmd); break;
+	case OP_AT_HOME: add_homes(g, op); break;
+	case OP_EVERY_WORKER:
+		for (unsigned i = 0; i < worker_count(); i++)
+			add_part(g, worker_get(i), op, cmd);
+		break;
+	}
+	for (unsigned i = 0; i < g->n_parts; i++)
+		post(g, &g->part[i]);
+}
+
+/* ---- here: the end */
+
+/* What calls for several values come to. */
+static void
+sum_up(struct gather *g)
+{
+	if (g->failed == 0 || g->fault.err != EM_OK)
+		return;
+	fault_set(&g->fault, g->failed < g->calls ? EM_PARTLY : g->first,
+	    "%zu of %zu failed", g->failed, g->calls);
+}
+
+static void
+free_gather(struct gather *g)
+{
+	free_parts(g);
+	sorted_fini(&g->rows);
+	filter_free(&g->filter);
+	fault_clear(&g->fault);
+	str_fini(&g->nearest);
+	wire_req_fini(&g->req);
+	mem_free(g);
+}
+
+static void
+end(struct gather *g)
+{
+	struct str next = { 0 }, note = { 0 };
+	struct wire_end e = { .rows = g->sent };
+
+	sum_up(g);
+	if (params_is_write(&g->req.params) && (g->req.flags & WIRE_REQ_DRY_RUN) == 0)
+		audit_write(g->who.uid, g->who.pid, &g->req.params, g->fault.err,
+		    mono_since(span_mono_now(), g->since));
+	if (g->limit > 0 && g->sent == g->limit &&
+	    (g->rows.is_full || sorted_count(&g->rows) > 0 || g->rows.is_fifo))
+		sorted_cursor(&g->rows, &next);
+	if (g->too_big > 0)
+		str_addf(&note, "%u rows are too large to be shown", g->too_big);
+	e.next = str_slice(&next);
+	e.note = str_slice(&note);
+	if (g->sink != NULL)
+		g->sink->on_end(g->arg, &e, g->fault.err != EM_OK ? &g->fault : NULL);
+	str_fini(&next);
+	str_fini(&note);
+	free_gather(g);
+}
+
+static void
+stop(struct gather *g)
+{
+	g->is_stopped = true;
+}
+
+/* Posts the parts that are at home and not over: to close when all is stopped.  True:
+ * none is left. */
+static bool
+send_parts(struct gather *g)
+{
+	bool is_behind = g->rows.is_fifo && sorted_count(&g->rows) >= ROWS_AHEAD;
+	bool is_over = true;
+
+	for (unsigned i = 0; i < g->n_parts; i++) {
+		struct part *p = &g->part[i];
+
+		if (!p->is_away && !p->is_over) {
+			if (g->is_stopped && !p->is_open)
+				p->is_over = true;
+			else if (g->is_stopped || !is_behind)
+				post(g, p);
+		}
+		is_over = is_over && !p->is_away && p->is_over;
+	}
+	return is_over;
+}
+
+static void
+send_rows(struct gather *g)
+{
+	struct slice row;
+
+	while (g->sink != NULL && g->fault.err == EM_OK && g->credit > 0 &&
+	       (g->limit == 0 || g->sent < g->limit) && g->sink->has_room(g->arg) &&
+	       sorted_take(&g->rows, &row)) {
+		g->sink->on_row(g->arg, row);
+		g->credit--;
+		g->sent++;
+	}
+	if (g->limit > 0 && g->sent == g->limit)
+		stop(g);
+}
+
+/* Nothing was there: does the operation know what may have been meant? */
+static bool
+look_near(struct gather *g)
+{
+	if (g->is_near || g->calls != 1 || g->fault.err != EM_NOTFOUND ||
+	    g->op->near == NULL || g->sink == NULL)
+		return false;
+	g->is_near = true;
+	g->is_stopped = false;
+	start_parts(g, g->op->near, cmd_get(CMD_NAMES));
+	return true;
+}
+
+static void
+tell_near(struct gather *g)
+{
+	struct str list = { 0 }, name = { 0 };
+
+	str_add(&list, "list them: emqx_ctl clients list");
+	if (g->nearest.n > 0) {
+		str_add_escaped(&name, str_slice(&g->nearest));
+		fault_hint(
+		    &g->fault, "did you mean '%s'?   %s", str_get(&name), str_get(&list));
+	} else {
+		fault_hint(&g->fault, "%s", str_get(&list));
+	}
+	str_fini(&list);
+	str_fini(&name);
+}
+
+/* Does all that can be done now; may end the request. */
+static void
+pump(struct gather *g)
+{
+	bool is_over;
+
+	send_rows(g);
+	if (g->sink == NULL)
+		stop(g);
+	is_over = send_parts(g);
+	if (!is_over)
+		return;
+	sorted_end(&g->rows);
+	send_rows(g);
+	if (g->sink != NULL && g->fault.err == EM_OK && !g->is_stopped &&
+	    sorted_count(&g->rows) > 0)
+		return; /* until there is credit, or room */
+	if (g->is_near)
+		tell_near(g);
+	else if (look_near(g))
+		return;
+	end(g);
+}
+
+/* ---- here: rows */
+
+/* Of the looking for what may have been meant: the nearest of all workers. */
+static void
+keep_nearest(struct gather *g, struct slice row)
+{
+	struct nearest near = nearest_of(params_text(&g->req.params, g->op->key));
+	struct row r;
+
+	CHECK(row_get(cmd_get(CMD_NAMES), row, &r) == EM_OK);
+	nearest_offer(&near, str_slice(&g->nearest));
+	nearest_offer(&near, r.v[0].text);
+	if (near.best.n > 0 && near.best.p == r.v[0].text.p) {
+		str_reset(&g->nearest);
+		str_add_slice(&g->nearest, near.best);
+	}
+}
+
+static void
+take_rows(struct gather *g, struct part *p)
+{
+	struct slice row;
+
+	while (answer_next(&p->ctx.answer, &row)) {
+		if (g->is_near)
+			keep_nearest(g, row);
+		else if (g->fault.err == EM_OK &&
+			 sorted_add(&g->rows, row, &g->fault) != EM_OK)
+			stop(g);
+	}
+	g->too_big += p->ctx.answer.too_big;
+	p->ctx.answer.too_big = 0;
+}
+
+static void
+take_fault(struct gather *g, struct part *p)
+{
+	if (p->err == EM_OK || g->is_near)
+		return;
+	if (p->ctx.is_one_of_many) {
+		g->failed += p->failed;
+		p->failed = 0;
+		if (g->first == EM_OK)
+			g->first = p->err;
+		return;
+	}
+	if (g->fault.err == EM_OK) {
+		g->fault = p->ctx.fault;
+		p->ctx.fault = (struct fault){ 0 };
+		if (g->fault.err == EM_OK)
+			fault_set(&g->fault, p->err, "%s", err_text(p->err));
+	}
+	stop(g);
+}
+
+static void
+on_home(struct letter *l)
+{
+	struct part *p = LIST_OWNER(l, struct part, letter);
+	struct gather *g = p->gather;
+	const struct op *become = p->ctx.become;
+
+	p->is_away = false;
+	g->n_away--;
+	take_rows(g, p);
+	take_fault(g, p);
+	if (become != NULL && !g->is_stopped) {
+		g->op = become;
+		start_parts(g, become, g->req.cmd);
+		return;
+	}
+	pump(g);
+}
+
+/* ---- the asker's side */
+
+static bool
+is_list(const struct gather *g)
+{
+	return (g->req.cmd->flags & CMDF_LIST) != 0;
+}
+
+/* --filter --sort --limit --after. */
+static em_err
+read_options(struct gather *g)
+{
+	const struct params *p = &g->req.params;
+	struct slice sort = SLICE_NONE;
+	bool is_fifo = g->op->keeps_order || (!is_list(g) && g->op->most == 0);
+	em_err err = EM_OK;
+
+	g->limit = g->op->most;
+	if (is_list(g)) {
+		sort = params_text(p, "sort");
+		g->limit = (uint64_t)params_int(p, "limit", 0);
+	}
+	sorted_init(&g->rows, g->req.cmd, is_fifo && sort.n == 0, sort, g->limit,
+	    admin_list_bytes());
+	if (!is_list(g))
+		return EM_OK;
+	if (params_has(p, "filter"))
+		err = filter_new(g->req.cmd, params_text(p, "filter"), clock_wall(),
+		    &g->filter, &g->fault);
+	if (err == EM_OK && params_has(p, "after"))
+		err = sorted_after(&g->rows, params_text(p, "after"), &g->fault);
+	if (g->rows.is_fifo && g->op->seeks)
+		g->rows.has_after = false; /* the operation starts behind it */
+	return err;
+}
+
+struct gather *
+gather_start(struct wire_req *req, const struct gather_asker *who,
+    const struct gather_sink *sink, void *arg)
+{
+	struct gather *g = MEM_NEW(struct gather);
+
+	g->req = *req;
+	*req = (struct wire_req){ 0 };
+	g->who = *who;
+	g->sink = sink;
+	g->arg = arg;
+	g->op = op_get(g->req.cmd->id);
+	g->credit = g->req.credit;
+	g->since = span_mono_now();
+	CHECK(g->op != NULL);
+	if ((g->req.flags & WIRE_REQ_DRY_RUN) != 0 && params_is_write(&g->req.params) &&
+	    !g->op->can_dry_run)
+		fault_set(&g->fault, EM_UNSUPPORTED, "--dry-run is not possible here");
+	else if (read_options(g) == EM_OK) {
+		start_parts(g, g->op, g->req.cmd);
+		return g;
+	}
+	end(g);
+	return NULL;
+}
+
+void
+gather_credit(struct gather *g, uint32_t rows)
+{
+	g->credit += rows;
+	if (g->credit > WIRE_CREDIT_MAX)
+		g->credit = WIRE_CREDIT_MAX;
+	pump(g);
+}
+
+void
+gather_go_on(struct gather *g)
+{
+	pump(g);
+}
+
+void
+gather_cancel(struct gather *g)
+{
+	if (g->fault.err == EM_OK)
+		fault_set(&g->fault, EM_CANCELLED, "%s", err_text(EM_CANCELLED));
+	stop(g);
+	pump(g);
+}
+
+void
+gather_leave(struct gather *g)
+{
+	g->sink = NULL;
+	gather_cancel(g);
+}

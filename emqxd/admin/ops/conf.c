@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conf: what the daemon was told.  Shown from the snapshot in force, a few keys a turn;
+ * read again on main's thread, which hands its function over (admin_house.reload).
+ */
+#include "ipc/nearest.h"
+#include "ipc/base/list.h"
+#include "ipc/base/mem.h"
+#include "emqxd/conf/change.h"
+#include "emqxd/core/worker.h"
+#include "emqxd/admin/admin.h"
+#include "emqxd/admin/op.h"
+
+/* ---- show */
+
+struct walk {
+	size_t at;
+	bool found;
+};
+
+static em_err
+show_open(struct op_ctx *op)
+{
+	op->state = MEM_NEW(struct walk);
+	return EM_OK;
+}
+
+static void
+show_close(struct op_ctx *op)
+{
+	MEM_FREE(op->state);
+}
+
+static void
+shown_row(struct op_ctx *op, const struct conf_shown *v)
+{
+	struct row_writer *row = op_row(op);
+
+	row_str(row, "path", v->path);
+	row_text(row, "value", str_slice(&v->value));
+	row_text(row, "origin", str_slice(&v->origin));
+	row_str(row, "reload", conf_reload_text(v->field->reload));
+	row_str(row, "note", v->field->help);
+	op_row_end(op);
+}
+
+/* The nearest path, or the nearest of the paths' beginnings. */
+static em_err
+no_path(struct op_ctx *op, struct slice path)
+{
+	struct nearest near = nearest_of(path);
+	struct conf_shown v;
+	struct str best = { 0 };
+	size_t at = 0;
+
+	op_no(op, "key", path);
+	fault_hint(&op->fault, "list them: emqx_ctl conf show -o name");
+	while (conf_show_next(conf_current(), SLICE_NONE, &at, &v)) {
+		nearest_offer(&near, slice_str(v.path));
+		if (near.best.p == (const uint8_t *)v.path) {
+			str_reset(&best);
+			str_add(&best, v.path);
+			near.best = str_slice(&best);
+		}
+		conf_shown_fini(&v);
+	}
+	nearest_hint(&near, &op->fault);
+	str_fini(&best);
+	return EM_NOTFOUND;
+}
+
+static void
+ignored_row(struct op_ctx *op, const struct conf_ignored *k)
+{
+	struct row_writer *row = op_row(op);
+
+	row_str(row, "path", k->path);
+	row_str(row, "origin", k->origin);
+	row_str(row, "note", "accepted, without meaning here");
+	op_row_end(op);
+}
+
+/* Is @path that prefix, or under it? */
+static bool
+is_under(struct slice path, struct slice prefix)
+{
+	return prefix.n == 0 || (slice_starts(path, prefix) &&
+				    (path.n == prefix.n || path.p[prefix.n] == '.'));
+}
+
+static em_err
+ignored_step(struct op_ctx *op, struct slice prefix)
+{
+	struct walk *w = op->state;
+
+	for (; w->at < conf_ignored_count(conf_current()); w->at++) {
+		struct conf_ignored k = conf_ignored_get(conf_current(), w->at);
+
+		if (op_is_full(op))
+			return EM_AGAIN;
+		if (is_under(slice_str(k.path), prefix))
+			ignored_row(op, &k);
+	}
+	return EM_OK;
+}
+
+static em_err
+show_step(struct op_ctx *op)
+{
+	struct slice prefix = params_text(op->params, "path");
+	struct walk *w = op->state;
+	struct conf_shown v;
+
+	if (params_bool(op->params, "ignored"))
+		return ignored_step(op, prefix);
+	while (!op_is_full(op)) {
+		if (!conf_show_next(conf_current(), prefix, &w->at, &v))
+			return w->found ? EM_OK : no_path(op, prefix);
+		w->found = true;
+		shown_row(op, &v);
+		conf_shown_fini(&v);
+	}
+	return EM_AGAIN;
+}
+
+const struct op op_CONF_SHOW = {
+	.where = OP_ADMIN, .open = show_open, .step = show_step, .close = show_close
+};
+
+/* ---- reload */
+
+struct reload {
+	struct letter letter;
+	struct op_ctx *op;
+	struct conf_changes changes;
+	struct fault fault;
+	em_err err;
+};
+
+static const char *
+result_of(enum conf_reload reload)
+{
+	switch (reload) {
+	case CONF_LIVE: return "ok";
+	case CONF_NEW_CONNECTIONS: return "ok, for new connections";
+	case CONF_LISTENER: return "needs a restart of the listener";
+	case CONF_RESTART: return "needs a restart of emqxd";
+	}
+	UNREACHABLE();
+}
+
+static void
+change_row(struct op_ctx *op, const struct conf_change *c)
+{
+	struct row_writer *row = op_row(op);
+
+	row_str(row, "path", c->path);
+	row_str(row, "before", c->before);
+	row_str(row, "after", c->after);
+	row_str(row, "result", result_of(c->reload));
+	row_str(row, "node", admin_house()->node);
+	op_row_end(op);
+}
+
+static void
+on_reloaded(struct letter *l)
+{
+	struct reload *r = LIST_OWNER(l, struct reload, letter);
+	struct op_ctx *op = r->op;
+	em_err err = r->err;
+
+	for (size_t i = 0; i < r->changes.list.n; i++)
+		change_row(op, &r->changes.list.p[i]);
+	op->fault = r->fault;
+	conf_changes_fini(&r->changes);
+	mem_free(r);
+	op_done(op, err);
+}
+
+static void
+on_main(struct letter *l)
+{
+	struct reload *r = LIST_OWNER(l, struct reload, letter);
+
+	r->err = admin_house()->reload(&r->changes, &r->fault);
+	r->letter = (struct letter){ .open = on_reloaded };
+	worker_post(worker_admin(), &r->letter);
+}
+
+static em_err
+reload_call(struct op_ctx *op)
+{
+	struct reload *r;
+
+	if (admin_house()->reload == NULL)
+		return op_fault(op, EM_UNSUPPORTED, "there is no configuration to read");
+	r = MEM_NEW(struct reload);
+	r->op = op;
+	r->letter = (struct letter){ .open = on_main };
+	worker_post(worker_main(), &r->letter);
+	return EM_AGAIN;
+}
+
+const struct op op_CONF_RELOAD = { .where = OP_ADMIN, .call = reload_call };

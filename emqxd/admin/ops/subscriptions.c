@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * subscriptions: who subscribes to what.
+ *
+ * The list walks over sessions in small steps, keeps the ids of a step, and gives the
+ * subscriptions of each: so one client with ten thousand of them is interrupted
+ * like ten thousand clients with one.
+ */
+#include "ipc/base/mem.h"
+#include "ipc/base/str.h"
+#include "ipc/base/vec.h"
+#include "emqxd/model/topic.h"
+#include "emqxd/session/registry.h"
+#include "emqxd/session/session.h"
+#include "emqxd/admin/admin.h"
+#include "emqxd/admin/op.h"
+
+#define SESSIONS_A_STEP 16u
+
+extern const struct op op_near_client;
+
+/* ---- rows */
+
+/* As the client wrote it: "$share/g/t", "$queue/t", "t". */
+static void
+add_filter(struct str *out, const struct subscription *sub)
+{
+	struct slice group = router_group(sub);
+
+	if (slice_eq_str(group, "$queue"))
+		str_add(out, "$queue/");
+	else if (group.n > 0) {
+		str_add(out, "$share/");
+		str_add_slice(out, group);
+		str_add_char(out, '/');
+	}
+	str_add_slice(out, router_filter(sub));
+}
+
+static void
+subscription_row(struct op_ctx *op, struct slice clientid, const struct subscription *sub)
+{
+	struct row_writer *row = op_row(op);
+	struct str filter = { 0 };
+
+	add_filter(&filter, sub);
+	row_text(row, "clientid", clientid);
+	row_text(row, "topic", str_slice(&filter));
+	row_int(row, "qos", sub->opts.qos);
+	row_bool(row, "nl", sub->opts.no_local);
+	row_int(row, "rh", sub->opts.retain_handling);
+	row_bool(row, "rap", sub->opts.retain_as_published);
+	if (sub->opts.id != 0)
+		row_int(row, "subid", sub->opts.id);
+	row_str(row, "node", admin_house()->node);
+	op_row_end(op);
+	str_fini(&filter);
+}
+
+/* Those of @s from the @*at-th on; true: all were given. */
+static bool
+session_rows(struct op_ctx *op, struct session *s, uint32_t *at)
+{
+	const struct subscription *v = router_subscriptions(&s->subscriber);
+
+	for (; *at < s->subscriber.n; ++*at) {
+		if (op_is_full(op))
+			return false;
+		subscription_row(op, session_clientid(s), &v[*at]);
+	}
+	return true;
+}
+
+/* ---- list */
+
+struct walk {
+	uint64_t at; /* in the registry */
+	bool is_over;
+	VEC(char *) id;    /* sessions of the last step, */
+	VEC(size_t) id_n;  /* lengths of their ids, */
+	size_t next;       /* the next one to give, */
+	uint32_t next_sub; /* and its next subscription */
+};
+
+static em_err
+list_open(struct op_ctx *op)
+{
+	op->state = MEM_NEW(struct walk);
+	return EM_OK;
+}
+
+static void
+keep_id(struct session *s, void *arg)
+{
+	struct walk *w = arg;
+	struct slice id = session_clientid(s);
+
+	if (s->subscriber.n == 0)
+		return;
+	VEC_ADD(&w->id, mem_dup(id.p, id.n));
+	VEC_ADD(&w->id_n, id.n);
+}
+
+static void
+forget_ids(struct walk *w)
+{
+	for (size_t i = 0; i < w->id.n; i++)
+		mem_free(w->id.p[i]);
+	w->id.n = w->id_n.n = w->next = 0;
+}
+
+/* The subscriptions of the kept ids; true: all were given. */
+static bool
+give_kept(struct op_ctx *op, struct walk *w)
+{
+	for (; w->next < w->id.n; w->next++, w->next_sub = 0) {
+		struct slice id = slice_of(w->id.p[w->next], w->id_n.p[w->next]);
+		struct session *s = registry_find(id); /* it may be gone */
+
+		if (s != NULL && !session_rows(op, s, &w->next_sub))
+			return false;
+	}
+	forget_ids(w);
+	return true;
+}
+
+static em_err
+list_step(struct op_ctx *op)
+{
+	struct walk *w = op->state;
+
+	while (give_kept(op, w)) {
+		if (w->is_over)
+			return EM_OK;
+		if (op_is_full(op))
+			break;
+		w->is_over = !registry_step(&w->at, SESSIONS_A_STEP, keep_id, w);
+	}
+	return EM_AGAIN;
+}
+
+static void
+list_close(struct op_ctx *op)
+{
+	struct walk *w = op->state;
+
+	forget_ids(w);
+	VEC_FINI(&w->id);
+	VEC_FINI(&w->id_n);
+	MEM_FREE(op->state);
+}
+
+const struct op op_SUBSCRIPTIONS_LIST = { .where = OP_EVERY_WORKER,
+	.open = list_open,
+	.step = list_step,
+	.close = list_close };
+
+/* ---- one client */
+
+static em_err
+no_client(struct op_ctx *op)
+{
+	return op_no(op, "client", op->value);
+}
+
+static em_err
+show_open(struct op_ctx *op)
+{
+	if (registry_find(op->value) == NULL)
+		return no_client(op);
+	op->state = MEM_NEW(uint32_t);
+	return EM_OK;
+}
+
+static em_err
+show_step(struct op_ctx *op)
+{
+	struct session *s = registry_find(op->value);
+
+	return s == NULL || session_rows(op, s, op->state) ? EM_OK : EM_AGAIN;
+}
+
+static void
+show_close(struct op_ctx *op)
+{
+	MEM_FREE(op->state);
+}
+
+const struct op op_SUBSCRIPTIONS_SHOW = { .where = OP_AT_HOME,
+	.key = "clientid",
+	.open = show_open,
+	.step = show_step,
+	.close = show_close,
+	.near = &op_near_client };
+
+/* ---- changes */
+
+static em_err
+parse(struct op_ctx *op, struct topic_filter *out)
+{
+	if (topic_filter_parse(params_text(op->params, "topic"), out) == EM_OK)
+		return EM_OK;
+	op_fault(op, EM_USAGE, "topic: not a topic filter");
+	fault_hint(&op->fault, "wildcards stand alone in their level, # at the end");
+	return EM_USAGE;
+}
+
+static const struct subscription *
+find_subscription(struct session *s, const struct topic_filter *f)
+{
+	const struct subscription *v = router_subscriptions(&s->subscriber);
+
+	for (uint32_t i = 0; i < s->subscriber.n; i++)
+		if (slice_eq(router_filter(&v[i]), f->filter) &&
+		    slice_eq(router_group(&v[i]), f->group))
+			return &v[i];
+	return NULL;
+}
+
+static em_err
+add_call(struct op_ctx *op)
+{
+	struct session *s = registry_find(op->value);
+	struct subopts opts = { .qos = (uint8_t)params_int(op->params, "qos", 0) };
+	const struct zone *zone;
+	struct topic_filter f;
+	struct row_writer *row;
+	em_err err;
+
+	if (s == NULL)
+		return no_client(op);
+	if (parse(op, &f) != EM_OK)
+		return EM_USAGE;
+	zone = zone_get(s->zone);
+	if (opts.qos > zone->max_qos_allowed)
+		opts.qos = zone->max_qos_allowed;
+	if (s->subscriber.n >= zone->max_subscriptions &&
+	    find_subscription(s, &f) == NULL)
+		return op_fault(op, EM_FULL, "it has mqtt.max_subscriptions (%u) already",
+		    zone->max_subscriptions);
+	err = session_subscribe(s, f.group, f.filter, opts);
+	if (err != EM_OK)
+		return op_fault(op, err, "cannot subscribe: %s", err_text(err));
+	row = op_row(op);
+	row_text(row, "clientid", op->value);
+	row_text(row, "topic", params_text(op->params, "topic"));
+	row_int(row, "qos", opts.qos);
+	op_row_end(op);
+	return EM_OK;
+}
+
+const struct op op_SUBSCRIPTIONS_ADD = {
+	.where = OP_AT_HOME, .key = "clientid", .call = add_call, .near = &op_near_client
+};
+
+static em_err
+del_call(struct op_ctx *op)
+{
+	struct session *s = registry_find(op->value);
+	struct topic_filter f;
+	struct row_writer *row;
+
+	if (s == NULL)
+		return no_client(op);
+	if (parse(op, &f) != EM_OK)
+		return EM_USAGE;
+	if (session_unsubscribe(s, f.group, f.filter) != EM_OK)
+		return op_no(op, "subscription", params_text(op->params, "topic"));
+	row = op_row(op);
+	row_text(row, "clientid", op->value);
+	row_text(row, "topic", params_text(op->params, "topic"));
+	op_row_end(op);
+	return EM_OK;
+}
+
+const struct op op_SUBSCRIPTIONS_DEL = {
+	.where = OP_AT_HOME, .key = "clientid", .call = del_call, .near = &op_near_client
+};
