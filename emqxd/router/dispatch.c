@@ -61,8 +61,7 @@ fan_out(struct router_worker *here, struct memo_routes routes, struct message *m
 		if ((workers & here->own) != 0)
 			result.receivers += dispatch_column(here, r, m);
 		others |= workers & ~here->own;
-		if (EM_UNLIKELY(
-			atomic_load_explicit(&r->groups, memory_order_relaxed) != NULL))
+		if (EM_UNLIKELY(route_has_more(r) != NULL))
 			result.receivers += share_publish(here, r, m, &result.is_full);
 	}
 	for (; others != 0; others &= others - 1) {

@@ -2,13 +2,16 @@
 /*
  * kids: one child, a table, a directory.
  *
- * Bits of a hash: the lowest ten are the place in a table, from the 16th on six a
+ * Bits of a hash: the lowest sixteen are the place in a table, then come six for each
  * directory, the upper sixteen stand in the word.  Below five directories a table
  * grows without bound: so many children have the same bits only if somebody knows
  * the key.
  *
  * The hash of a child is not kept but made again from its text where a table is
- * rebuilt; with at most 768 children that is a tenth of a millisecond.
+ * rebuilt; with at most 766 children that is a tenth of a millisecond.
+ *
+ * A table has as many slots as fit the slab's sizes, which are no powers of two: the
+ * children of a million filters would pay for the rest.
  */
 #include "emqxd/router/kids.h"
 #include "emqxd/core/qsbr.h"
@@ -19,7 +22,6 @@
 _Static_assert(sizeof(uintptr_t) == 8, "a child's word has an address and hash bits");
 _Static_assert(sizeof(struct trie_node) <= 40, "an inner node, without its label");
 
-#define TABLE_MIN 4u
 #define DIRECTORY_BITS 6u
 #define DIRECTORY_N (1u << DIRECTORY_BITS)
 #define DIRECTORY_FIRST 16u /* bits of the hash that the topmost one looks at */
@@ -28,8 +30,8 @@ _Static_assert(sizeof(struct trie_node) <= 40, "an inner node, without its label
 #define TAG(hash) ((kid)(hash) >> 48 << 48)
 
 struct table {
-	uint32_t mask;
-	uint32_t used; /* slots that are not KID_NONE */
+	uint32_t cap;  /* slots */
+	uint32_t used; /* those that are not KID_NONE */
 	uint32_t live; /* children */
 	_Atomic kid slot[];
 };
@@ -137,10 +139,22 @@ store(_Atomic kid *k, kid v)
 	atomic_store_explicit(k, v, memory_order_release);
 }
 
+static uint32_t
+first_slot(const struct table *t, uint64_t hash)
+{
+	return (uint32_t)((hash & 0xffff) * t->cap >> 16);
+}
+
+static uint32_t
+next_slot(const struct table *t, uint32_t i)
+{
+	return i + 1 < t->cap ? i + 1 : 0;
+}
+
 static kid
 table_find(struct table *t, const struct kids_name *name, _Atomic kid **slot)
 {
-	for (uint32_t i = (uint32_t)name->hash & t->mask;; i = (i + 1) & t->mask) {
+	for (uint32_t i = first_slot(t, name->hash);; i = next_slot(t, i)) {
 		kid k = load(&t->slot[i]);
 
 		if (k == KID_NONE)
@@ -189,27 +203,40 @@ table_size(uint32_t cap)
 	return sizeof(struct table) + cap * sizeof(kid);
 }
 
-/* For @n children and as many more before it is full. */
+/* Slots by size, the smallest first: 48 bytes to 8 KiB. */
+static const uint16_t table_caps[] = { 4, 6, 10, 14, 22, 30, 46, 62, 94, 126, 190, 254,
+	338, 508, 678, KIDS_TABLE_MAX };
+
+#define TABLE_CAPS (sizeof table_caps / sizeof *table_caps)
+
+static bool
+has_room(uint32_t cap, uint32_t used)
+{
+	return (used + 1) * 4 <= cap * 3;
+}
+
+/* For @n children and a third as many more, or so. */
 static struct table *
 table_new(uint32_t n)
 {
-	uint32_t cap = TABLE_MIN;
+	uint32_t cap = 2 * n; /* where so many stand in one */
 	struct table *t;
 
-	while (cap < 2 * n)
-		cap *= 2;
+	for (size_t i = TABLE_CAPS; i-- > 0;)
+		if (has_room(table_caps[i], n + n / 4))
+			cap = table_caps[i];
 	t = slab_new_zero(table_size(cap));
-	t->mask = cap - 1;
+	t->cap = cap;
 	return t;
 }
 
 static void
 table_put(struct table *t, kid child, uint64_t hash)
 {
-	uint32_t i = (uint32_t)hash & t->mask;
+	uint32_t i = first_slot(t, hash);
 
 	while (load(&t->slot[i]) > KID_GRAVE)
-		i = (i + 1) & t->mask;
+		i = next_slot(t, i);
 	t->used += load(&t->slot[i]) == KID_NONE;
 	t->live++;
 	store(&t->slot[i], child);
@@ -218,7 +245,7 @@ table_put(struct table *t, kid child, uint64_t hash)
 static void
 retire_table(struct table *t)
 {
-	qsbr_retire(t, table_size(t->mask + 1), slab_free);
+	qsbr_retire(t, table_size(t->cap), slab_free);
 }
 
 /* The same children in a table of the right size, without graves. */
@@ -227,7 +254,7 @@ rebuild(_Atomic kid *kids, struct table *was, const struct kids_name *name)
 {
 	struct table *now = table_new(was->live);
 
-	for (uint32_t i = 0; i <= was->mask; i++) {
+	for (uint32_t i = 0; i < was->cap; i++) {
 		kid k = load(&was->slot[i]);
 
 		if (k > KID_GRAVE)
@@ -245,8 +272,8 @@ split(_Atomic kid *kids, struct table *was, const struct kids_name *name, unsign
 	uint32_t count[DIRECTORY_N] = { 0 };
 	uint64_t hash[KIDS_TABLE_MAX];
 
-	CHECK(was->mask < KIDS_TABLE_MAX);
-	for (uint32_t i = 0; i <= was->mask; i++) {
+	CHECK(was->cap <= KIDS_TABLE_MAX);
+	for (uint32_t i = 0; i < was->cap; i++) {
 		kid k = load(&was->slot[i]);
 
 		if (k <= KID_GRAVE)
@@ -257,7 +284,7 @@ split(_Atomic kid *kids, struct table *was, const struct kids_name *name, unsign
 	for (unsigned i = 0; i < DIRECTORY_N; i++)
 		if (count[i] > 0)
 			store(&d->sub[i], word_of(table_new(count[i]), KID_TABLE, 0));
-	for (uint32_t i = 0; i <= was->mask; i++) {
+	for (uint32_t i = 0; i < was->cap; i++) {
 		kid k = load(&was->slot[i]);
 
 		if (k <= KID_GRAVE)
@@ -283,16 +310,16 @@ table_from_one(_Atomic kid *kids, kid child, const struct kids_name *name)
 }
 
 static bool
-is_full(const struct table *t)
+takes_one_more(const struct table *t)
 {
-	return (t->used + 1) * 4 > (t->mask + 1) * 3;
+	return has_room(t->cap, t->used);
 }
 
 /* Is it full of children, and as large as a table may get? */
 static bool
 must_split(const struct table *t, unsigned shift)
 {
-	return t->mask + 1 == KIDS_TABLE_MAX && t->live * 2 > t->mask &&
+	return t->cap == KIDS_TABLE_MAX && t->live * 2 > t->cap &&
 	       shift <= DIRECTORY_LAST;
 }
 
@@ -311,7 +338,7 @@ kids_add(_Atomic kid *kids, kid child, const struct kids_name *name)
 		case KID_ROUTE:
 		case KID_NODE: table_from_one(kids, child, name); return;
 		case KID_TABLE:
-			if (!is_full(p)) {
+			if (takes_one_more(p)) {
 				table_put(p, child, name->hash);
 				return;
 			}
@@ -336,14 +363,14 @@ table_erase(struct table *t, _Atomic kid *slot)
 	uint32_t i = (uint32_t)(slot - t->slot);
 
 	t->live--;
-	if (load(&t->slot[(i + 1) & t->mask]) != KID_NONE) {
+	if (load(&t->slot[next_slot(t, i)]) != KID_NONE) {
 		store(slot, KID_GRAVE);
 		return;
 	}
 	do {
 		store(&t->slot[i], KID_NONE);
 		t->used--;
-		i = (i - 1) & t->mask;
+		i = i > 0 ? i - 1 : t->cap - 1;
 	} while (load(&t->slot[i]) == KID_GRAVE);
 }
 
@@ -357,7 +384,7 @@ table_del(_Atomic kid *kids, struct table *t, const struct kids_name *name)
 	if (t->live == 0) {
 		store(kids, KID_NONE);
 		retire_table(t);
-	} else if (t->mask + 1 > TABLE_MIN && t->live * 8 <= t->mask + 1)
+	} else if (t->cap > table_caps[0] && t->live * 8 <= t->cap)
 		rebuild(kids, t, name);
 }
 
@@ -434,7 +461,7 @@ kids_each(kid kids, kids_each_fn *fn, void *arg)
 	case KID_TABLE: {
 		struct table *t = kid_address(kids);
 
-		for (uint32_t i = 0; i <= t->mask; i++)
+		for (uint32_t i = 0; i < t->cap; i++)
 			kids_each(load(&t->slot[i]), fn, arg);
 		break;
 	}
@@ -458,7 +485,7 @@ kids_drop(kid kids, kids_give_fn *give)
 	case KID_TABLE: {
 		struct table *t = kid_address(kids);
 
-		give(t, table_size(t->mask + 1));
+		give(t, table_size(t->cap));
 		break;
 	}
 	case KID_DIRECTORY: {

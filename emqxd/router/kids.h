@@ -37,7 +37,7 @@ enum kid_kind {
 	KID_DIRECTORY,
 };
 
-#define KIDS_TABLE_MAX 1024u
+#define KIDS_TABLE_MAX 1022u
 
 /* Inner node of the trie: what filters share up to here. */
 struct trie_node {

@@ -3,7 +3,7 @@
  * route: columns and the table of them.
  *
  * Who may touch what: `own` and the columns in the table only their workers (but
- * for the count, which others may read); `table`, `workers` and which worker has the
+ * for the count, which others may read); the table, `workers` and which worker has the
  * inline column change under the router's lock and are read without it.  A table is
  * never changed once it can be seen; what it replaces is retired, a column too, since
  * the admin thread may be counting.
@@ -13,7 +13,7 @@
 #include "ipc/base/check.h"
 
 _Static_assert(sizeof(struct seat) == 16, "a further subscriber of a filter");
-_Static_assert(sizeof(struct route) == 56, "a filter, without its tower and text");
+_Static_assert(sizeof(struct route) == 48, "a filter, without its tower and text");
 
 #define COLUMN_SHRINKS 64u /* a column of so many places is made smaller */
 
@@ -34,6 +34,27 @@ route_size(const struct route *r)
 	return sizeof *r + order_room(r->node.height, r->node.n);
 }
 
+struct route_more *
+route_more(struct route *r)
+{
+	struct route_more *more = route_has_more(r);
+
+	if (more == NULL) {
+		more = slab_new_zero(sizeof *more);
+		atomic_store_explicit(&r->more, more, memory_order_release);
+	}
+	return more;
+}
+
+static struct route_table *
+table_of(const struct route *r)
+{
+	struct route_more *more = route_has_more(r);
+
+	return more != NULL ? atomic_load_explicit(&more->table, memory_order_acquire)
+			    : NULL;
+}
+
 static size_t
 table_size(const struct route_table *t)
 {
@@ -50,7 +71,7 @@ free_seats(struct column *c)
 void
 route_free(struct route *r)
 {
-	struct route_table *t = atomic_load_explicit(&r->table, memory_order_relaxed);
+	struct route_table *t = table_of(r);
 
 	free_seats(&r->own);
 	if (t != NULL) {
@@ -60,6 +81,7 @@ route_free(struct route *r)
 		}
 		slab_free(t, table_size(t));
 	}
+	slab_free(route_has_more(r), sizeof(struct route_more));
 	slab_free(r, route_size(r));
 }
 
@@ -79,8 +101,7 @@ place(uint64_t workers, unsigned worker)
 struct column *
 route_table_column(const struct route *r, unsigned worker)
 {
-	const struct route_table *t =
-	    atomic_load_explicit(&r->table, memory_order_acquire);
+	const struct route_table *t = table_of(r);
 
 	if (t == NULL || (t->workers & bit(worker)) == 0)
 		return NULL;
@@ -91,9 +112,9 @@ route_table_column(const struct route *r, unsigned worker)
 static void
 replace_table(struct route *r, struct route_table *now)
 {
-	struct route_table *was = atomic_load_explicit(&r->table, memory_order_relaxed);
+	struct route_table *was = table_of(r);
 
-	atomic_store_explicit(&r->table, now, memory_order_release);
+	atomic_store_explicit(&route_more(r)->table, now, memory_order_release);
 	if (was != NULL)
 		qsbr_retire(was, table_size(was), slab_free);
 }
@@ -115,8 +136,7 @@ table_for(const struct route *r, uint64_t workers)
 struct column *
 route_open_column(struct route *r, unsigned worker)
 {
-	const struct route_table *was =
-	    atomic_load_explicit(&r->table, memory_order_relaxed);
+	const struct route_table *was = table_of(r);
 	struct route_table *now;
 	struct column *c = &r->own;
 
@@ -136,8 +156,7 @@ route_open_column(struct route *r, unsigned worker)
 void
 route_close_column(struct route *r, unsigned worker)
 {
-	const struct route_table *was =
-	    atomic_load_explicit(&r->table, memory_order_relaxed);
+	const struct route_table *was = table_of(r);
 	struct column *c = route_column(r, worker);
 	uint64_t rest;
 
@@ -155,15 +174,18 @@ route_close_column(struct route *r, unsigned worker)
 bool
 route_is_unused(const struct route *r)
 {
-	return atomic_load_explicit(&r->workers, memory_order_relaxed) == 0 &&
-	       atomic_load_explicit(&r->groups, memory_order_relaxed) == NULL;
+	const struct route_more *more = route_has_more(r);
+
+	if (atomic_load_explicit(&r->workers, memory_order_relaxed) != 0)
+		return false;
+	return more == NULL ||
+	       atomic_load_explicit(&more->groups, memory_order_relaxed) == NULL;
 }
 
 unsigned
 route_subscribers(const struct route *r)
 {
-	const struct route_table *t =
-	    atomic_load_explicit(&r->table, memory_order_acquire);
+	const struct route_table *t = table_of(r);
 	unsigned n = column_count(&r->own);
 
 	for (int i = 0; t != NULL && i < __builtin_popcountll(t->workers); i++)

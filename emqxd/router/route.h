@@ -37,11 +37,16 @@ struct route_table {
 	struct column *column[]; /* in order of their workers */
 };
 
-struct route {
-	_Atomic uint64_t workers; /* whose column is not empty */
+/* What few routes have; made when it is needed first, and there to stay. */
+struct route_more {
 	_Atomic(struct share_group *) groups;
 	_Atomic(struct route_table *) table; /* columns but the inline one; or NULL */
-	struct column own;                   /* the inline one */
+};
+
+struct route {
+	_Atomic uint64_t workers;          /* whose column is not empty */
+	_Atomic(struct route_more *) more; /* or NULL */
+	struct column own;                 /* the inline one */
 	struct order_node node; /* spare: worker of the inline column; then the filter */
 };
 
@@ -58,6 +63,15 @@ route_filter(const struct route *r)
 {
 	return order_key(&r->node);
 }
+
+static inline struct route_more *
+route_has_more(const struct route *r)
+{
+	return atomic_load_explicit(&r->more, memory_order_acquire);
+}
+
+/* Under the lock: the same, made when there was none. */
+struct route_more *route_more(struct route *r);
 
 struct column *route_table_column(const struct route *r, unsigned worker);
 

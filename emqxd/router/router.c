@@ -407,6 +407,14 @@ router_lookup(struct slice filter)
 	return filter.n > 0 && trie_find(&inside_node()->trie, filter) != NULL;
 }
 
+unsigned
+router_subscribers(struct slice filter)
+{
+	struct route *r = filter.n > 0 ? trie_find(&inside_node()->trie, filter) : NULL;
+
+	return r != NULL ? route_subscribers(r) + share_members(r) : 0;
+}
+
 bool
 router_next(struct slice after, struct str *out)
 {

@@ -105,6 +105,8 @@ typedef void router_match_fn(void *arg, struct slice filter, unsigned subscriber
 void router_match(struct slice topic, router_match_fn *fn, void *arg);
 /* Is exactly this filter subscribed by anybody? */
 bool router_lookup(struct slice filter);
+/* How many subscribe to exactly this filter, members of shared groups among them. */
+unsigned router_subscribers(struct slice filter);
 /* The first filter behind @after in byte order (the empty slice: the first of all), as a copy
  * into @out; false at the end.  Bounded work, any thread with a loop: pages of `topics list`. */
 bool router_next(struct slice after, struct str *out);

@@ -79,7 +79,10 @@ store(_Atomic uint32_t *n, uint32_t v)
 static struct share_group *
 first_group(const struct route *r)
 {
-	return atomic_load_explicit(&r->groups, memory_order_acquire);
+	struct route_more *more = route_has_more(r);
+
+	return more != NULL ? atomic_load_explicit(&more->groups, memory_order_acquire)
+			    : NULL;
 }
 
 static struct share_group *
@@ -128,7 +131,7 @@ group_new(struct route *r, struct slice name)
 	for (unsigned i = 0; i < threads(); i++)
 		atomic_init(&g->choice[i], rand_u64());
 	atomic_init(&g->next, first_group(r));
-	atomic_store_explicit(&r->groups, g, memory_order_release);
+	atomic_store_explicit(&route_more(r)->groups, g, memory_order_release);
 	return g;
 }
 
@@ -217,7 +220,7 @@ share_set_online(struct share_member *member, bool online)
 static void
 group_leave_route(struct share_group *g, struct route *r)
 {
-	_Atomic(struct share_group *) *link = &r->groups;
+	_Atomic(struct share_group *) *link = &route_more(r)->groups;
 	struct share_array *a = array_of(g);
 	struct share_group *at;
 

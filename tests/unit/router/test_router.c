@@ -70,13 +70,13 @@ as(unsigned id)
 	worker_act_as(worker_get(id));
 }
 
-/* A turn of each worker: what is to be posted is posted, then opened. */
+/* So many rounds of letters: what a turn collects goes when the next one begins. */
 static void
 turns(unsigned n)
 {
 	struct worker *was = worker_current;
 
-	while (n-- > 0)
+	for (n *= 2; n > 0; n--)
 		for (unsigned i = 0; i < worker_count(); i++) {
 			as(i);
 			loop_hurry(worker_self()->loop);
