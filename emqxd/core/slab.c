@@ -326,8 +326,12 @@ slab_free(void *p, size_t n)
 void *
 slab_resize(void *p, size_t was, size_t now)
 {
-	void *q = slab_new(now);
+	void *q;
 
+	/* Large ones move by their pages, without a copy. */
+	if (p != NULL && was > SLAB_MAX && now > SLAB_MAX)
+		return mem_grow(p, now);
+	q = slab_new(now);
 	if (p != NULL)
 		memcpy(q, p, was < now ? was : now);
 	slab_free(p, was);
