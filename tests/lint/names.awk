@@ -9,8 +9,7 @@
 #    of its head; what bar.h of the same room declares may be called bar_x
 #    wherever it stands; the room's name alone will do when the room has no file
 #    of its own name; names.allow lists "file prefix reason" for what differs;
-#  - no two families of one program share a prefix (ipc is part of both), and none
-#    uses that of its neighbour;
+#  - no two families of one program share a prefix (ipc is part of both);
 #  - no file is called after nothing (util, misc, common, helper, manager);
 #  - libc's clocks and calendars are read in ipc/base/span.c alone;
 #  - no #if inside a function.
@@ -154,19 +153,6 @@ function prefix_of(unit, name, home,    i, n, list, room) {
 	return ""
 }
 
-# Another family of the same folder whose name the function's name begins with,
-# and more of it than of its own.
-function neighbour(home, name, mine,    other, theirs) {
-	for (other in units) {
-		if (dir_name(other) != dir_name(home) || head_of(other) == home)
-			continue
-		theirs = prefix_of(other, name, head_of(other))
-		if (length(theirs) > length(mine) && theirs != room_of(other))
-			return other
-	}
-	return ""
-}
-
 function own(program, prefix, home, where) {
 	if (!((program, prefix) in owner))
 		owner[program, prefix] = home
@@ -188,9 +174,6 @@ END {
 			    room_of(home) "_" stem(home) "_")
 			continue
 		}
-		other = neighbour(home, name, prefix)
-		if (other != "")
-			refuse(exported[key], name " sounds as if it stood in " other ".c")
 		if (prefix == room_of(home))
 			continue
 		if (home !~ /^emqxd\//)
