@@ -447,6 +447,8 @@ conn_resume_all(struct hall *r)
 	/* A connection may pause and resume again meanwhile: it comes next turn. */
 	size_t n = r->resumed.n;
 
+	if (n == 0)
+		return;
 	for (size_t i = 0; i < n; i++) {
 		struct conn *c = r->resumed.p[i];
 
