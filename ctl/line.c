@@ -22,6 +22,16 @@ begin_word(struct line *line, size_t at)
 	return w;
 }
 
+/* Is there a backslash at @i that joins two lines?  The second may still be to come. */
+static bool
+goes_on(struct slice s, size_t i, struct line *line)
+{
+	if (s.p[i] != '\\' || i + 1 >= s.n || s.p[i + 1] != '\n')
+		return false;
+	line->open |= i + 2 == s.n;
+	return true;
+}
+
 /* Takes one word that begins at @i; returns where it ends. */
 static size_t
 take_word(struct slice s, size_t i, struct line *line)
@@ -44,7 +54,7 @@ take_word(struct slice s, size_t i, struct line *line)
 				i++;
 				break;
 			}
-			if (s.p[i + 1] == '\n') { /* a continued line */
+			if (goes_on(s, i, line)) {
 				i++;
 				continue;
 			}
@@ -158,6 +168,10 @@ line_parse(struct slice text, struct line *line, struct fault *fault)
 
 		if (is_blank(text.p[i])) {
 			i++;
+			continue;
+		}
+		if (goes_on(text, i, line)) {
+			i += 2;
 			continue;
 		}
 		if (line->words.n == 0 && text.p[i] == '#')
