@@ -27,8 +27,9 @@ CFLAGS  := -std=c11 -D_GNU_SOURCE $(OPT) $(WARN) $(HARDEN) -fPIE -pthread $(SAN)
            -DEMQXD_VERSION='"$(VERSION)"' $(EXTRA)
 LDFLAGS := -pie -pthread -Wl,-z,relro,-z,now $(SAN)
 LIBS_ipc    := -lmsgpackc
-LIBS_emqxd  := -lurcu-qsbr -lurcu-common -lcjson -lssl -lcrypto
-LIBS_ctl    := -ledit -lcjson
+# libssl is named whether or not it is called yet: what emqxd needs is seen before its start.
+LIBS_emqxd  := -lurcu-qsbr -lurcu-common -lcjson -Wl,--no-as-needed -lssl -Wl,--as-needed -lcrypto
+LIBS_ctl    := -ledit
 
 ipc_src   := $(wildcard ipc/base/*.c ipc/*.c)
 emqxd_src := $(sort $(foreach r,$(ROOMS),$(wildcard $(r)/*.c $(r)/*/*.c)))
