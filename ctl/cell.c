@@ -101,15 +101,26 @@ add_counts(struct str *s, const struct row_value *v, cell_style style)
 		str_add_char(s, '-');
 }
 
+/* For people two places are enough, of what is small or huge three digits. */
 static void
-add_number(struct str *s, const struct row_value *v)
+add_number(struct str *s, const struct row_value *v, cell_style style)
 {
 	char buf[JSON_NUMBER_MAX];
+	double size = v->d < 0 ? -v->d : v->d;
 
-	if (v->is_int)
+	if (v->is_int) {
 		str_addf(s, "%" PRId64, v->i);
-	else
+	} else if (style == CELL_CSV) {
 		str_add(s, json_print_number(v->d, buf));
+	} else if (size >= 0.1 && size < 1e15) {
+		str_addf(s, "%.2f", v->d);
+		while (s->p[s->n - 1] == '0')
+			str_cut(s, s->n - 1);
+		if (s->p[s->n - 1] == '.')
+			str_cut(s, s->n - 1);
+	} else {
+		str_addf(s, "%.3g", v->d);
+	}
 }
 
 static void
@@ -140,7 +151,7 @@ cell_add(struct str *s, const struct row_value *v, cell_style style, bool utc)
 		str_addf(s, "%" PRId64, v->i);
 		return;
 	case CT_INT: str_addf(s, "%" PRId64, v->i); return;
-	case CT_NUMBER: add_number(s, v); return;
+	case CT_NUMBER: add_number(s, v, style); return;
 	case CT_BOOL:
 	case CT_FLAG: str_add(s, v->i != 0 ? "true" : "false"); return;
 	case CT_SPAN: add_span(s, span_ns(v->i), style); return;

@@ -53,6 +53,22 @@ TEST(sizes_have_a_unit_for_people_alone)
 	STR_EQ(text_of(v, CELL_HUMAN), "8.0EB");
 }
 
+static const char *
+number(double d, cell_style style)
+{
+	return text_of((struct row_value){ .type = CT_NUMBER, .d = d }, style);
+}
+
+TEST(fractions_are_short_for_people_and_exact_in_csv)
+{
+	STR_EQ(number(1.73388671875, CELL_HUMAN), "1.73");
+	STR_EQ(number(-2.5, CELL_CLASSIC), "-2.5");
+	STR_EQ(number(100, CELL_HUMAN), "100");
+	STR_EQ(number(0, CELL_HUMAN), "0");
+	STR_EQ(number(0.0075512, CELL_HUMAN), "0.00755");
+	STR_EQ(number(1.73388671875, CELL_CSV), "1.73388671875");
+}
+
 TEST(a_missing_value_is_said_in_three_ways)
 {
 	struct row_value v = { .type = CT_INT };
