@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Facts of topic aliases. */
+#include "emqxd/client/alias.h"
+#include "tests/unit/tap.h"
+
+TEST(an_alias_means_the_topic_that_was_set_last)
+{
+	struct alias_in *a = NULL;
+
+	EQ(alias_get(a, 1).n, 0);
+	alias_set(&a, 1, SLICE_LIT("a/b"));
+	alias_set(&a, 65535, SLICE_LIT("c"));
+	OK(slice_eq_str(alias_get(a, 1), "a/b"));
+	OK(slice_eq_str(alias_get(a, 65535), "c"));
+	EQ(alias_get(a, 2).n, 0);
+	alias_set(&a, 1, SLICE_LIT("d/e/f"));
+	OK(slice_eq_str(alias_get(a, 1), "d/e/f"));
+	alias_free(&a);
+	EQ(alias_get(a, 1).n, 0);
+	alias_free(&a);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Facts of the window. */
+#include "emqxd/session/inflight.h"
+#include "emqxd/core/worker.h"
+#include "ipc/base/rand.h"
+#include "tests/unit/tap.h"
+
+static struct message *
+a_message(void)
+{
+	struct message view = message_view(SLICE_LIT("t"), SLICE_LIT("x")), *m;
+
+	m = message_keep(&view);
+	message_done(&view);
+	return m;
+}
+
+static uint16_t
+push(struct inflight **f, uint32_t *seq)
+{
+	struct inflight_slot slot = {
+		.message = a_message(), .state = INFLIGHT_PUBLISH, .qos = 1
+	};
+
+	return inflight_push(f, seq, slot);
+}
+
+TEST(ids_start_at_1_and_count_up)
+{
+	struct inflight *f = NULL;
+	uint32_t seq = 0;
+
+	worker_init(1);
+	EQ(push(&f, &seq), 1);
+	EQ(push(&f, &seq), 2);
+	EQ(push(&f, &seq), 3);
+	OK(inflight_find(f, seq, 2) != NULL);
+	OK(inflight_find(f, seq, 4) == NULL);
+	OK(inflight_find(f, seq, 0) == NULL);
+	OK(inflight_find(f, seq, 65535) == NULL);
+	inflight_free(&f);
+	worker_fini();
+}
+
+TEST(ids_wrap_to_1_after_65535_and_0_is_never_given)
+{
+	struct inflight *f = NULL;
+	uint32_t seq = 0;
+
+	worker_init(1);
+	for (unsigned i = 1; i <= 200000; i++) {
+		uint16_t id = push(&f, &seq);
+
+		EQ(id, 1 + (i - 1) % 65535);
+		inflight_done(&f, inflight_find(f, seq, id));
+	}
+	EQ(inflight_count(f), 0);
+	inflight_free(&f);
+	worker_fini();
+}
+
+TEST(an_id_in_use_is_not_given_again)
+{
+	struct inflight *f = NULL;
+	uint32_t seq = 0;
+	uint16_t first;
+
+	worker_init(1);
+	first = push(&f, &seq);
+	/* All others come and go; the window lets the ring be four times as long. */
+	while (inflight_has_room(f, 20000)) {
+		uint16_t id = push(&f, &seq);
+
+		OK(id != first);
+		inflight_done(&f, inflight_find(f, seq, id));
+	}
+	EQ(inflight_count(f), 1);
+	OK(inflight_find(f, seq, first) != NULL);
+	inflight_done(&f, inflight_find(f, seq, first));
+	OK(inflight_has_room(f, 20000));
+	inflight_free(&f);
+	worker_fini();
+}
+
+TEST(acknowledgements_out_of_order_are_found)
+{
+	enum { N = 1000 };
+	struct inflight *f = NULL;
+	uint32_t seq = 65000, at = 0;
+	uint16_t id[N], got;
+	unsigned n = 0;
+
+	worker_init(1);
+	rand_seed(3);
+	for (unsigned i = 0; i < N; i++)
+		id[i] = push(&f, &seq);
+	for (unsigned i = 0; i < N / 2; i++) {
+		struct inflight_slot *slot;
+		unsigned k = (unsigned)rand_below(N);
+
+		slot = inflight_find(f, seq, id[k]);
+		if (slot != NULL)
+			inflight_done(&f, slot);
+		OK(inflight_find(f, seq, id[k]) == NULL);
+		n += slot != NULL;
+	}
+	EQ(inflight_count(f), N - n);
+	for (unsigned i = 0; i < N; i++)
+		if (inflight_find(f, seq, id[i]) != NULL) {
+			OK(inflight_next(f, seq, &at, &got) != NULL);
+			EQ(got, id[i]);
+		}
+	OK(inflight_next(f, seq, &at, &got) == NULL);
+	inflight_free(&f);
+	worker_fini();
+}
+
+TEST(the_window_counts_what_is_under_way)
+{
+	struct inflight *f = NULL;
+	uint32_t seq = 0;
+
+	worker_init(1);
+	OK(inflight_has_room(f, 1));
+	push(&f, &seq);
+	OK(!inflight_has_room(f, 1));
+	OK(inflight_has_room(f, 2));
+	inflight_done(&f, inflight_find(f, seq, 1));
+	OK(inflight_has_room(f, 1));
+	inflight_free(&f);
+	worker_fini();
+}

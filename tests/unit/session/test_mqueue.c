@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Facts of the queue. */
+#include "emqxd/session/mqueue.h"
+#include "emqxd/core/worker.h"
+#include "ipc/base/rand.h"
+#include "tests/unit/tap.h"
+
+#include <stdio.h>
+
+static const struct mqueue_bounds three = { 3, UINT64_MAX };
+
+static struct mqueue_entry
+entry(const char *payload, uint8_t qos)
+{
+	struct message view = message_view(SLICE_LIT("t"), slice_str(payload));
+	struct mqueue_entry e = { .message = message_keep(&view), .qos = qos };
+
+	message_done(&view);
+	return e;
+}
+
+static const char *
+pop(struct mqueue **q)
+{
+	static char text[64];
+	struct mqueue_entry e;
+
+	if (!mqueue_pop(q, &e))
+		return "";
+	snprintf(text, sizeof text, "%.*s", SLICE_FMT(e.message->payload));
+	message_unref(&e.message);
+	return text;
+}
+
+TEST(messages_leave_in_order)
+{
+	struct mqueue *q = NULL;
+
+	worker_init(1);
+	mqueue_push(&q, &three, entry("1", 1));
+	mqueue_push(&q, &three, entry("2", 0));
+	mqueue_push(&q, &three, entry("3", 2));
+	EQ(mqueue_count(q), 3);
+	EQ(mqueue_bytes(q), 6);
+	STR_EQ(pop(&q), "1");
+	STR_EQ(pop(&q), "2");
+	STR_EQ(pop(&q), "3");
+	OK(q == NULL);
+	worker_fini();
+}
+
+TEST(a_full_queue_drops_the_oldest_qos0_first)
+{
+	struct mqueue *q = NULL;
+
+	worker_init(1);
+	mqueue_push(&q, &three, entry("1", 1));
+	mqueue_push(&q, &three, entry("2", 0));
+	mqueue_push(&q, &three, entry("3", 0));
+	EQ(mqueue_push(&q, &three, entry("4", 1)), 1);
+	EQ(mqueue_push(&q, &three, entry("5", 1)), 1);
+	OK(!mqueue_has_qos0(q));
+	EQ(mqueue_push(&q, &three, entry("6", 1)), 1);
+	STR_EQ(pop(&q), "4");
+	STR_EQ(pop(&q), "5");
+	STR_EQ(pop(&q), "6");
+	worker_fini();
+}
+
+TEST(a_message_over_the_bytes_alone_is_refused)
+{
+	struct mqueue_bounds b = { UINT32_MAX, 10 };
+	struct mqueue *q = NULL;
+
+	worker_init(1);
+	EQ(mqueue_push(&q, &b, entry("123", 1)), 0);
+	EQ(mqueue_push(&q, &b, entry("1234567890", 1)), 1);
+	EQ(mqueue_count(q), 1);
+	EQ(mqueue_push(&q, &b, entry("123456", 1)), 1);
+	STR_EQ(pop(&q), "123456");
+	worker_fini();
+}
+
+/* The rule said plainly, over an array. */
+struct plain {
+	int id[64];
+	uint8_t qos[64];
+	unsigned n;
+};
+
+static unsigned
+plain_push(struct plain *p, unsigned max, int id, uint8_t qos)
+{
+	unsigned gone = 0, at = 0;
+
+	if (p->n == max) {
+		for (unsigned i = 0; i < p->n; i++)
+			if (p->qos[i] == 0) {
+				at = i;
+				break;
+			}
+		memmove(&p->id[at], &p->id[at + 1], (p->n - at - 1) * sizeof p->id[0]);
+		memmove(&p->qos[at], &p->qos[at + 1], p->n - at - 1);
+		p->n--;
+		gone = 1;
+	}
+	p->id[p->n] = id;
+	p->qos[p->n++] = qos;
+	return gone;
+}
+
+TEST(any_mixture_is_dropped_as_the_rule_says)
+{
+	struct mqueue_bounds b = { 20, UINT64_MAX };
+	struct mqueue *q = NULL;
+	struct plain p = { .n = 0 };
+
+	worker_init(1);
+	rand_seed(11);
+	for (int i = 0; i < 50000; i++) {
+		char text[16];
+
+		if (rand_below(3) == 0) {
+			snprintf(text, sizeof text, "%d", p.n > 0 ? p.id[0] : -1);
+			STR_EQ(pop(&q), p.n > 0 ? text : "");
+			if (p.n > 0) {
+				p.n--;
+				memmove(&p.id[0], &p.id[1], p.n * sizeof p.id[0]);
+				memmove(&p.qos[0], &p.qos[1], p.n);
+			}
+		} else {
+			uint8_t qos = (uint8_t)rand_below(3);
+
+			snprintf(text, sizeof text, "%d", i);
+			EQ(mqueue_push(&q, &b, entry(text, qos)),
+			    plain_push(&p, 20, i, qos));
+		}
+		EQ(mqueue_count(q), p.n);
+	}
+	mqueue_free(&q);
+	worker_fini();
+}
