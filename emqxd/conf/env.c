@@ -5,7 +5,6 @@
 #include "emqxd/conf/env.h"
 #include "emqxd/conf/alias.h"
 #include "emqxd/conf/hocon_parse.h"
-#include "emqxd/conf/keys.h"
 #include "emqxd/conf/names.h"
 #include "emqxd/conf/report.h"
 
@@ -63,10 +62,9 @@ apply(struct conf_tree *t, struct slice path, struct slice value, const char *va
 }
 
 void
-env_apply(struct conf_tree *t, char *const *environ,
-    const struct conf_section *const *section, size_t n, struct conf_report *r)
+env_apply(struct conf_tree *t, char *const *environ, const struct keys *keys,
+    struct conf_report *r)
 {
-	struct keys keys = { section, n };
 	struct str unknown = { 0 }, path = { 0 }, variable = { 0 };
 	size_t count = 0;
 
@@ -87,7 +85,7 @@ env_apply(struct conf_tree *t, char *const *environ,
 		str_add_escaped(&variable, name);
 		if (is_plain(str_slice(&path)) &&
 		    apply(t, str_slice(&path), slice_str(equals + 1), str_get(&variable),
-			&keys, r))
+			keys, r))
 			continue;
 		str_addf(&unknown, "%s%s", count++ > 0 ? ", " : "", str_get(&variable));
 	}

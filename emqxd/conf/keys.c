@@ -20,76 +20,81 @@ keys_pattern(const struct conf_section *s, const struct conf_field *f, bool over
 	str_add(out, f->path);
 }
 
-/* One pattern after the other: fields, then their overlays, then the register. */
-struct walk {
-	const struct keys *keys;
-	size_t section, field, name;
-	bool overlay;
-	struct str pattern;
-	struct key_found found;
-};
-
-static bool
-next_field(struct walk *w)
+static void
+add(struct keys *k, const char *pattern, struct key_found found)
 {
-	for (; w->section < w->keys->n; w->section++, w->field = 0, w->overlay = false) {
-		const struct conf_section *s = w->keys->section[w->section];
+	struct key *key = VEC_PUSH(&k->list);
 
-		if (w->field == s->n && !w->overlay && s->overlay != NULL) {
-			w->overlay = true;
-			w->field = 0;
-		}
-		if (w->field == s->n)
-			continue;
-		w->found = (struct key_found){ s, &s->field[w->field], NULL };
-		keys_pattern(s, &s->field[w->field++], w->overlay, &w->pattern);
-		return true;
+	key->pattern = pattern;
+	key->found = found;
+}
+
+static void
+add_fields(struct keys *k, const struct conf_section *s, bool overlay)
+{
+	struct str pattern = { 0 };
+
+	for (size_t i = 0; i < s->n; i++) {
+		str_reset(&pattern);
+		keys_pattern(s, &s->field[i], overlay, &pattern);
+		add(k, conf_pool_text(&k->pool, str_slice(&pattern)),
+		    (struct key_found){ s, &s->field[i], NULL });
 	}
-	return false;
+	str_fini(&pattern);
+}
+
+void
+keys_init(struct keys *k, const struct conf_section *const *section, size_t n)
+{
+	*k = (struct keys){ 0 };
+	for (size_t i = 0; i < n; i++) {
+		add_fields(k, section[i], false);
+		if (section[i]->overlay != NULL)
+			add_fields(k, section[i], true);
+	}
+	for (size_t i = 0; i < names_count(); i++)
+		add(k, names_row(i)->pattern,
+		    (struct key_found){ NULL, NULL, names_row(i) });
+}
+
+void
+keys_fini(struct keys *k)
+{
+	VEC_FINI(&k->list);
+	conf_pool_fini(&k->pool);
 }
 
 static bool
-next(struct walk *w)
+is_of_today(const struct key *key)
 {
-	str_reset(&w->pattern);
-	if (next_field(w))
-		return true;
-	if (w->name == names_count())
-		return false;
-	w->found = (struct key_found){ NULL, NULL, names_row(w->name++) };
-	str_add(&w->pattern, w->found.name->pattern);
-	return true;
+	return key->found.name == NULL || names_is_of_today(key->found.name);
 }
 
 bool
 keys_find(const struct keys *k, struct slice path, struct key_found *out)
 {
-	struct walk w = { .keys = k };
-	bool found = false;
+	for (size_t i = 0; i < k->list.n; i++) {
+		const struct key *key = &k->list.p[i];
 
-	*out = (struct key_found){ 0 };
-	while (!found && next(&w)) {
-		found = names_match(str_get(&w.pattern), path, NULL) &&
-			(w.found.name == NULL || names_is_of_today(w.found.name));
+		if (is_of_today(key) && names_match(key->pattern, path, NULL)) {
+			*out = key->found;
+			return true;
+		}
 	}
-	if (found)
-		*out = w.found;
-	str_fini(&w.pattern);
-	return found;
+	*out = (struct key_found){ 0 };
+	return false;
 }
 
 bool
 keys_is_above(const struct keys *k, struct slice path, bool old)
 {
-	struct walk w = { .keys = k };
-	bool found = false;
+	for (size_t i = 0; i < k->list.n; i++) {
+		const struct key *key = &k->list.p[i];
 
-	while (!found && next(&w)) {
-		found = names_match_above(str_get(&w.pattern), path) &&
-			(w.found.name == NULL || old || names_is_of_today(w.found.name));
+		if ((old || is_of_today(key)) && names_match_above(key->pattern, path))
+			return true;
 	}
-	str_fini(&w.pattern);
-	return found;
+	return false;
 }
 
 /* Does the rest of a path go on inside the value of that key? */
@@ -142,14 +147,9 @@ fill_from(struct slice pattern, struct slice path, struct str *out)
 		const uint8_t *bar = memchr(want.p, '|', want.n);
 
 		if (bar != NULL) {
-			struct str one = { 0 };
-
-			str_add_slice(&one, want);
-			if (there && names_match(str_get(&one), have, NULL))
-				want = have;
-			else
-				want = slice_head(want, (size_t)(bar - want.p));
-			str_fini(&one);
+			want = there && names_is_choice(want, have)
+				   ? have
+				   : slice_head(want, (size_t)(bar - want.p));
 		} else if (want.n > 0 && want.p[0] == '$' && there) {
 			want = have;
 		}
@@ -160,17 +160,17 @@ fill_from(struct slice pattern, struct slice path, struct str *out)
 bool
 keys_nearest(const struct keys *k, struct slice path, struct str *out)
 {
-	struct walk w = { .keys = k };
 	struct str candidate = { 0 }, same_end = { 0 };
 	struct slice end = last_segment(path);
 	unsigned best = UINT32_MAX, distance;
 
 	if (path.n > NEAREST_PATH_MAX)
 		return false;
-	while (next(&w)) {
-		struct slice pattern = str_slice(&w.pattern);
+	for (size_t i = 0; i < k->list.n; i++) {
+		const struct key *key = &k->list.p[i];
+		struct slice pattern = slice_str(key->pattern);
 
-		if (strchr(str_get(&w.pattern), '*') != NULL)
+		if (strchr(key->pattern, '*') != NULL)
 			continue;
 		str_reset(&candidate);
 		fill_from(pattern, path, &candidate);
@@ -180,13 +180,12 @@ keys_nearest(const struct keys *k, struct slice path, struct str *out)
 			str_reset(out);
 			str_add_slice(out, str_slice(&candidate));
 		}
-		if (same_end.n == 0 && w.found.field != NULL &&
+		if (same_end.n == 0 && key->found.field != NULL &&
 		    slice_eq(last_segment(pattern), end))
 			str_add_slice(&same_end, str_slice(&candidate));
 	}
 	if (best == UINT32_MAX)
 		str_add_slice(out, str_slice(&same_end));
-	str_fini(&w.pattern);
 	str_fini(&candidate);
 	str_fini(&same_end);
 	return out->n > 0;

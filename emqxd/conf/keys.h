@@ -9,16 +9,23 @@
 #include "emqxd/conf/names.h"
 #include "emqxd/conf/section.h"
 
-struct keys {
-	const struct conf_section *const *section;
-	size_t n;
-};
-
 struct key_found {
 	const struct conf_section *section; /* of a field of ours, or NULL */
 	const struct conf_field *field;
 	const struct conf_name *name; /* of the register, or NULL */
 };
+
+/* All patterns, fields first. */
+struct key {
+	const char *pattern;
+	struct key_found found;
+};
+struct keys {
+	struct conf_pool pool; /* of the fields' patterns */
+	VEC(struct key) list;
+};
+void keys_init(struct keys *k, const struct conf_section *const *section, size_t n);
+void keys_fini(struct keys *k);
 
 /* Is it a key (not only a part of one)?  */
 bool keys_find(const struct keys *k, struct slice path, struct key_found *out);

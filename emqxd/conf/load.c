@@ -23,27 +23,42 @@ check_section(const struct conf_section *s)
 	}
 }
 
+static bool
+read_text(const struct conf_load *how, struct conf_tree *t, struct conf_report *report)
+{
+	em_err err = EM_OK;
+
+	if (how->text.p != NULL)
+		err = hocon_parse_text(t, how->file, how->text, report);
+	else if (how->file != NULL)
+		err = hocon_parse_file(t, how->file, report);
+	return err == EM_OK;
+}
+
 em_err
 conf_load(
     const struct conf_load *how, struct conf_snapshot **out, struct conf_report *report)
 {
 	struct conf_snapshot *s = MEM_NEW(struct conf_snapshot);
-	bool ok = true;
+	struct keys keys;
+	bool ok;
 
 	CHECK(how->n <= CONF_ID_N);
+	CHECK(how->text.p == NULL || how->file != NULL);
 	*out = NULL;
 	tree_init(&s->tree);
 	for (size_t i = 0; i < how->n; i++) {
 		check_section(how->section[i]);
 		s->section[s->sections++] = how->section[i];
 	}
-	if (how->file != NULL)
-		ok = hocon_parse_file(&s->tree, how->file, report) == EM_OK;
-	env_apply(&s->tree, how->environ, how->section, how->n, report);
+	ok = read_text(how, &s->tree, report);
+	keys_init(&keys, how->section, how->n);
+	env_apply(&s->tree, how->environ, &keys, report);
 	if (ok) {
 		tree_resolve(&s->tree, how->environ, report);
-		validate(s, how->before, report);
+		validate(s, how->before, &keys, report);
 	}
+	keys_fini(&keys);
 	report_sort(report);
 	if (report->fault.n > 0) {
 		conf_snapshot_free(&s);

@@ -39,7 +39,9 @@ void conf_report_fini(struct conf_report *r);
 void conf_report_print(const struct conf_report *r, struct str *out);
 
 struct conf_load {
-	const char *file;     /* NULL: defaults and environment only */
+	const char *file; /* NULL: defaults and environment only */
+	struct slice
+	    text; /* where p is not NULL: read in place of the file of that name */
 	char *const *environ; /* NULL: without */
 	const struct conf_section *const *section;
 	size_t n;

@@ -59,6 +59,8 @@ struct name_captures {
 	struct slice v[NAMES_CAPTURES];
 	size_t n;
 };
+/* Is the segment one of a|b? */
+bool names_is_choice(struct slice choices, struct slice segment);
 bool names_match(const char *pattern, struct slice path, struct name_captures *c);
 /* Is the path a beginning of something that the pattern matches? */
 bool names_match_above(const char *pattern, struct slice path);

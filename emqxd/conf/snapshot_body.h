@@ -50,7 +50,7 @@ const void *section_object(
     const struct conf_snapshot *s, const struct conf_section *section, size_t i);
 
 /* Fills the snapshot's structs from its tree; what is wrong is reported. */
-void validate(
-    struct conf_snapshot *s, const struct conf_snapshot *before, struct conf_report *r);
+void validate(struct conf_snapshot *s, const struct conf_snapshot *before,
+    const struct keys *keys, struct conf_report *r);
 
 #endif

@@ -18,7 +18,7 @@
 struct validator {
 	struct conf_snapshot *s;
 	struct conf_report *report;
-	struct keys keys;
+	const struct keys *keys;
 	const struct conf_snapshot *before;
 };
 
@@ -163,7 +163,7 @@ unknown(struct validator *v, const struct tree_node *node, struct slice path)
 		return;
 	}
 	str_add_escaped(&shown, slice_head(path, 200));
-	if (keys_nearest(&v->keys, path, &nearest)) {
+	if (keys_nearest(v->keys, path, &nearest)) {
 		str_add(&hint, "did you mean ");
 		str_add_escaped(&hint, str_slice(&nearest));
 		str_add_char(&hint, '?');
@@ -184,7 +184,7 @@ look(struct validator *v, const struct tree_node *node, struct str *path)
 {
 	struct key_found found;
 	size_t n = path->n;
-	bool is_key = n > 0 && keys_find(&v->keys, str_slice(path), &found);
+	bool is_key = n > 0 && keys_find(v->keys, str_slice(path), &found);
 	bool is_rest =
 	    is_key && found.name != NULL && strchr(found.name->pattern, '*') != NULL;
 
@@ -202,8 +202,7 @@ look(struct validator *v, const struct tree_node *node, struct str *path)
 		unknown(v, node, str_slice(path));
 		return;
 	}
-	if (node->child.n == 0 && n > 0 &&
-	    !keys_is_above(&v->keys, str_slice(path), true))
+	if (node->child.n == 0 && n > 0 && !keys_is_above(v->keys, str_slice(path), true))
 		unknown(v, node, str_slice(path));
 	for (size_t i = 0; i < node->child.n; i++) {
 		tree_path_add(path, slice_str(node->child.p[i]->name));
@@ -453,10 +452,10 @@ settle_section(struct validator *v, const struct conf_section *s)
 }
 
 void
-validate(
-    struct conf_snapshot *s, const struct conf_snapshot *before, struct conf_report *r)
+validate(struct conf_snapshot *s, const struct conf_snapshot *before,
+    const struct keys *keys, struct conf_report *r)
 {
-	struct validator v = { s, r, { s->section, s->sections }, before };
+	struct validator v = { s, r, keys, before };
 	struct str path = { 0 };
 
 	alias_settle(&s->tree);

@@ -13,10 +13,6 @@
 #include "emqxd/retain/retain_conf.h"
 #include "tests/unit/tap.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #define FIXTURE_SECTIONS 5
 
 struct loaded {
@@ -39,24 +35,15 @@ fixture_sections(void)
 static inline struct loaded
 fixture_load(const char *text, char *const *environ_, const struct conf_snapshot *before)
 {
-	char path[] = "/tmp/emqx-test-XXXXXX";
 	struct loaded l = { 0 };
-	struct conf_load how = { .environ = environ_,
+	struct conf_load how = { .file = text != NULL ? "emqx.conf" : NULL,
+		.text = slice_str(text),
+		.environ = environ_,
 		.section = fixture_sections(),
 		.n = FIXTURE_SECTIONS,
 		.before = before };
-	int fd;
 
-	if (text != NULL) {
-		fd = mkstemp(path);
-		OK(fd >= 0);
-		OK(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-		close(fd);
-		how.file = path;
-	}
 	l.err = conf_load(&how, &l.s, &l.report);
-	if (text != NULL)
-		unlink(path);
 	conf_report_print(&l.report, &l.text);
 	return l;
 }

@@ -73,9 +73,10 @@ example(const char *pattern, struct str *out)
 
 TEST(every_alias_leads_to_a_key)
 {
-	const struct keys keys = { fixture_sections(), FIXTURE_SECTIONS };
+	struct keys keys;
 	struct str path = { 0 }, to = { 0 };
 
+	keys_init(&keys, fixture_sections(), FIXTURE_SECTIONS);
 	for (size_t i = 0; i < names_count(); i++) {
 		const struct conf_name *name = names_row(i);
 		struct name_captures c;
@@ -91,15 +92,17 @@ TEST(every_alias_leads_to_a_key)
 			tap_fail(__FILE__, __LINE__, "%s leads to %s, which is no key",
 			    name->pattern, str_get(&to));
 	}
+	keys_fini(&keys);
 	str_fini(&path);
 	str_fini(&to);
 }
 
 TEST(no_name_of_4x_is_a_key_of_today)
 {
-	const struct keys keys = { fixture_sections(), FIXTURE_SECTIONS };
+	struct keys keys;
 	struct str path = { 0 };
 
+	keys_init(&keys, fixture_sections(), FIXTURE_SECTIONS);
 	for (size_t i = 0; i < names_count(); i++) {
 		const struct conf_name *name = names_row(i);
 		struct key_found found;
@@ -112,6 +115,7 @@ TEST(no_name_of_4x_is_a_key_of_today)
 			tap_fail(
 			    __FILE__, __LINE__, "%s is a key of today", name->pattern);
 	}
+	keys_fini(&keys);
 	str_fini(&path);
 }
 
@@ -136,7 +140,7 @@ TEST(no_field_is_in_the_register_too)
 
 TEST(the_nearest_key_is_found)
 {
-	const struct keys keys = { fixture_sections(), FIXTURE_SECTIONS };
+	struct keys keys;
 	static const char *const cases[][2] = {
 		{ "mqtt.max_inflite", "mqtt.max_inflight" },
 		{ "mqt.max_inflight", "mqtt.max_inflight" },
@@ -148,6 +152,7 @@ TEST(the_nearest_key_is_found)
 	};
 	struct str out = { 0 };
 
+	keys_init(&keys, fixture_sections(), FIXTURE_SECTIONS);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		str_reset(&out);
 		OK(keys_nearest(&keys, slice_str(cases[i][0]), &out));
@@ -155,5 +160,6 @@ TEST(the_nearest_key_is_found)
 	}
 	str_reset(&out);
 	OK(!keys_nearest(&keys, SLICE_LIT("completely.other.thing"), &out));
+	keys_fini(&keys);
 	str_fini(&out);
 }
