@@ -14,7 +14,7 @@
 #define TICK_SHIFT 24 /* 16.8 ms */
 #define SLOTS 256u
 #define LEVELS 4u
-#define TICKS_MAX (UINT32_C(1) << 31)
+#define AFTER_MAX (INT64_C(1) << (30 + TICK_SHIFT)) /* over half a year */
 #define A_TURN 2048u /* timers taken from due in one turn */
 
 struct wheel {
@@ -90,18 +90,16 @@ timer_arm(struct timer *t, span_t after, timer_fn *fn)
 {
 	struct worker *self = worker_self();
 	struct wheel *w = self->wheel;
-	uint64_t ticks;
 
 	if (t->pprev != NULL)
 		unlink(w, t);
 	if (span_is_infinite(after))
 		return;
 	CHECK(after.ns >= 0);
-	ticks = ((uint64_t)after.ns >> TICK_SHIFT) + 1;
-	if (ticks > TICKS_MAX)
-		ticks = TICKS_MAX;
+	if (after.ns > AFTER_MAX)
+		after.ns = AFTER_MAX;
 	t->fn = fn;
-	t->tick = tick_of(w, self->now.ns) + (uint32_t)ticks;
+	t->tick = tick_of(w, self->now.ns + after.ns) + 1; /* never early */
 	if ((int32_t)(t->tick - w->tick) <= 0)
 		t->tick = w->tick + 1;
 	insert(w, t);

@@ -24,8 +24,8 @@ struct timer {
 	uint32_t spare; /* the owner's */
 };
 
-/* Arms (again) to fire @after from now; SPAN_INFINITE cancels.  More than a year is taken
- * as a year: who allows more looks at the clock when it fires. */
+/* Arms (again) to fire @after from now; SPAN_INFINITE cancels.  More than half a year is
+ * taken as that: who allows more looks at the clock when it fires. */
 void timer_arm(struct timer *t, span_t after, timer_fn *fn);
 void timer_cancel(struct timer *t);
 static inline bool
