@@ -15,7 +15,7 @@
 enum {
 	TABLE_AHEAD = 512, /* rows that decide the widths */
 	TABLE_GAP = 2,
-	TABLE_LEAST = 8, /* no text is shortened to less */
+	TABLE_LEAST = 16, /* no text is shortened to less */
 };
 
 struct table {
@@ -197,6 +197,23 @@ table_row(struct render *r, const struct row *row)
 	}
 }
 
+/* What a person is told behind the rows. */
+static void
+put_foot(struct render *r, const struct table *t)
+{
+	struct str *s = &r->out->text;
+	const char *none = r->cmd->classic_none != NULL ? r->cmd->classic_none : "(none)";
+
+	str_add(s, color_begin(r->out->color, COLOR_DIM));
+	if (r->rows == 0)
+		str_add(s, none);
+	else
+		str_addf(s, "(%u more columns have no room: -o detail, or --columns)",
+		    r->n_col - t->n_col);
+	str_add(s, color_end(r->out->color));
+	str_add_char(s, '\n');
+}
+
 static void
 table_close(struct render *r)
 {
@@ -204,15 +221,8 @@ table_close(struct render *r)
 
 	if (!t->laid)
 		lay(r, t);
-	if (t->n_col < r->n_col) {
-		struct str *s = &r->out->text;
-
-		str_add(s, color_begin(r->out->color, COLOR_DIM));
-		str_addf(s, "(%u more columns have no room: -o detail, or --columns)",
-		    r->n_col - t->n_col);
-		str_add(s, color_end(r->out->color));
-		str_add_char(s, '\n');
-	}
+	if (r->out->terminal && (r->rows == 0 || t->n_col < r->n_col))
+		put_foot(r, t);
 	MEM_FREE(r->state);
 }
 

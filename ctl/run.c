@@ -32,9 +32,10 @@ struct run {
 	struct cmdline *line;
 	const struct line *tail;
 	struct watch watch;
-	unsigned flags; /* WIRE_REQ_ */
-	bool not_ready; /* status: the node is there and does not serve */
-	bool connected; /* somebody took our connection */
+	unsigned flags;        /* WIRE_REQ_ */
+	struct str note, next; /* what the end of the answer said */
+	bool not_ready;        /* status: the node is there and does not serve */
+	bool connected;        /* somebody took our connection */
 };
 
 static unsigned
@@ -45,18 +46,26 @@ request_flags(const struct prefs *p, bool agreed)
 	       (p->dry_run ? WIRE_REQ_DRY_RUN : 0u) | (agreed ? WIRE_REQ_YES : 0u);
 }
 
-/* Says what an answer was about besides its rows. */
 static void
-say_end(const struct run *r, const struct wire_end *end)
+keep_end(struct run *r, const struct wire_end *end)
+{
+	str_reset(&r->note);
+	str_reset(&r->next);
+	str_add_slice(&r->note, end->note);
+	str_add_slice(&r->next, end->next);
+}
+
+/* Says what there is to say besides the rows, behind them. */
+static void
+say_end(const struct run *r)
 {
 	const char *scope = cmd_scope_text(r->line->cmd->scope);
 
-	if (end->note.n > 0)
-		talk_say_text(&r->talk, end->note);
-	if (end->next.n > 0) {
+	talk_say_text(&r->talk, str_slice(&r->note));
+	if (r->next.n > 0) {
 		struct str cursor = { 0 };
 
-		line_quote(&cursor, end->next, true);
+		line_quote(&cursor, str_slice(&r->next), true);
 		talk_say(&r->talk, "there is more: --after %s", str_get(&cursor));
 		str_fini(&cursor);
 	}
@@ -74,8 +83,7 @@ look_at_status(struct run *r, const struct row *row)
 	r->not_ready = state->set && !slice_eq_str(state->text, "ready");
 }
 
-/* Takes rows until the end; flushes whenever the daemon pauses is not needed: an answer
- * is written when much is waiting and at its end. */
+/* Takes rows until the end. */
 static em_err
 take_rows(struct run *r, struct render *render, struct fault *f)
 {
@@ -98,7 +106,7 @@ take_rows(struct run *r, struct render *render, struct fault *f)
 			}
 			break;
 		case CALL_EVENT: talk_say_text(&r->talk, a.text); break;
-		case CALL_END: say_end(r, &a.end); return EM_OK;
+		case CALL_END: keep_end(r, &a.end); return EM_OK;
 		}
 	}
 }
@@ -186,6 +194,8 @@ answer(struct run *r, struct fault *f)
 	if (watching && err == EM_OK)
 		watch_show(&r->watch, &out, r->line->cmd->path, color);
 	written = out_close(&out, err == EM_OK ? f : NULL);
+	if (err == EM_OK && written == EM_OK)
+		say_end(r);
 	return err == EM_OK ? written : err;
 }
 
@@ -242,6 +252,9 @@ finish(struct run *r, em_err err, struct fault *f)
 	const struct cmd *cmd = r->line->cmd;
 	bool silent = err == EM_CANCELLED && r->watch.rounds > 0;
 
+	/* The terminal has just echoed ^C. */
+	if (err == EM_CANCELLED && isatty(STDERR_FILENO) == 1)
+		(void)!write(STDERR_FILENO, "\n", 1);
 	if (err == EM_NOTFOUND)
 		suggest_name(&r->tool->reach, &r->line->params, f);
 	if (err != EM_OK && !silent)
@@ -296,6 +309,8 @@ run_words(struct tool *t, const struct slice *words, size_t n, const struct line
 		code = run_remote(&r);
 	}
 	fault_clear(&f);
+	str_fini(&r.note);
+	str_fini(&r.next);
 	prefs_fini(&r.prefs);
 	cmdline_fini(&line);
 	return code;

@@ -184,10 +184,9 @@ keep(struct shell *s)
 	(void)!cmdline_parse(
 	    &cmdline, words, line.words.n, CMDLINE_ABBREV | CMDLINE_SHELL, NULL);
 	if (line.words.n > 0 && history_may_keep(&cmdline.params)) {
-		char *text = mem_dup(s->typed.p, s->typed.n);
+		bool ended = s->typed.p[s->typed.n - 1] == '\n';
+		char *text = mem_dup(s->typed.p, s->typed.n - (ended ? 1 : 0));
 
-		text[strcspn(text, "\n") == s->typed.n - 1 ? s->typed.n - 1
-							   : s->typed.n] = '\0';
 		history_keep(&s->history, text);
 		mem_free(text);
 	}
