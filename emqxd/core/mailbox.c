@@ -72,9 +72,9 @@ mailbox_is_full(const struct worker *to)
 void
 mailbox_post_all(struct worker *w)
 {
-	unsigned n = worker_count() + 2;
-
-	for (unsigned i = 0; i < n; i++) {
+	/* Admin and main first: what they are told of a turn (a trace's lines) is there
+	 * before other workers act on it. */
+	for (unsigned i = worker_count() + 2; i-- > 0;) {
 		struct letter *first = w->box.outbox[i];
 
 		if (first == NULL)
