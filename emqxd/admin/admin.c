@@ -3,7 +3,6 @@
 #include "emqxd/admin/admin.h"
 #include "ipc/base/mem.h"
 #include "emqxd/core/clock.h"
-#include "emqxd/core/log.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/admin/control.h"
 
@@ -14,7 +13,6 @@ struct admin {
 	char *node;
 	struct control *control;
 	mono_t since;
-	size_t list_bytes; /* the admin thread's */
 	_Atomic(enum admin_state) state;
 	_Atomic(const char *) detail;
 };
@@ -26,17 +24,6 @@ self(void)
 
 	CHECK(a != NULL);
 	return a;
-}
-
-/* The audit's lines are written whatever the level of the log is, unless the
- * configuration says something else about this room. */
-static void
-let_audit_pass(void)
-{
-	for (unsigned i = 0; log_room_name(i) != NULL; i++)
-		if (slice_eq_str(slice_str(log_room_name(i)), "admin") &&
-		    log_room_level(i) == LOG_UNSET)
-			(void)log_set_room(slice_str("admin"), LOG_INFO);
 }
 
 em_err
@@ -56,7 +43,6 @@ admin_birth(const struct admin_house *house, struct fault *f)
 		admin_death();
 		return err;
 	}
-	let_audit_pass();
 	return EM_OK;
 }
 
@@ -115,16 +101,4 @@ span_t
 admin_uptime(void)
 {
 	return mono_since(clock_mono(), self()->since);
-}
-
-struct control *
-admin_control(void)
-{
-	return self()->control;
-}
-
-size_t *
-admin_list_bytes(void)
-{
-	return &self()->list_bytes;
 }

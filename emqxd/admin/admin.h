@@ -49,9 +49,5 @@ const struct admin_house *admin_house(void);
 enum admin_state admin_get_state(const char **detail);
 /* Since admin_birth. */
 span_t admin_uptime(void);
-struct control;
-struct control *admin_control(void);
-/* Bytes that lists keep in memory, all together (sorted.h). */
-size_t *admin_list_bytes(void);
 
 #endif

@@ -4,6 +4,7 @@
 #include "ipc/base/rbuf.h"
 #include "emqxd/admin/filter.h"
 
+#define HEAD 8u               /* before a row's bytes */
 #define BATCH_MAX (16u << 20) /* far above what op_is_full lets gather */
 
 void
@@ -54,14 +55,15 @@ answer_end(struct answer *a)
 	struct wbuf head;
 
 	wbuf_u32(&a->batch, 0);
+	wbuf_u32(&a->batch, a->order);
 	if (a->batch.err != EM_OK || row_end(&a->row, &a->batch) != EM_OK) {
 		a->batch.n = at;
 		a->batch.err = EM_OK;
 		a->too_big++;
 		return;
 	}
-	n = a->batch.n - at - 4;
-	if (!is_wanted(a, slice_of(a->batch.p + at + 4, n))) {
+	n = a->batch.n - at - HEAD;
+	if (!is_wanted(a, slice_of(a->batch.p + at + HEAD, n))) {
 		a->batch.n = at;
 		return;
 	}
@@ -71,14 +73,17 @@ answer_end(struct answer *a)
 }
 
 bool
-answer_next(struct answer *a, struct slice *row)
+answer_next(struct answer *a, struct slice *row, uint32_t *order)
 {
 	struct rbuf r = rbuf_of(slice_from(wbuf_slice(&a->batch), a->at));
+	size_t n;
 
 	if (rbuf_left(&r) == 0)
 		return false;
-	*row = rbuf_bytes(&r, rbuf_u32(&r));
+	n = rbuf_u32(&r);
+	*order = rbuf_u32(&r);
+	*row = rbuf_bytes(&r, n);
 	CHECK(r.err == EM_OK);
-	a->at += 4 + row->n;
+	a->at += HEAD + n;
 	return true;
 }

@@ -16,9 +16,10 @@ struct filter;
 
 struct answer {
 	struct row_writer row;
-	struct wbuf batch; /* u32 length, bytes; again */
+	struct wbuf batch; /* u32 length, u32 order, bytes; again */
 	const struct filter *filter;
 	size_t at;        /* where answer_next reads */
+	uint32_t order;   /* that the next rows have */
 	unsigned n;       /* rows in the batch */
 	unsigned too_big; /* rows that are over ROW_MAX, left out */
 };
@@ -33,6 +34,6 @@ struct row_writer *answer_begin(struct answer *a);
 void answer_end(struct answer *a);
 
 /* The rows' bytes one by one, valid until the next reset; false at the end. */
-bool answer_next(struct answer *a, struct slice *row);
+bool answer_next(struct answer *a, struct slice *row, uint32_t *order);
 
 #endif

@@ -25,9 +25,11 @@
 #include "emqxd/admin/audit.h"
 #include "emqxd/admin/ctl_conf.h"
 #include "emqxd/admin/gather.h"
+#include "emqxd/admin/op.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -72,6 +74,7 @@ struct control {
 	unsigned n_peers;
 	VEC(struct peer *) dirty;
 	VEC(struct peer *) dead;
+	size_t list_bytes;
 	int spare_fd; /* given up for a peer when no descriptor is left */
 	bool is_serving;
 };
@@ -298,7 +301,10 @@ find_call(struct peer *p, uint32_t id)
 static void
 start_call(struct peer *p, uint32_t id, struct wire_req *req)
 {
-	struct gather_asker who = { .uid = p->cred.uid, .pid = p->cred.pid };
+	struct gather_asker who = { .uid = p->cred.uid,
+		.pid = p->cred.pid,
+		.list_bytes = &p->control->list_bytes };
+	const struct op *op = op_get(req->cmd->id);
 	struct call *call = MEM_NEW(struct call);
 	struct gather *g;
 
@@ -306,7 +312,8 @@ start_call(struct peer *p, uint32_t id, struct wire_req *req)
 	call->id = id;
 	list_push(&p->calls, &call->node);
 	p->n_calls++;
-	g = gather_start(req, &who, &sink, call);
+	CHECK(op != NULL); /* the tool's own were refused by wire_req_get */
+	g = gather_start(req, op, &who, &sink, call);
 	if (g != NULL)
 		call->gather = g;
 }
@@ -620,17 +627,41 @@ on_door(struct watch *w, uint32_t events)
 
 /* ---- life */
 
+/* The group that the socket is given to: the one that may read, if it is there and this
+ * process may give to it. */
+static const char *
+socket_group(const struct ctl_conf *conf)
+{
+	const char *group =
+	    conf->read_group[0] != '\0' ? conf->read_group : conf->admin_group;
+	gid_t gid, mine[NGROUPS_MAX];
+	int n = getgroups(NGROUPS_MAX, mine);
+	bool may;
+
+	if (group[0] == '\0')
+		return NULL;
+	if (peer_group_find(group, &gid) != EM_OK) {
+		LOG(INFO, "control_group_missing", "group", group);
+		return NULL;
+	}
+	may = geteuid() == 0 || getegid() == gid;
+	for (int i = 0; i < n && !may; i++)
+		may = mine[i] == gid;
+	if (!may)
+		LOG(INFO, "control_group_foreign", "group", group);
+	return may ? group : NULL;
+}
+
 em_err
 control_open(struct control **out, struct fault *f)
 {
 	const struct ctl_conf *conf = conf_get(CONF_CTL);
 	struct control *c = MEM_NEW(struct control);
-	const char *group =
-	    conf->read_group[0] != '\0' ? conf->read_group : conf->admin_group;
 	em_err err;
 
 	*out = NULL;
-	err = peer_server_open(&c->server, conf->socket, (mode_t)conf->mode, group, f);
+	err = peer_server_open(
+	    &c->server, conf->socket, (mode_t)conf->mode, socket_group(conf), f);
 	if (err != EM_OK) {
 		mem_free(c);
 		return err;

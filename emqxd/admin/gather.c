@@ -17,7 +17,6 @@
 #include "emqxd/core/clock.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/session/registry.h"
-#include "emqxd/admin/admin.h"
 #include "emqxd/admin/audit.h"
 #include "emqxd/admin/filter.h"
 #include "emqxd/admin/op.h"
@@ -27,13 +26,19 @@
 #define ROWS_AHEAD \
 	1024u /* of a list that keeps its order: fetched before they are sent */
 
+/* A value that the request names, and at which place. */
+struct wanted {
+	struct slice text;
+	uint32_t order;
+};
+
 struct part {
 	struct letter letter;
 	struct gather *gather;
 	struct worker *at;
 	struct op_ctx ctx;
-	VEC(struct slice) value; /* OP_AT_HOME: for the calls here */
-	size_t next;             /* of them */
+	VEC(struct wanted) value; /* OP_AT_HOME: for the calls here */
+	size_t next;              /* of them */
 	size_t failed;
 	em_err err;
 	bool is_open, is_closing;
@@ -57,6 +62,7 @@ struct gather {
 	em_err first;         /* why the first of several failed */
 	unsigned too_big;
 	bool is_stopped; /* no more steps: failed, cancelled, or enough */
+	bool is_missing; /* there is no client as it was named */
 	bool is_near;    /* the parts look for what may have been meant */
 	struct str nearest;
 	struct fault fault;
@@ -72,7 +78,10 @@ call_next(struct part *p)
 	struct op_ctx *op = &p->ctx;
 	em_err err;
 
-	op->value = p->value.n > 0 ? p->value.p[p->next] : SLICE_NONE;
+	if (p->value.n > 0) {
+		op->value = p->value.p[p->next].text;
+		op->answer.order = p->value.p[p->next].order;
+	}
 	p->next++;
 	err = op->op->call(op);
 	CHECK(err != EM_AGAIN || !op->is_one_of_many);
@@ -105,7 +114,7 @@ step_once(struct part *p)
 	struct op_ctx *op = &p->ctx;
 	em_err err = EM_OK;
 
-	op->value = p->value.n > 0 ? p->value.p[0] : SLICE_NONE;
+	op->value = p->value.n > 0 ? p->value.p[0].text : SLICE_NONE;
 	if (!p->is_open) {
 		if (op->op->open != NULL)
 			err = op->op->open(op);
@@ -208,6 +217,7 @@ add_homes(struct gather *g, const struct op *op)
 	unsigned of_worker[WORKER_MAX] = { 0 };
 
 	g->calls = params_count(&g->req.params, op->key);
+	g->rows.is_held = g->calls > 1; /* they are shown in the order of the values */
 	for (size_t i = 0; i < g->calls; i++) {
 		struct slice value = params_text_at(&g->req.params, op->key, i);
 		struct worker *at = registry_home(value);
@@ -218,7 +228,8 @@ add_homes(struct gather *g, const struct op *op)
 			    g->calls > 1;
 			*n = g->n_parts;
 		}
-		VEC_ADD(&g->part[*n - 1].value, value);
+		VEC_ADD(&g->part[*n - 1].value,
+		    ((struct wanted){ .text = value, .order = (uint32_t)i }));
 	}
 }
 
@@ -286,7 +297,7 @@ end(struct gather *g)
 	if (params_is_write(&g->req.params) && (g->req.flags & WIRE_REQ_DRY_RUN) == 0)
 		audit_write(g->who.uid, g->who.pid, &g->req.params, g->fault.err,
 		    mono_since(span_mono_now(), g->since));
-	if (g->limit > 0 && g->sent == g->limit &&
+	if (g->sink != NULL && g->limit > 0 && g->sent == g->limit &&
 	    (g->rows.is_full || sorted_count(&g->rows) > 0 || g->rows.is_fifo))
 		sorted_cursor(&g->rows, &next);
 	if (g->too_big > 0)
@@ -348,8 +359,7 @@ send_rows(struct gather *g)
 static bool
 look_near(struct gather *g)
 {
-	if (g->is_near || g->calls != 1 || g->fault.err != EM_NOTFOUND ||
-	    g->op->near == NULL || g->sink == NULL)
+	if (g->is_near || !g->is_missing || g->op->near == NULL || g->sink == NULL)
 		return false;
 	g->is_near = true;
 	g->is_stopped = false;
@@ -420,12 +430,13 @@ static void
 take_rows(struct gather *g, struct part *p)
 {
 	struct slice row;
+	uint32_t order;
 
-	while (answer_next(&p->ctx.answer, &row)) {
+	while (answer_next(&p->ctx.answer, &row, &order)) {
 		if (g->is_near)
 			keep_nearest(g, row);
-		else if (g->fault.err == EM_OK &&
-			 sorted_add(&g->rows, row, &g->fault) != EM_OK)
+		else if (g->sink != NULL && g->fault.err == EM_OK &&
+			 sorted_add(&g->rows, row, order, &g->fault) != EM_OK)
 			stop(g);
 	}
 	g->too_big += p->ctx.answer.too_big;
@@ -445,6 +456,7 @@ take_fault(struct gather *g, struct part *p)
 		return;
 	}
 	if (g->fault.err == EM_OK) {
+		g->is_missing = p->ctx.is_missing;
 		g->fault = p->ctx.fault;
 		p->ctx.fault = (struct fault){ 0 };
 		if (g->fault.err == EM_OK)
@@ -495,7 +507,7 @@ read_options(struct gather *g)
 		g->limit = (uint64_t)params_int(p, "limit", 0);
 	}
 	sorted_init(&g->rows, g->req.cmd, is_fifo && sort.n == 0, sort, g->limit,
-	    admin_list_bytes());
+	    g->who.list_bytes);
 	if (!is_list(g))
 		return EM_OK;
 	if (params_has(p, "filter"))
@@ -509,7 +521,7 @@ read_options(struct gather *g)
 }
 
 struct gather *
-gather_start(struct wire_req *req, const struct gather_asker *who,
+gather_start(struct wire_req *req, const struct op *op, const struct gather_asker *who,
     const struct gather_sink *sink, void *arg)
 {
 	struct gather *g = MEM_NEW(struct gather);
@@ -519,10 +531,9 @@ gather_start(struct wire_req *req, const struct gather_asker *who,
 	g->who = *who;
 	g->sink = sink;
 	g->arg = arg;
-	g->op = op_get(g->req.cmd->id);
+	g->op = op;
 	g->credit = g->req.credit;
 	g->since = span_mono_now();
-	CHECK(g->op != NULL);
 	if ((g->req.flags & WIRE_REQ_DRY_RUN) != 0 && params_is_write(&g->req.params) &&
 	    !g->op->can_dry_run)
 		fault_set(&g->fault, EM_UNSUPPORTED, "--dry-run is not possible here");
@@ -562,5 +573,6 @@ void
 gather_leave(struct gather *g)
 {
 	g->sink = NULL;
+	sorted_clear(&g->rows);
 	gather_cancel(g);
 }

@@ -21,6 +21,7 @@
 #include <sys/types.h>
 
 struct gather;
+struct op;
 
 struct gather_sink {
 	void (*on_row)(void *arg, struct slice row);
@@ -33,12 +34,13 @@ struct gather_sink {
 struct gather_asker {
 	uid_t uid; /* for the audit */
 	pid_t pid;
+	size_t *list_bytes; /* that lists keep, all together; lives until gather_leave */
 };
 
-/* Takes the request.  A filter that is none is told through on_end, within this call:
- * then NULL is returned. */
-struct gather *gather_start(struct wire_req *req, const struct gather_asker *who,
-    const struct gather_sink *sink, void *arg);
+/* Takes the request, to be answered by @op.  What is wrong with its options is told through
+ * on_end, within this call: then NULL is returned. */
+struct gather *gather_start(struct wire_req *req, const struct op *op,
+    const struct gather_asker *who, const struct gather_sink *sink, void *arg);
 /* So many more rows. */
 void gather_credit(struct gather *g, uint32_t rows);
 /* The sink has room again. */

@@ -68,6 +68,13 @@ op_no(struct op_ctx *op, const char *what, struct slice value)
 	return EM_NOTFOUND;
 }
 
+em_err
+op_no_client(struct op_ctx *op)
+{
+	op->is_missing = true;
+	return op_no(op, "client", op->value);
+}
+
 void
 op_done(struct op_ctx *op, em_err err)
 {

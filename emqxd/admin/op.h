@@ -41,8 +41,8 @@ struct op {
 	/* EM_AGAIN: there is more; EM_OK: that was all. */
 	op_fn *step;
 	void (*close)(struct op_ctx *op);
-	/* OP_AT_HOME, when what was asked for is not there: finds what may have been meant;
-	 * its rows are __names rows. */
+	/* OP_AT_HOME, after op_no_client(): finds what may have been meant; its rows are
+	 * __names rows. */
 	const struct op *near;
 };
 
@@ -54,6 +54,7 @@ struct op_ctx {
 	unsigned flags;        /* WIRE_REQ_ */
 	struct slice value;    /* OP_AT_HOME: the value of this call */
 	bool is_one_of_many;
+	bool is_missing;    /* there is no client `value` */
 	struct slice after; /* seeks: first column of the row to start behind, or empty */
 	void *state;        /* the operation's, from open to close */
 	const struct op *become;
@@ -83,6 +84,8 @@ bool op_is_full(struct op_ctx *op);
 em_err op_fault(struct op_ctx *op, em_err err, const char *fmt, ...) EM_PRINTF(3, 4);
 /* "no WHAT 'escaped value'", EM_NOTFOUND. */
 em_err op_no(struct op_ctx *op, const char *what, struct slice value);
+/* The same of the client op->value. */
+em_err op_no_client(struct op_ctx *op);
 /* Ends a call that returned EM_AGAIN. */
 void op_done(struct op_ctx *op, em_err err);
 /* This request is answered by another operation instead: return op_become(...). */

@@ -38,12 +38,18 @@ row_free(struct sorted *s, struct sorted_row *r)
 }
 
 void
-sorted_fini(struct sorted *s)
+sorted_clear(struct sorted *s)
 {
 	for (size_t i = 0; i < s->heap.n; i++)
 		row_free(s, &s->heap.p[i]);
 	row_free(s, &s->last);
 	VEC_FINI(&s->heap);
+}
+
+void
+sorted_fini(struct sorted *s)
+{
+	sorted_clear(s);
 	MEM_FREE(s->after.own);
 }
 
@@ -202,11 +208,12 @@ cell_of(const struct row_value *v)
 }
 
 static void
-row_make(struct sorted *s, struct sorted_row *r, struct slice bytes)
+row_make(struct sorted *s, struct sorted_row *r, struct slice bytes, uint32_t order)
 {
 	struct row row;
 
-	*r = (struct sorted_row){ .n = (uint32_t)bytes.n, .seq = s->seq++ };
+	*r = (struct sorted_row){ .n = (uint32_t)bytes.n,
+		.seq = (uint64_t)order << 32 | s->seq++ };
 	r->own = (uint8_t *)mem_dup(bytes.p, bytes.n);
 	CHECK(row_get(s->cmd, slice_of(r->own, bytes.n), &row) == EM_OK);
 	if (s->col >= 0)
@@ -235,7 +242,7 @@ is_before_cursor(struct sorted *s, const struct sorted_row *r)
 }
 
 em_err
-sorted_add(struct sorted *s, struct slice row, struct fault *f)
+sorted_add(struct sorted *s, struct slice row, uint32_t order, struct fault *f)
 {
 	struct sorted_row r;
 
@@ -245,7 +252,7 @@ sorted_add(struct sorted *s, struct slice row, struct fault *f)
 		fault_hint(f, "take fewer: --limit 1000 and --after, or --filter");
 		return EM_FULL;
 	}
-	row_make(s, &r, row);
+	row_make(s, &r, row, order);
 	if (is_before_cursor(s, &r)) {
 		row_free(s, &r);
 		return EM_OK;
@@ -280,7 +287,7 @@ sorted_end(struct sorted *s)
 bool
 sorted_take(struct sorted *s, struct slice *row)
 {
-	while ((s->is_over || s->is_fifo) && s->heap.n > 0) {
+	while ((s->is_over || (s->is_fifo && !s->is_held)) && s->heap.n > 0) {
 		struct sorted_row r = take_top(s);
 		bool is_copy =
 		    !s->is_fifo && s->last.own != NULL && key_cmp(s, &r, &s->last) == 0;

@@ -4,7 +4,7 @@
  * only the first so many.
  *
  * The order is that of a column the caller names, then of the command's first two
- * columns (they tell rows apart); or that of coming.  A heap, so that the work is
+ * columns (they tell rows apart); or that of coming (fifo).  A heap, so that the work is
  * spread over the coming and the going of rows: no turn sorts a million.  Copies of
  * the same row that come next to each other (a registry that grows while it is
  * walked gives some twice) go out once.
@@ -43,9 +43,11 @@ struct sorted {
 	VEC(struct sorted_row) heap;
 	int col; /* to sort by; -1: none */
 	bool is_fifo, is_descending;
+	bool is_held;             /* none goes before all came */
 	bool is_bounded, is_full; /* only the first `limit` are wanted; more were there */
 	bool is_over;             /* all came: the heap has the first row on top */
-	uint64_t limit, seq;
+	uint64_t limit;
+	uint32_t seq;            /* rows that came: far fewer fit into the memory */
 	struct sorted_row after; /* rows up to this are left out; own: its texts */
 	bool has_after;
 	struct sorted_row last; /* that was taken, for the cursor and for copies */
@@ -58,12 +60,16 @@ struct sorted {
 void sorted_init(struct sorted *s, const struct cmd *cmd, bool is_fifo, struct slice sort,
     uint64_t limit, size_t *bytes);
 void sorted_fini(struct sorted *s);
+/* Forgets the rows. */
+void sorted_clear(struct sorted *s);
 /* Only rows behind this cursor.  EM_USAGE: it is none of this list. */
 EM_MUST_USE em_err sorted_after(struct sorted *s, struct slice cursor, struct fault *f);
 /* The first column of that cursor, or empty. */
 struct slice sorted_after_key(const struct sorted *s);
-/* Takes a copy.  EM_FULL: no more can be kept. */
-EM_MUST_USE em_err sorted_add(struct sorted *s, struct slice row, struct fault *f);
+/* Takes a copy.  Rows of one @order (0 as a rule) come in that of their coming.  EM_FULL:
+ * no more can be kept. */
+EM_MUST_USE em_err sorted_add(
+    struct sorted *s, struct slice row, uint32_t order, struct fault *f);
 /* All rows came. */
 void sorted_end(struct sorted *s);
 /* Gives the first row and forgets it; the bytes are valid until the next call.  False:

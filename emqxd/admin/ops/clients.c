@@ -171,7 +171,7 @@ show_call(struct op_ctx *op)
 	struct session *s = registry_find(op->value);
 
 	if (s == NULL)
-		return op_no(op, "client", op->value);
+		return op_no_client(op);
 	client_row(op, s);
 	return EM_OK;
 }
@@ -198,7 +198,7 @@ kick_call(struct op_ctx *op)
 	if (s == NULL) {
 		if (op->is_one_of_many)
 			kick_row(op, "no such client");
-		return op_no(op, "client", op->value);
+		return op_no_client(op);
 	}
 	if (op_is_dry_run(op)) {
 		kick_row(op, s->to != NULL ? "would be disconnected, its session dropped"

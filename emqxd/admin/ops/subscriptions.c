@@ -158,16 +158,10 @@ const struct op op_SUBSCRIPTIONS_LIST = { .where = OP_EVERY_WORKER,
 /* ---- one client */
 
 static em_err
-no_client(struct op_ctx *op)
-{
-	return op_no(op, "client", op->value);
-}
-
-static em_err
 show_open(struct op_ctx *op)
 {
 	if (registry_find(op->value) == NULL)
-		return no_client(op);
+		return op_no_client(op);
 	op->state = MEM_NEW(uint32_t);
 	return EM_OK;
 }
@@ -228,7 +222,7 @@ add_call(struct op_ctx *op)
 	em_err err;
 
 	if (s == NULL)
-		return no_client(op);
+		return op_no_client(op);
 	if (parse(op, &f) != EM_OK)
 		return EM_USAGE;
 	zone = zone_get(s->zone);
@@ -261,7 +255,7 @@ del_call(struct op_ctx *op)
 	struct row_writer *row;
 
 	if (s == NULL)
-		return no_client(op);
+		return op_no_client(op);
 	if (parse(op, &f) != EM_OK)
 		return EM_USAGE;
 	if (session_unsubscribe(s, f.group, f.filter) != EM_OK)
