@@ -39,7 +39,7 @@ add_field(const struct conf_section *s, const struct conf_field *f, struct str *
 	str_add(out, "Takes ");
 	add_text(out, str_get(&text));
 	if (f->unit != NULL)
-		str_addf(out, " (%s)", f->unit);
+		str_addf(out, ", a bare number in %s", f->unit);
 	str_add(out, "; ");
 	if (f->def == NULL || *f->def == '\0') {
 		str_add(out, "not set by default");
@@ -90,7 +90,8 @@ add_names(enum name_class class, const char *title, const char *intro, struct st
 		if (class == NAME_ALIAS) {
 			str_add(out, "is\n.Cm ");
 			add_text(out, name->to);
-			str_add_char(out, '\n');
+			str_add(out,
+			    name->is_hocon ? "\n(of 5.x, written as HOCON)\n" : "\n");
 		}
 	}
 	str_add(out, ".El\n");
