@@ -170,7 +170,7 @@ conn_end(struct conn *c, end_reason why, end_side side, const char *detail)
 	listener_count_end(c->listener, why, side);
 	listener_count_current(c->listener, -1);
 	if (side != END_BY_NETWORK)
-		outq_flush_last(c);
+		outq_flush_quietly(c);
 	outq_drop(c);
 	part_free(c);
 	c->ops->on_ended(c, why, side, detail);
@@ -348,9 +348,9 @@ conn_read(struct conn *c)
 		return;
 	}
 	metric_add(METRIC_BYTES_RECEIVED, (size_t)n);
-	if (in_ring == 0 && c->part->n == c->part->need)
+	if (c->part != NULL && c->part->need > 0 && c->part->n == c->part->need)
 		consume_part(c);
-	else
+	if (in_ring > 0 && !conn_is_ended(c))
 		feed(c, ring, in_ring);
 	hall_read_done(r, in_ring);
 }

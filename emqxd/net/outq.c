@@ -175,9 +175,11 @@ conn_is_congested(struct conn *c)
 	mark = listener_settings(c->listener)->high_watermark;
 	if (c->out->bytes <= mark)
 		return false;
+	/* Only this turn's bytes: they may well go.  An error waits for the flush at the end
+	 * of the turn: who asks is in the middle of a delivery, where nothing may end. */
 	if ((c->watch.flags & CONN_OUT_ARMED) == 0 && !conn_is_ended(c))
-		outq_flush(c); /* only this turn's: it may well go */
-	if (c->out == NULL || c->out->bytes <= mark)
+		outq_flush_quietly(c);
+	if (c->out->bytes <= mark)
 		return false;
 	c->watch.flags |= CONN_WANTS_WRITABLE;
 	return true;
@@ -342,7 +344,7 @@ outq_flush(struct conn *c)
 
 	if (c->out == NULL)
 		return;
-	do {
+	while (c->out->bytes > 0) {
 		ssize_t r = write_some(c, &asked);
 
 		if (r < 0) {
@@ -355,7 +357,7 @@ outq_flush(struct conn *c)
 			wait_writable(c, made_progress);
 			break;
 		}
-	} while (c->out->bytes > 0);
+	}
 	if (c->out->bytes == 0)
 		all_sent(c);
 	if ((c->watch.flags & CONN_WANTS_WRITABLE) != 0 &&
@@ -366,7 +368,7 @@ outq_flush(struct conn *c)
 }
 
 void
-outq_flush_last(struct conn *c)
+outq_flush_quietly(struct conn *c)
 {
 	size_t asked;
 

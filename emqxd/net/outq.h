@@ -16,8 +16,8 @@
 
 /* Writes what is pending; may end the connection. */
 void outq_flush(struct conn *c);
-/* Writes what goes without waiting and says nothing of errors: the last words. */
-void outq_flush_last(struct conn *c);
+/* Writes what goes without waiting and says nothing of errors; ends nothing. */
+void outq_flush_quietly(struct conn *c);
 /* Frees all that is pending. */
 void outq_drop(struct conn *c);
 
