@@ -14,3 +14,76 @@ metrics_get(unsigned id)
 	CHECK(id < METRIC_N);
 	return &info[id];
 }
+
+static uint64_t
+sum(const uint8_t *part, size_t n)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < n; i++)
+		total += metric_sum(part[i]);
+	return total;
+}
+
+static uint64_t
+messages_received(void)
+{
+	static const uint8_t part[] = { METRIC_MESSAGES_QOS0_RECEIVED,
+		METRIC_MESSAGES_QOS1_RECEIVED, METRIC_MESSAGES_QOS2_RECEIVED };
+
+	return sum(part, sizeof part);
+}
+
+static uint64_t
+messages_sent(void)
+{
+	static const uint8_t part[] = { METRIC_MESSAGES_QOS0_SENT,
+		METRIC_MESSAGES_QOS1_SENT, METRIC_MESSAGES_QOS2_SENT };
+
+	return sum(part, sizeof part);
+}
+
+/* All packets: PUBLISH and what has a counter of its own. */
+static uint64_t
+packets_received(void)
+{
+	static const uint8_t part[] = { METRIC_PACKETS_CONNECT_RECEIVED,
+		METRIC_PACKETS_PUBLISH_ERROR, METRIC_PACKETS_PUBACK_RECEIVED,
+		METRIC_PACKETS_PUBREC_RECEIVED, METRIC_PACKETS_PUBREL_RECEIVED,
+		METRIC_PACKETS_PUBCOMP_RECEIVED, METRIC_PACKETS_SUBSCRIBE_RECEIVED,
+		METRIC_PACKETS_UNSUBSCRIBE_RECEIVED, METRIC_PACKETS_PINGREQ_RECEIVED,
+		METRIC_PACKETS_DISCONNECT_RECEIVED, METRIC_PACKETS_AUTH_RECEIVED };
+
+	return messages_received() + sum(part, sizeof part);
+}
+
+static uint64_t
+packets_sent(void)
+{
+	static const uint8_t part[] = { METRIC_PACKETS_CONNACK_SENT,
+		METRIC_PACKETS_PUBACK_SENT, METRIC_PACKETS_PUBREC_SENT,
+		METRIC_PACKETS_PUBREL_SENT, METRIC_PACKETS_PUBCOMP_SENT,
+		METRIC_PACKETS_SUBACK_SENT, METRIC_PACKETS_UNSUBACK_SENT,
+		METRIC_PACKETS_PINGRESP_SENT, METRIC_PACKETS_DISCONNECT_SENT,
+		METRIC_PACKETS_AUTH_SENT };
+
+	return messages_sent() + sum(part, sizeof part);
+}
+
+uint64_t
+metrics_read(unsigned id)
+{
+	switch (id) {
+	case METRIC_MESSAGES_RECEIVED: return messages_received();
+	case METRIC_MESSAGES_SENT:
+	case METRIC_MESSAGES_DELIVERED:
+	case METRIC_PACKETS_PUBLISH_SENT: return messages_sent();
+	case METRIC_MESSAGES_PUBLISH: /* the broker's own are counted, clients' are received */
+		return messages_received() + metric_sum(id);
+	case METRIC_PACKETS_PUBLISH_RECEIVED:
+		return messages_received() + metric_sum(METRIC_PACKETS_PUBLISH_ERROR);
+	case METRIC_PACKETS_RECEIVED: return packets_received();
+	case METRIC_PACKETS_SENT: return packets_sent();
+	}
+	return metric_sum(id);
+}

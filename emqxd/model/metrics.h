@@ -20,5 +20,8 @@ struct metrics_info {
 };
 /* @id < METRIC_N */
 const struct metrics_info *metrics_get(unsigned id);
+/* Its value now, over all threads.  Totals that others add up to (packets.received,
+ * messages.sent ...) are sums: the message path counts each thing once. */
+uint64_t metrics_read(unsigned id);
 
 #endif

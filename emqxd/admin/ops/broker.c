@@ -57,7 +57,7 @@ metrics_call(struct op_ctx *op)
 		struct row_writer *row = op_row(op);
 
 		row_str(row, "name", info->name);
-		row_int(row, "value", (int64_t)metric_sum(i));
+		row_int(row, "value", (int64_t)metrics_read(i));
 		row_str(row, "help", info->help[0] != '\0' ? info->help : NULL);
 		op_row_end(op);
 	}
