@@ -12,42 +12,75 @@
 #include "emqxd/router/memo.h"
 #include "emqxd/router/relay.h"
 #include "emqxd/router/share.h"
+#include "ipc/base/mem.h"
 
 #define AHEAD 4u /* subscribers whose memory is asked for before their turn */
 
-unsigned
-dispatch_column(struct router_worker *here, struct route *r, struct message *m)
+static inline void
+bring(router_deliver_fn *deliver, const struct seat *seat, struct message *m)
+{
+	struct subscriber *s = seat->s;
+
+	deliver(s, &router_subscriptions(s)[seat->index], m);
+}
+
+/* A column of several.  It may change under the walk, and even pass to another worker
+ * when its last subscriber left: so it is looked at anew each time. */
+static void
+walk_column(struct router_worker *here, struct route *r, uint32_t n, struct message *m)
 {
 	router_deliver_fn *deliver = here->router->deliver;
-	struct column *c = route_column(r, here->id);
-	uint32_t n = c != NULL ? column_count(c) : 0;
+	unsigned own = here->id;
 
 	for (uint32_t i = n; i-- > 0;) {
+		struct column *c = route_column(r, own);
 		struct seat *v;
-		struct subscriber *s;
 
-		c = route_column(r, here->id);
 		if (EM_UNLIKELY(c == NULL))
-			break;
+			return;
 		if (EM_UNLIKELY(i >= column_count(c)))
 			continue;
 		v = column_seats(c);
 		if (i >= AHEAD)
 			__builtin_prefetch(v[i - AHEAD].s);
-		s = v[i].s;
-		deliver(s, &router_subscriptions(s)[v[i].index], m);
+		bring(deliver, &v[i], m);
 	}
+}
+
+static inline unsigned
+deliver_column(struct router_worker *here, struct route *r, struct message *m)
+{
+	struct column *c = route_column(r, here->id);
+	uint32_t n = c != NULL ? column_count(c) : 0;
+
+	if (EM_LIKELY(n == 1))
+		bring(here->router->deliver, column_seats(c), m);
+	else
+		walk_column(here, r, n, m);
 	return n;
 }
 
-static void
-note_full(struct worker *to, struct router_result *result)
+unsigned
+dispatch_column(struct router_worker *here, struct route *r, struct message *m)
 {
-	if (EM_UNLIKELY(mailbox_is_full(to)))
-		result->is_full = to;
+	return deliver_column(here, r, m);
 }
 
-static struct router_result
+/* One letter record for each worker in @others. */
+static void
+send(struct router_worker *here, struct memo_routes routes, uint64_t others,
+    struct message *m, struct router_result *result)
+{
+	for (; others != 0; others &= others - 1) {
+		unsigned to = (unsigned)__builtin_ctzll(others);
+
+		result->receivers += relay_columns(here, to, routes, m);
+		if (EM_UNLIKELY(mailbox_is_full(worker_get(to))))
+			result->is_full = worker_get(to);
+	}
+}
+
+static inline struct router_result
 fan_out(struct router_worker *here, struct memo_routes routes, struct message *m)
 {
 	struct router_result result = { 0, NULL };
@@ -59,30 +92,13 @@ fan_out(struct router_worker *here, struct memo_routes routes, struct message *m
 		    atomic_load_explicit(&r->workers, memory_order_relaxed);
 
 		if ((workers & here->own) != 0)
-			result.receivers += dispatch_column(here, r, m);
+			result.receivers += deliver_column(here, r, m);
 		others |= workers & ~here->own;
 		if (EM_UNLIKELY(route_has_more(r) != NULL))
 			result.receivers += share_publish(here, r, m, &result.is_full);
 	}
-	for (; others != 0; others &= others - 1) {
-		unsigned to = (unsigned)__builtin_ctzll(others);
-
-		result.receivers += relay_columns(here, to, routes, m);
-		note_full(worker_get(to), &result);
-	}
-	return result;
-}
-
-/* A publish from inside a delivery. */
-static struct router_result
-publish_inside(struct router_worker *here, struct message *m)
-{
-	struct trie_hits h = { 0 };
-	struct router_result result;
-
-	trie_match(&here->router->trie, m->topic, &h);
-	result = fan_out(here, (struct memo_routes){ h.routes.p, h.routes.n }, m);
-	trie_hits_fini(&h);
+	if (others != 0)
+		send(here, routes, others, m, &result);
 	return result;
 }
 
@@ -90,12 +106,23 @@ struct router_result
 router_publish(struct message *m)
 {
 	struct router_worker *here = inside_worker();
+	struct trie_hits *inner = NULL;
+	struct memo_routes routes;
 	struct router_result result;
 
-	if (here->depth++ == 0)
-		result = fan_out(here, memo_match(here, m->topic), m);
-	else
-		result = publish_inside(here, m);
-	here->depth--;
+	if (EM_LIKELY(!here->is_busy)) {
+		here->is_busy = true;
+		routes = memo_match(here, m->topic);
+	} else { /* from inside a delivery */
+		inner = MEM_NEW(struct trie_hits);
+		routes = memo_match_apart(here, m->topic, inner);
+	}
+	result = fan_out(here, routes, m);
+	if (EM_LIKELY(inner == NULL)) {
+		here->is_busy = false;
+	} else {
+		trie_hits_fini(inner);
+		mem_free(inner);
+	}
 	return result;
 }

@@ -29,7 +29,7 @@ struct router_worker {
 	struct router *router;
 	uint64_t own; /* this worker's bit; 0 on threads without clients */
 	uint16_t id;
-	unsigned depth; /* publishes that are under way: deliver may publish */
+	bool is_busy; /* a publish or letter is under way: deliver may publish */
 	struct memo_entry *cache;
 	struct trie_hits hits;
 	struct relay_block **outgoing; /* by worker; or NULL */

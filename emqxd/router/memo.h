@@ -9,7 +9,8 @@
 
 #include "emqxd/router/inside.h"
 
-#define MEMO_ENTRIES 1024u
+#define MEMO_BITS 10u
+#define MEMO_ENTRIES (1u << MEMO_BITS)
 #define MEMO_TOPIC_MAX 64u
 #define MEMO_ROUTES_MAX 4u
 
@@ -22,5 +23,8 @@ struct memo_entry *memo_new(void);
 void memo_free(struct memo_entry **ep);
 /* Good until the next call, and until the end of the turn. */
 struct memo_routes memo_match(struct router_worker *here, struct slice topic);
+/* Without memory, into @hits. */
+struct memo_routes memo_match_apart(
+    const struct router_worker *here, struct slice topic, struct trie_hits *hits);
 
 #endif

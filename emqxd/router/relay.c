@@ -159,30 +159,45 @@ block_with_room(struct router_worker *here, unsigned to, size_t size)
 	return b;
 }
 
-/* Bytes that a slice takes behind the frame: none when it lies in it. */
-static size_t
-extra(const struct message *m, struct slice s)
+static struct record *
+record_at(struct relay_block *b, uint32_t at)
 {
-	bool is_inside = m->wire.n > 0 && s.n > 0 && s.p >= m->wire.p &&
-			 s.p + s.n <= m->wire.p + m->wire.n;
-
-	return is_inside ? 0 : s.n;
+	return (struct record *)(void *)(b->record + at);
 }
 
-static struct piece
+/* Where a slice is, behind the targets: in the frame, or copied to @used. */
+static inline struct piece
 put(uint8_t *bytes, uint32_t *used, const struct message *m, struct slice s)
 {
 	struct piece piece = { *used, (uint32_t)s.n };
+	size_t in_wire = (uintptr_t)s.p - (uintptr_t)m->wire.p;
 
 	if (s.n == 0)
 		return piece;
-	if (extra(m, s) == 0) {
-		piece.at = (uint32_t)(s.p - m->wire.p);
+	if (in_wire < m->wire.n && s.n <= m->wire.n - in_wire) {
+		piece.at = (uint32_t)in_wire;
 		return piece;
 	}
 	memcpy(bytes + *used, s.p, s.n);
 	*used += (uint32_t)s.n;
 	return piece;
+}
+
+/* The message's bytes into a record; how many they are. */
+static uint32_t
+put_bytes(struct record *rec, const struct message *m)
+{
+	uint8_t *bytes = (uint8_t *)&rec->target[rec->targets];
+	uint32_t used = (uint32_t)m->wire.n;
+
+	rec->wire_n = used;
+	if (used > 0)
+		memcpy(bytes, m->wire.p, used);
+	rec->topic = put(bytes, &used, m, m->topic);
+	rec->payload = put(bytes, &used, m, m->payload);
+	rec->props = put(bytes, &used, m, m->props);
+	rec->from = put(bytes, &used, m, m->from);
+	return used;
 }
 
 /* A record for @m with room for its targets, at the end of the block for @to. */
@@ -191,22 +206,19 @@ record_new(struct router_worker *here, unsigned to, size_t targets, struct messa
 {
 	bool is_large = m->payload.n >= MESSAGE_LARGE;
 	size_t size = sizeof(struct record) + targets * sizeof(void *);
-	struct relay_block *b;
+	size_t most = is_large ? 0 : m->wire.n + message_bytes(m) + m->from.n;
+	struct message *kept = is_large ? message_keep(m) : NULL;
+	struct relay_block *b = block_with_room(here, to, size + most + 7);
 	struct record *rec;
-	uint32_t used = 0;
-	uint8_t *bytes;
 
-	if (!is_large)
-		size += m->wire.n + extra(m, m->topic) + extra(m, m->payload) +
-			extra(m, m->props) + extra(m, m->from);
-	size = (size + 7) & ~(size_t)7;
-	b = block_with_room(here, to, size);
-	if (b == NULL)
+	if (b == NULL || (is_large && kept == NULL)) {
+		message_unref(&kept);
 		return NULL;
-	rec = (struct record *)(void *)(b->record + b->used);
+	}
+	rec = record_at(b, b->used);
 	*rec = (struct record){
-		.size = (uint32_t)size,
 		.targets = (uint32_t)targets,
+		.kept = kept,
 		.expires = m->expires,
 		.at = m->at,
 		.publisher = m->publisher,
@@ -216,22 +228,12 @@ record_new(struct router_worker *here, unsigned to, size_t targets, struct messa
 		.is_retained = m->is_retained,
 		.is_sys = m->is_sys,
 	};
-	if (is_large) {
-		rec->kept = message_keep(m);
-		if (rec->kept == NULL)
-			return NULL;
-		b->referred += rec->kept->size;
-	} else {
-		bytes = (uint8_t *)&rec->target[targets];
-		if (m->wire.n > 0)
-			memcpy(bytes, m->wire.p, m->wire.n);
-		used = rec->wire_n = (uint32_t)m->wire.n;
-		rec->topic = put(bytes, &used, m, m->topic);
-		rec->payload = put(bytes, &used, m, m->payload);
-		rec->props = put(bytes, &used, m, m->props);
-		rec->from = put(bytes, &used, m, m->from);
-	}
-	b->used += (uint32_t)size;
+	if (is_large)
+		b->referred += kept->size;
+	else
+		size += put_bytes(rec, m);
+	rec->size = (uint32_t)(size + 7) & ~7u;
+	b->used += rec->size;
 	/* The turn's letters are posted already: the next turn must come at once. */
 	if (EM_UNLIKELY(here->posted == loop_turns(worker_self()->loop)))
 		loop_hurry(worker_self()->loop);
@@ -320,29 +322,44 @@ deliver(struct router_worker *here, const struct record *rec, struct message *m)
 }
 
 static void
+open_record(struct router_worker *here, const struct record *rec)
+{
+	struct message *kept = rec->kept;
+	struct message view;
+
+	if (kept != NULL) {
+		deliver(here, rec, kept);
+		message_unref(&kept);
+		return;
+	}
+	view = message_of(rec);
+	deliver(here, rec, &view);
+	message_done(&view);
+}
+
+/* A letter to a worker whose part in the room has ended: nobody is there any more. */
+static void
+discard(struct relay_block *b)
+{
+	for (uint32_t at = 0; at < b->used; at += record_at(b, at)->size)
+		message_unref(&record_at(b, at)->kept);
+	block_free(b);
+}
+
+static void
 on_letter(struct letter *l)
 {
 	struct relay_block *b = LIST_OWNER(l, struct relay_block, letter);
 	struct router_worker *here = inside_worker();
 
-	here->depth++;
-	for (uint32_t at = 0; at < b->used;) {
-		struct record *rec = (struct record *)(void *)(b->record + at);
-
-		if (rec->kept != NULL) {
-			struct message *m = rec->kept;
-
-			deliver(here, rec, m);
-			message_unref(&m);
-		} else {
-			struct message view = message_of(rec);
-
-			deliver(here, rec, &view);
-			message_done(&view);
-		}
-		at += rec->size;
+	if (EM_UNLIKELY(here == NULL)) {
+		discard(b);
+		return;
 	}
-	here->depth--;
+	here->is_busy = true;
+	for (uint32_t at = 0; at < b->used; at += record_at(b, at)->size)
+		open_record(here, record_at(b, at));
+	here->is_busy = false;
 	b->next = here->opened;
 	here->opened = b;
 }

@@ -727,3 +727,30 @@ TEST(one_node_has_a_hundred_thousand_children_and_none_again)
 	EQ(router_filters(), 0);
 	OK(a.s.cap == 0);
 }
+
+/* The last one: worker 1 does not come back. */
+TEST(letters_to_a_worker_that_ended_are_thrown_away)
+{
+	static char big[5000];
+	struct ear b = { .s.home = 1 };
+	struct message m;
+
+	begin();
+	memset(big, 'x', sizeof big - 1);
+	sub(&b, "", "a/b", 1);
+	m = message_view(slice_str("a/b"), slice_str(big));
+	EQ(router_publish(&m).receivers, 1);
+	OK(m.kept != NULL && atomic_load(&m.kept->refs) == 2);
+	gone(&b);
+	as(1);
+	router_worker_death();
+	as(0);
+	loop_hurry(worker_self()->loop);
+	loop_turn(worker_self()->loop);
+	mailbox_post_all(worker_self());
+	as(1);
+	mailbox_open_all(worker_self());
+	EQ(atomic_load(&m.kept->refs), 1);
+	as(0);
+	message_done(&m);
+}
