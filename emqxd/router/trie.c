@@ -56,23 +56,27 @@ trie_init(struct trie *t)
 	atomic_store(&t->generation, 1);
 }
 
+struct node_list {
+	VEC(struct trie_node *) nodes;
+};
+
 static void
 push_node(void *arg, kid child)
 {
-	VEC(struct trie_node *) *todo = arg;
+	struct node_list *todo = arg;
 
 	if (kid_kind(child) == KID_NODE)
-		VEC_ADD(todo, kid_address(child));
+		VEC_ADD(&todo->nodes, kid_address(child));
 }
 
 void
 trie_fini(struct trie *t)
 {
-	VEC(struct trie_node *) todo = { 0 };
+	struct node_list todo = { .nodes = { .n = 0 } };
 
-	VEC_ADD(&todo, t->root);
-	while (todo.n > 0) {
-		struct trie_node *n = todo.p[--todo.n];
+	VEC_ADD(&todo.nodes, t->root);
+	while (todo.nodes.n > 0) {
+		struct trie_node *n = todo.nodes.p[--todo.nodes.n];
 		kid kids = atomic_load_explicit(&n->kids, memory_order_relaxed);
 
 		kids_each(kids, push_node, &todo);
@@ -80,7 +84,7 @@ trie_fini(struct trie *t)
 		kids_drop(kids, slab_free);
 		slab_free(n, node_size(n));
 	}
-	VEC_FINI(&todo);
+	VEC_FINI(&todo.nodes);
 	t->root = NULL;
 }
 
@@ -161,6 +165,7 @@ hang(struct trie *t, struct trie_node *p, struct route *r, size_t at)
 	struct slice level = SLICE_NONE;
 	struct kids_name name;
 
+	CHECK(p != NULL);
 	p->n++;
 	switch (level_kind(route_filter(r), at, &level)) {
 	case LEVEL_NONE: atomic_store_explicit(&p->here, r, memory_order_release); return;
@@ -234,6 +239,7 @@ unhang(struct trie *t, struct trie_node *p, struct slice filter, size_t at)
 	struct kids_name name;
 	kid k = KID_NONE;
 
+	CHECK(p != NULL);
 	p->n--;
 	switch (level_kind(filter, at, &level)) {
 	case LEVEL_NONE:
