@@ -500,6 +500,8 @@ parse_assigned(struct parser *p, const struct key *k, struct tree_node *into)
 		hocon_lex_skip(&p->lex, is_append ? 2 : 1);
 	if (p->in_array == 0 && !is_append)
 		old = names_find_old(str_slice(&k->full), &at, NULL);
+	if (p->braces > 0)
+		(void)hocon_lex_gap(&p->lex); /* of JSON */
 	hocon_lex_blank(&p->lex);
 	/* log.file is a text in 4.x and an object today */
 	if (old != NULL && (hocon_lex_peek(&p->lex) != '{' || old->class != NAME_ALIAS))
@@ -517,13 +519,28 @@ parse_assigned(struct parser *p, const struct key *k, struct tree_node *into)
 	return put_value(p, k, into, &value);
 }
 
+/* JSON lets lines end anywhere; a flat line only before a '{'. */
+static void
+skip_lines_before(struct parser *p, const char *what)
+{
+	struct hocon_lex ahead = p->lex;
+	int c;
+
+	(void)hocon_lex_gap(&ahead);
+	c = hocon_lex_peek(&ahead);
+	if (c > 0 && strchr(p->braces > 0 ? what : "{", c) != NULL)
+		p->lex = ahead;
+}
+
 static bool
 parse_field(struct parser *p, struct tree_node *into)
 {
 	struct key k = { 0 };
 	bool ok = parse_key(p, &k);
-	int c = hocon_lex_peek(&p->lex);
+	int c;
 
+	skip_lines_before(p, "{=:");
+	c = hocon_lex_peek(&p->lex);
 	if (ok && c != '=' && c != ':' && c != '{' && !hocon_lex_is(&p->lex, "+="))
 		ok = fail(p, "a '=' is missing behind the key", "key = value");
 	ok = ok && parse_assigned(p, &k, into);
@@ -548,10 +565,11 @@ parse_body(struct parser *p, struct tree_node *into)
 		if (!(is_include(&p->lex) ? parse_include(p, into)
 					  : parse_field(p, into)))
 			return false;
-		hocon_lex_blank(&p->lex);
-		separated = hocon_lex_peek(&p->lex) == ',';
-		if (separated)
+		separated = hocon_lex_gap(&p->lex);
+		if (hocon_lex_peek(&p->lex) == ',') {
 			hocon_lex_skip(&p->lex, 1);
+			separated = true;
+		}
 	}
 }
 

@@ -180,19 +180,6 @@ tree_object_at(
 	return node;
 }
 
-void
-tree_del(struct tree_node *object, struct slice name)
-{
-	size_t at;
-
-	if (!find_member(object, name, &at))
-		return;
-	tree_node_free(&object->child.p[at]);
-	memmove(&object->child.p[at], &object->child.p[at + 1],
-	    (object->child.n - at - 1) * sizeof(struct tree_node *));
-	object->child.n--;
-}
-
 bool
 tree_path_next(struct slice *rest, struct slice *segment)
 {

@@ -87,7 +87,6 @@ void tree_put(struct tree_node *object, struct slice name, struct tree_node **np
  * NULL when a bound is reached. */
 struct tree_node *tree_object_at(struct conf_tree *t, struct tree_node *object,
     struct slice name, struct tree_pos pos);
-void tree_del(struct tree_node *object, struct slice name);
 
 /* By dotted path; a segment may be quoted, a number counts an array's items from 1.
  * NULL: not there. */

@@ -69,6 +69,13 @@ TEST(flat_lines_and_objects_give_the_same_tree)
 	gives("{ \"a\": { \"b\": 1, \"c\": \"x\" } }", "{\"a\":{\"b\":1,\"c\":\"x\"}}");
 }
 
+TEST(lines_may_end_where_json_lets_them)
+{
+	gives("{\n\"a\"\n:\n{ \"b\" :\n 1\n,\n\"c\" : [\n1 ,\n2 ]\n}\n}\n",
+	    "{\"a\":{\"b\":1,\"c\":[1,2]}}");
+	gives("a\n{\n b = 1 }\n", "{\"a\":{\"b\":1}}");
+}
+
 TEST(objects_merge_and_everything_else_is_replaced)
 {
 	gives("a { b = 1, c = 2 }\na { c = 3 }", "{\"a\":{\"b\":1,\"c\":3}}");
