@@ -3,7 +3,7 @@
  * env: see env.h.  Names are lower-cased, two underscores are a dot.
  */
 #include "emqxd/conf/env.h"
-#include "emqxd/conf/alias.h"
+#include "emqxd/conf/legacy.h"
 #include "emqxd/conf/hocon_parse.h"
 #include "emqxd/conf/names.h"
 #include "emqxd/conf/report.h"
@@ -52,7 +52,7 @@ apply(struct conf_tree *t, struct slice path, struct slice value, const char *va
 	size_t at = 0;
 
 	if (names_find_old(path, &at, NULL) != NULL) {
-		alias_put(t, path, value, pos, r);
+		legacy_put(t, path, value, pos, r);
 		return true;
 	}
 	if (!keys_is_known(keys, path))

@@ -6,7 +6,7 @@
 #include "emqxd/conf/hocon_parse.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/utf8.h"
-#include "emqxd/conf/alias.h"
+#include "emqxd/conf/legacy.h"
 #include "emqxd/conf/hocon_lex.h"
 #include "emqxd/conf/names.h"
 #include "emqxd/conf/report.h"
@@ -470,7 +470,7 @@ put_old(struct parser *p, const struct key *k, const struct conf_name *old)
 	struct tree_node *value;
 
 	if (p->braces == 0 && !old->is_hocon) { /* all that is left of the line */
-		alias_put(p->tree, str_slice(&k->full), hocon_lex_rest_of_line(&p->lex),
+		legacy_put(p->tree, str_slice(&k->full), hocon_lex_rest_of_line(&p->lex),
 		    k->pos, p->report);
 		return true;
 	}
@@ -478,7 +478,7 @@ put_old(struct parser *p, const struct key *k, const struct conf_name *old)
 	if (value == NULL)
 		return false;
 	if (value->kind == TREE_TEXT)
-		alias_put(p->tree, str_slice(&k->full), slice_str(value->text), k->pos,
+		legacy_put(p->tree, str_slice(&k->full), slice_str(value->text), k->pos,
 		    p->report);
 	else
 		report_fault(

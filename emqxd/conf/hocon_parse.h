@@ -4,7 +4,7 @@
  * tree.  Flat lines `a.b = c` and nested objects give the same tree.
  *
  * A top-level line whose key is a name of 4.x has the rest of the line as its
- * value, verbatim; what it means today alias.c knows.
+ * value, verbatim; what it means today legacy.c knows.
  *
  * The first thing that is no HOCON ends the parsing, with a fault at its place:
  * what would follow is guesswork.

@@ -7,7 +7,7 @@
  * sections settle what hangs together.  All faults are found in one pass, so that
  * nobody mends a file line by line.
  */
-#include "emqxd/conf/alias.h"
+#include "emqxd/conf/legacy.h"
 #include "emqxd/conf/report.h"
 #include "emqxd/conf/snapshot_body.h"
 
@@ -363,7 +363,7 @@ static bool
 is_born(const struct validator *v, const struct conf_section *s)
 {
 	return s->born != NULL &&
-	       (s->overlay != NULL || !alias_has_listener(&v->s->tree));
+	       (s->overlay != NULL || !legacy_has_listener(&v->s->tree));
 }
 
 static void
@@ -458,7 +458,7 @@ validate(struct conf_snapshot *s, const struct conf_snapshot *before,
 	struct validator v = { s, r, keys, before };
 	struct str path = { 0 };
 
-	alias_settle(&s->tree);
+	legacy_settle(&s->tree);
 	look(&v, s->tree.root, &path);
 	look_at_legacy(&v);
 	warn_ignored(&v);

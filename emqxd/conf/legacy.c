@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * alias: see alias.h.  A line of 4.x becomes a node of today's tree that remembers
+ * legacy: see legacy.h.  A line of 4.x becomes a node of today's tree that remembers
  * the name it was written under; so later layers, faults and `conf show` need to
  * know nothing of 4.x.
  */
-#include "emqxd/conf/alias.h"
+#include "emqxd/conf/legacy.h"
 #include "ipc/base/num.h"
 #include "emqxd/conf/names.h"
 #include "emqxd/conf/report.h"
@@ -166,8 +166,8 @@ expected(enum name_how how)
 }
 
 void
-alias_put(struct conf_tree *t, struct slice path, struct slice value, struct tree_pos pos,
-    struct conf_report *r)
+legacy_put(struct conf_tree *t, struct slice path, struct slice value,
+    struct tree_pos pos, struct conf_report *r)
 {
 	struct name_captures c;
 	const struct conf_name *name;
@@ -211,7 +211,7 @@ find_old(const struct tree_node *node, const char *prefix)
 }
 
 bool
-alias_has_listener(const struct conf_tree *t)
+legacy_has_listener(const struct conf_tree *t)
 {
 	const struct tree_node *tcp = tree_find(t, SLICE_LIT("listeners.tcp"));
 
@@ -269,7 +269,7 @@ make_zones(struct conf_tree *t)
 }
 
 void
-alias_settle(struct conf_tree *t)
+legacy_settle(struct conf_tree *t)
 {
 	const struct tree_node *zone =
 	    find_old(tree_find(t, SLICE_LIT("zones." ZONE_OF_4X)), "zone.");
@@ -278,7 +278,7 @@ alias_settle(struct conf_tree *t)
 	make_zones(t);
 	if (zone == NULL)
 		return;
-	if (!alias_has_listener(t) &&
+	if (!legacy_has_listener(t) &&
 	    tree_find(t, SLICE_LIT("listeners.tcp.default.zone")) == NULL)
 		join_zone(t, SLICE_LIT("default"), zone);
 	tcp = tree_find(t, SLICE_LIT("listeners.tcp"));
