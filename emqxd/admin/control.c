@@ -507,6 +507,8 @@ on_flush(void *arg)
 	struct control *c = arg;
 	size_t n = c->dirty.n;
 
+	if (n == 0)
+		return;
 	for (size_t i = 0; i < n; i++)
 		flush_one(c->dirty.p[i]);
 	/* Those that were marked again meanwhile have their next turn at once. */
