@@ -39,16 +39,14 @@ reach_open(struct reach *r, const struct prefs *prefs, struct fault *f)
 	em_err err;
 
 	/* A link waits as long as the line that opened it said. */
-	if (prefs->timeout.ns > 0)
+	if (r->timeout.ns != prefs->timeout.ns)
 		reach_close(r);
 	if (reach_is_there(r))
 		return EM_OK;
-	r->connected = false;
+	r->timeout = prefs->timeout;
 	err = call_open(&opts, &r->call, f);
-	if (err == EM_OK) {
-		r->connected = true;
+	if (err == EM_OK)
 		r->lost = false;
-	}
 	return err;
 }
 

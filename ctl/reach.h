@@ -14,8 +14,8 @@ struct reach {
 	struct call *call;  /* NULL: no link now */
 	const char *socket; /* of the daemon; NULL: the usual place */
 	char *node;         /* owned: what the daemon last called itself, or NULL */
+	span_t timeout;     /* what the link was opened with */
 	bool lost;          /* there was a link, and it broke while nobody used it */
-	bool connected;     /* the last reach_open got through to somebody */
 };
 
 /* A link that is good as far as one can see without asking. */

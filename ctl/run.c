@@ -145,6 +145,15 @@ columns_of(const struct params *p)
 	return params_text(p, "columns");
 }
 
+static em_err
+reach(struct run *r, struct fault *f)
+{
+	em_err err = reach_open(&r->tool->reach, &r->prefs, f);
+
+	r->connected = err == EM_OK;
+	return err;
+}
+
 /* Asks once and renders the answer to @out. */
 static em_err
 ask(struct run *r, struct out *out, struct fault *f)
@@ -154,10 +163,9 @@ ask(struct run *r, struct out *out, struct fault *f)
 	struct render render;
 	em_err err;
 
-	err = reach_open(&r->tool->reach, &r->prefs, f);
+	err = reach(r, f);
 	if (err != EM_OK)
 		return err;
-	r->connected = true;
 	err = copy_params(&line->params, &params, f);
 	if (err == EM_OK)
 		err = reach_start(&r->tool->reach, line->cmd, &params, r->flags, f);
@@ -234,6 +242,9 @@ remote(struct run *r, struct fault *f)
 	em_err err;
 
 	err = confirm_command(&r->prefs, params, can_ask, &agreed, f);
+	/* A file is not made for a daemon that is not there. */
+	if (err == EM_OK)
+		err = reach(r, f);
 	if (err == EM_OK)
 		err = files_open(params, f);
 	if (err != EM_OK)

@@ -64,6 +64,19 @@ run_lines(struct script *s, FILE *in)
 	str_fini(&text);
 }
 
+static int
+cannot_read(const struct tool *t, const char *file)
+{
+	struct fault f = { 0 };
+	em_err err = fault_set(
+	    &f, err_from_errno(errno), "cannot read %s: %s", file, strerror(errno));
+	struct talk talk = prefs_talk(t->prefs);
+
+	talk_fault(&talk, NULL, &f);
+	fault_clear(&f);
+	return err_exit(err);
+}
+
 int
 script_run(struct tool *t, const char *file)
 {
@@ -71,16 +84,8 @@ script_run(struct tool *t, const char *file)
 	struct script s = { .tool = t, .name = is_stdin ? "standard input" : file };
 	FILE *in = is_stdin ? stdin : fopen(file, "re");
 
-	if (in == NULL) {
-		struct talk talk = prefs_talk(t->prefs);
-		struct fault f = { 0 };
-		int code = err_exit(fault_set(&f, err_from_errno(errno),
-		    "cannot read %s: %s", file, strerror(errno)));
-
-		talk_fault(&talk, NULL, &f);
-		fault_clear(&f);
-		return code;
-	}
+	if (in == NULL)
+		return cannot_read(t, file);
 	t->script = true;
 	run_lines(&s, in);
 	if (!is_stdin)

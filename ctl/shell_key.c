@@ -225,6 +225,22 @@ explain(struct str *s, const struct typed *t, const struct cmdline_place *p)
 	complete_fini(&c);
 }
 
+/* Is a value being typed, and not the name of a command or an option? */
+static bool
+is_in_value(const struct cmdline_place *p)
+{
+	struct slice next[CMD_N];
+	size_t n;
+
+	if (p->prefix.n == 0 || p->is_option)
+		return false;
+	n = p->is_word ? cmd_next_words(p->path, p->n_path, true, next, CMD_N) : 0;
+	for (size_t i = 0; i < n; i++)
+		if (slice_starts(next[i], p->prefix))
+			return false;
+	return p->arg != NULL;
+}
+
 static unsigned char
 on_question(EditLine *el, int ch)
 {
@@ -236,8 +252,7 @@ on_question(EditLine *el, int ch)
 	(void)ch;
 	typed_init(&t, el);
 	cmdline_place(&p, t.words, t.n, KEY_FLAGS);
-	is_text = t.quote != '\0' || t.line.in_tail ||
-		  (p.prefix.n > 0 && !p.is_word && !p.is_option);
+	is_text = t.quote != '\0' || t.line.in_tail || is_in_value(&p);
 	if (is_text) {
 		(void)el_insertstr(el, "?");
 	} else {
