@@ -51,6 +51,9 @@ add_field(const struct conf_section *s, const struct conf_field *f, struct str *
 	if (f->def == NULL || *f->def == '\0')
 		str_add(out, ".\nA change");
 	str_addf(out, " takes effect: %s.\n", conf_reload_text(f->reload));
+	if (f->built != CONF_BUILT)
+		str_addf(out, "Not built yet: another value than the default is %s.\n",
+		    f->built == CONF_IGNORED ? "ignored" : "refused");
 	str_fini(&text);
 }
 

@@ -36,6 +36,13 @@ enum conf_reload {
 	CONF_RESTART          /* when emqxd is restarted */
 };
 
+/* A field whose room does not do yet what it says.  Its default is accepted. */
+enum conf_built {
+	CONF_BUILT,
+	CONF_IGNORED, /* another value is listed with the keys that mean nothing here */
+	CONF_REFUSED  /* another value stops the start: somebody would rely on it */
+};
+
 struct conf_field {
 	const char *path; /* under the section's path: "tcp_options.backlog" */
 	enum conf_type type;
@@ -45,8 +52,9 @@ struct conf_field {
 	int64_t min, max;              /* of the number (spans: ns); both 0: no bound */
 	const struct conf_word *words; /* ends with { NULL, 0 } */
 	bool secret;                   /* printed as ****** */
-	const char *unit;              /* what a bare number counts, or NULL */
-	const char *help;              /* one sentence without a full stop */
+	enum conf_built built;
+	const char *unit; /* what a bare number counts, or NULL */
+	const char *help; /* one sentence without a full stop */
 };
 
 #define CONF_MEMBER(struct_, member_)     \

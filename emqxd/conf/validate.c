@@ -281,26 +281,55 @@ fill_default(struct validator *v, const struct conf_field *f, void *object)
 	str_fini(&why);
 }
 
-/* Reads what stands in the tree under the path into the member; nothing there: as it
- * was. */
+/* The value is another than before: what if its room does nothing with it yet? */
 static void
-fill(struct validator *v, const struct conf_field *f, struct slice path, void *object)
+unbuilt(struct validator *v, const struct tree_node *node, const struct conf_field *f,
+    const char *path, const struct str *value)
+{
+	struct str name = { 0 }, shown = { 0 };
+
+	str_add_escaped(&name, slice_str(node->as != NULL ? node->as : path));
+	str_add_escaped(&shown, slice_head(str_slice(value), 60));
+	if (f->built == CONF_IGNORED)
+		ignore(v, str_get(&name), node->pos);
+	else
+		report_fault(v->report, node->pos, "take this out until it is",
+		    "not built yet: %s = %s", str_get(&name), str_get(&shown));
+	str_fini(&name);
+	str_fini(&shown);
+}
+
+/* Reads what stands in the tree under the path into the member; nothing there: as it
+ * was.  @is_own: it is said of this struct, not of all of an overlaid section. */
+static void
+fill(struct validator *v, const struct conf_field *f, struct slice path, void *object,
+    bool is_own)
 {
 	const struct tree_node *node = tree_find(&v->s->tree, path);
-	struct str why = { 0 }, shown = { 0 };
+	struct str why = { 0 }, shown = { 0 }, before = { 0 }, after = { 0 };
 
-	if (node != NULL && !value_read(f, node, &v->s->pool, object, &why)) {
-		str_add_slice(&shown, path);
+	if (node == NULL)
+		return;
+	str_add_slice(&shown, path);
+	value_print(f, object, &before);
+	if (value_read(f, node, &v->s->pool, object, &why))
+		value_print(f, object, &after);
+	else if (is_own)
 		wrong_value(v, node, f, str_get(&shown), &why);
-	}
+	if (is_own && why.n == 0 && f->built != CONF_BUILT &&
+	    strcmp(str_get(&before), str_get(&after)) != 0)
+		unbuilt(v, node, f, str_get(&shown), &after);
 	str_fini(&why);
 	str_fini(&shown);
+	str_fini(&before);
+	str_fini(&after);
 }
 
 static void
 fill_struct(struct validator *v, const struct conf_section *s, void *object)
 {
 	struct str path = { 0 }, below = { 0 };
+	bool is_first = object == v->s->structs[s->id];
 
 	for (size_t i = 0; i < s->n; i++) {
 		const struct conf_field *f = &s->field[i];
@@ -308,8 +337,8 @@ fill_struct(struct validator *v, const struct conf_section *s, void *object)
 		fill_default(v, f, object);
 		section_path(s, object, f, &path, &below);
 		if (below.n > 0)
-			fill(v, f, str_slice(&below), object);
-		fill(v, f, str_slice(&path), object);
+			fill(v, f, str_slice(&below), object, is_first);
+		fill(v, f, str_slice(&path), object, true);
 	}
 	str_fini(&path);
 	str_fini(&below);
@@ -461,12 +490,12 @@ validate(struct conf_snapshot *s, const struct conf_snapshot *before,
 	legacy_settle(&s->tree);
 	look(&v, s->tree.root, &path);
 	look_at_legacy(&v);
-	warn_ignored(&v);
 	for (size_t i = 0; i < s->sections; i++)
 		fill_section(&v, s->section[i]);
 	for (size_t i = 0; i < s->sections; i++) {
 		if (s->section[i]->settle != NULL)
 			settle_section(&v, s->section[i]);
 	}
+	warn_ignored(&v);
 	str_fini(&path);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What lines of 4.x say today. */
+#include "emqxd/conf/hocon_parse.h"
 #include "tests/unit/conf/fixture.h"
 
 TEST(a_zone_of_4x_is_a_zone_of_today)
@@ -14,8 +15,7 @@ TEST(a_zone_of_4x_is_a_zone_of_today)
 				       "zone.outdoor.max_subscriptions = 0\n"
 				       "zone.outdoor.upgrade_qos = on\n"
 				       "zone.outdoor.mqueue_priorities = t/1=10,t/2=8\n"
-				       "zone.outdoor.mqueue_default_priority = highest\n"
-				       "zone.outdoor.mountpoint = dev/%c/%u/\n",
+				       "zone.outdoor.mqueue_default_priority = highest\n",
 	    NULL, NULL);
 	const struct zone *z;
 	int64_t v = 0;
@@ -34,9 +34,22 @@ TEST(a_zone_of_4x_is_a_zone_of_today)
 	OK(conf_map_find(&z->mqueue_priorities, SLICE_LIT("t/1"), &v));
 	EQ(v, 10);
 	OK(z->mqueue_default_highest);
-	STR_EQ(z->mountpoint, "dev/${clientid}/${username}/");
 	EQ(fixture_zone(&l, "default")->max_mqueue_len, 1000);
 	fixture_free(&l);
+}
+
+TEST(placeholders_of_4x_are_those_of_today)
+{
+	struct conf_report r = { 0 };
+	struct conf_tree t;
+
+	tree_init(&t);
+	OK(hocon_parse_text(
+	       &t, "t", SLICE_LIT("zone.a.mountpoint = dev/%c/%u/100%"), &r) == EM_OK);
+	STR_EQ(tree_find(&t, SLICE_LIT("zones.a.mqtt.mountpoint"))->text,
+	    "dev/${clientid}/${username}/100%");
+	tree_fini(&t);
+	conf_report_fini(&r);
 }
 
 TEST(retry_interval_0_of_4x_is_never)

@@ -72,14 +72,93 @@ TEST(a_zone_overrides_and_the_rest_is_the_defaults)
 
 TEST(a_listener_takes_from_its_zone_what_it_does_not_say)
 {
-	struct loaded l = fixture_takes("mqtt { mountpoint = m/, max_outq_bytes = 2MB }\n"
-					"listeners.tcp.a { bind = 1884, mountpoint = a/\n"
+	struct loaded l = fixture_takes("mqtt.max_outq_bytes = 2MB\n"
+					"listeners.tcp.a { bind = 1884\n"
 					"  tcp_options.high_watermark = 64KB }\n");
 
-	STR_EQ(fixture_listener(&l, "tcp:default")->mountpoint, "m/");
 	EQ(fixture_listener(&l, "tcp:default")->high_watermark, 2 << 20);
-	STR_EQ(fixture_listener(&l, "tcp:a")->mountpoint, "a/");
 	EQ(fixture_listener(&l, "tcp:a")->high_watermark, 64 << 10);
+	fixture_free(&l);
+}
+
+/* ---- fields whose room does not do yet what they say */
+
+struct toy {
+	uint32_t done, listed, refused;
+	const char *name;
+};
+
+static const struct conf_field toy_fields[] = {
+	{ .path = "done", CONF_MEMBER(struct toy, done), .type = CONF_INT, .help = "x" },
+	{ .path = "listed",
+	    CONF_MEMBER(struct toy, listed),
+	    .type = CONF_INT,
+	    .def = "7",
+	    .built = CONF_IGNORED,
+	    .help = "x" },
+	{ .path = "refused",
+	    CONF_MEMBER(struct toy, refused),
+	    .type = CONF_INT,
+	    .def = "8",
+	    .built = CONF_REFUSED,
+	    .help = "x" },
+};
+static const struct conf_section toy_section = { .id = CONF_ZONES,
+	.path = "toy",
+	.overlay = "toys.$name.toy",
+	.field = toy_fields,
+	.n = 3,
+	.size = sizeof(struct toy),
+	.name_at = offsetof(struct toy, name),
+	.born = "default" };
+
+static struct loaded
+load_toy(const char *text)
+{
+	static const struct conf_section *const sections[] = { &toy_section };
+	struct loaded l = { 0 };
+	struct conf_load how = {
+		.file = "t", .text = slice_str(text), .section = sections, .n = 1
+	};
+
+	l.err = conf_load(&how, &l.s, &l.report);
+	conf_report_print(&l.report, &l.text);
+	return l;
+}
+
+TEST(a_field_that_is_not_built_takes_its_default)
+{
+	struct loaded l = load_toy("toy { done = 1, listed = 7, refused = 8 }");
+
+	EQ(l.err, EM_OK);
+	EQ(conf_ignored_count(l.s), 0);
+	fixture_free(&l);
+}
+
+TEST(another_value_of_it_is_listed_or_refused_once)
+{
+	struct loaded l = load_toy("toy.listed = 1\ntoys.a.toy.done = 1\n"
+				   "toys.b.toy.done = 2\n");
+
+	EQ(l.err, EM_OK);
+	EQ(conf_ignored_count(l.s), 1);
+	STR_EQ(conf_ignored_get(l.s, 0).path, "toy.listed");
+	EQ(l.report.warning.n, 1);
+	fixture_free(&l);
+	l = load_toy("toy.refused = 1\ntoys.a.toy.done = 1\n");
+	EQ(l.report.fault.n, 1);
+	OK(strstr(str_get(&l.text), "t:1:15: not built yet: toy.refused = 1") != NULL);
+	fixture_free(&l);
+	l = load_toy("toys.a.toy.refused = 1\n");
+	EQ(l.report.fault.n, 1);
+	fixture_free(&l);
+}
+
+TEST(a_wrong_value_of_all_zones_is_said_once)
+{
+	struct loaded l = load_toy("toy.done = x\ntoys.a.toy.listed = 7\n");
+
+	EQ(l.report.fault.n, 1);
 	fixture_free(&l);
 }
 
