@@ -7,10 +7,12 @@
 #include "emqxd/model/metrics.h"
 
 /* In mdoc a backslash begins an escape, and a dot or an apostrophe at the start of a line
- * a macro. */
+ * a macro; an empty line is none of the text. */
 static void
 add_text(struct str *out, const char *text)
 {
+	if (*text == '\0')
+		return;
 	if (*text == '.' || *text == '\'')
 		str_add(out, "\\&");
 	for (; *text != '\0'; text++) {
