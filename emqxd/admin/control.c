@@ -643,14 +643,14 @@ socket_group(const struct ctl_conf *conf)
 	if (group[0] == '\0')
 		return NULL;
 	if (peer_group_find(group, &gid) != EM_OK) {
-		LOG(INFO, "control_group_missing", "group", group);
+		LOG(DEBUG, "control_group_missing", "group", group);
 		return NULL;
 	}
 	may = geteuid() == 0 || getegid() == gid;
 	for (int i = 0; i < n && !may; i++)
 		may = mine[i] == gid;
 	if (!may)
-		LOG(INFO, "control_group_foreign", "group", group);
+		LOG(DEBUG, "control_group_foreign", "group", group);
 	return may ? group : NULL;
 }
 
