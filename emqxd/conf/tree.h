@@ -98,8 +98,8 @@ bool tree_path_next(struct slice *rest, struct slice *segment);
 /* Adds a segment with its dot, quoted if it must be. */
 void tree_path_add(struct str *path, struct slice segment);
 
-/* Makes the parts of a join one value, in place; a join with a reference is left as it is.
- * False: they do not fit (*why). */
+/* Makes the parts of a join one value, in place; a join with a reference is left as it
+ * is.  False: they do not fit (*why). */
 EM_MUST_USE bool tree_join(struct conf_tree *t, struct tree_node *join, const char **why);
 /* Replaces references by what they name: a path of the tree, else an environment
  * variable.  Faults are reported. */
