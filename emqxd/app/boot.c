@@ -43,7 +43,14 @@ core_of(const struct app *a)
 	return conf_snapshot_get(a->loaded, CONF_CORE, &n);
 }
 
-/* ---- the log, the folder */
+/* ---- who we are, the log, the folder */
+
+static em_err
+user_up(struct app *a, struct fault *f)
+{
+	a->files = privileges_raise_files();
+	return privileges_drop(core_of(a)->user, f);
+}
 
 static em_err
 log_up(struct app *a, struct fault *f)
@@ -100,7 +107,6 @@ engine_up(struct app *a, struct fault *f)
 	const struct core_conf *conf = core_of(a);
 	unsigned workers = conf->workers > 0 ? conf->workers : cpus_count();
 
-	a->files = privileges_raise_files();
 	worker_init(workers < WORKER_MAX ? workers : WORKER_MAX);
 	node_slot_set(ROOM_APP, a);
 	a->signals = signals_open(on_signal, a);
@@ -233,6 +239,7 @@ static const struct step {
 	em_err (*up)(struct app *a, struct fault *f);
 	void (*down)(struct app *a);
 } steps[] = {
+	{ user_up, NULL },
 	{ log_up, NULL },
 	{ home_up, home_down },
 	{ engine_up, engine_down },

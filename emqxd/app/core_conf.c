@@ -47,6 +47,14 @@ static const struct conf_field fields[] = {
 	    .min = 1,
 	    .reload = CONF_RESTART,
 	    .help = "Folder of what survives a restart" },
+	{ .path = "node.user",
+	    CORE(user),
+	    .type = CONF_TEXT,
+	    .def = "",
+	    .reload = CONF_RESTART,
+	    .help =
+		"User that emqxd becomes when root starts it; the right to open ports "
+		"below 1024 is kept" },
 	{ .path = "node.workers",
 	    CORE(workers),
 	    .type = CONF_INT,

@@ -22,6 +22,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -31,7 +32,7 @@
 /* A leave may take ten seconds (shutdown.c), and its end some more. */
 #define STOP_LIMIT span_s(20)
 #define PING_LIMIT span_s(5)
-enum { POLL_US = 20000 };
+enum { POLL_US = 20000, FIRST_FD = 3 /* behind the standard ones */ };
 
 static int
 fail(const char *what)
@@ -88,6 +89,9 @@ be_daemon(const struct options *options, int fd)
 	if (pid > 0)
 		_exit(0);
 	umask(027);
+	/* Whatever else was open is whoever started us's. */
+	fd = dup2(fd, FIRST_FD);
+	close_range(FIRST_FD + 1, UINT_MAX, 0);
 	return boot_serve(options, on_ready, fd);
 }
 

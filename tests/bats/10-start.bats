@@ -226,6 +226,23 @@ has_line() {
 	[[ $output == *"usage: emqxd WORD"* ]]
 }
 
+@test "root becomes node.user and keeps the right to low ports only" {
+	[ "$(id -u)" -eq 0 ] || skip 'needs root'
+	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR"
+	mkdir "$EMQXD_DIR/state"
+	chown nobody "$EMQXD_DIR/state"
+	EMQX_SOCKET=$EMQXD_DIR/state/ctl.sock
+	emqxd_conf "$EMQXD_DIR/emqx.conf" 'node.user = nobody' \
+	    "node.data_dir = \"$EMQXD_DIR/state/data\""
+	spawn_emqxd
+	[ "$(awk '$1 == "Uid:" { print $2, $3, $4 }' "/proc/$EMQXD_PID/status")" = \
+	    "$(id -u nobody) $(id -u nobody) $(id -u nobody)" ]
+	[ "$(awk '$1 == "CapEff:" { print $2 }' "/proc/$EMQXD_PID/status")" = 0000000000000400 ]
+	stop_emqxd
+	try 'node.user = nobody-at-all'
+	says_only "node.user: there is no user 'nobody-at-all'"
+}
+
 @test "docs: settings, reasons and metrics are whole pages for mandoc" {
 	need mandoc
 	local what

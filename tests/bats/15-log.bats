@@ -47,11 +47,9 @@ start_logged() {
 }
 
 @test "what a client chose forges no line" {
-	need mosquitto_pub mosquitto-clients
-	start_logged 'log.rooms.client = debug' 'log.rooms.net = debug'
-	mosquitto_pub -h 127.0.0.1 -p "$PORT" -i "$(printf 'x\n2026-01-01T00:00:00 [error] forged a=1\033[31m')" -t t -m m || true
-	kill -s USR2 "$EMQXD_PID"
-	wait_until 5 grep -q state_worker "$LOG"
+	start_logged
+	ctl clients kick "$(printf 'x\n2026-01-01T00:00:00 [error] forged a=1\033[31m')" || true
+	wait_until 5 grep -q 'audit .*x.*x0a2026-01-01T00:00:00 \[error\] forged a=1.*x1b' "$LOG"
 	lacks '^2026-01-01T00:00:00 \[error\] forged' "$LOG"
 	lacks "$(printf '\033')" "$LOG"
 }
