@@ -172,7 +172,7 @@ static void
 thread_birth(struct worker *w)
 {
 	crash_thread_birth();
-	watchdog_worker_birth();
+	watchdog_worker_birth(app_self()->watchdog);
 	app_rooms_worker_birth(w);
 }
 
@@ -180,24 +180,24 @@ static void
 thread_death(struct worker *w)
 {
 	app_rooms_worker_death(w);
-	watchdog_worker_death();
 	crash_thread_death();
 }
 
 static em_err
 threads_up(struct app *a, struct fault *f)
 {
-	if (worker_start(thread_birth, thread_death) != EM_OK)
-		return fault_set(f, EM_NOMEM, "no threads can be started");
 	a->watchdog = watchdog_new();
-	return EM_OK;
+	if (worker_start(thread_birth, thread_death) == EM_OK)
+		return EM_OK;
+	watchdog_free(&a->watchdog);
+	return fault_set(f, EM_NOMEM, "no threads can be started");
 }
 
 static void
 threads_down(struct app *a)
 {
-	watchdog_free(&a->watchdog);
 	worker_stop();
+	watchdog_free(&a->watchdog);
 }
 
 static em_err

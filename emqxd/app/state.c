@@ -25,7 +25,7 @@ kind_of(const struct worker *w)
 }
 
 static void
-dump_worker(const struct worker *w, mono_t now)
+dump_worker(const struct app *a, const struct worker *w, mono_t now)
 {
 	int64_t since = atomic_load_explicit(&w->turn_since, memory_order_relaxed);
 	const char *doing = atomic_load_explicit(&w->doing, memory_order_relaxed);
@@ -34,8 +34,8 @@ dump_worker(const struct worker *w, mono_t now)
 	    since != 0 ? doing : "waiting", "ms",
 	    since != 0 ? span_to_ms(mono_since(now, (mono_t){ since })) : 0, "turns",
 	    loop_turns(w->loop), "longest_ms", span_to_ms(loop_turn_max(w->loop)), "slow",
-	    w->kind != WORKER_MAIN ? watchdog_slow_turns(w) : 0, "mailbox_bytes",
-	    atomic_load_explicit(&w->box.waiting, memory_order_relaxed));
+	    w->kind != WORKER_MAIN ? watchdog_slow_turns(a->watchdog, w) : 0,
+	    "mailbox_bytes", atomic_load_explicit(&w->box.waiting, memory_order_relaxed));
 }
 
 static void
@@ -57,7 +57,7 @@ state_dump(const struct app *a)
 	LOG(WARN, "state", "workers", worker_count(), "files", a->files, "slab_held",
 	    held, "slab_used", used, "to_be_freed", qsbr_waiting());
 	for (unsigned i = 0; i < worker_count() + 2; i++)
-		dump_worker(worker_get(i), now);
+		dump_worker(a, worker_get(i), now);
 	for (unsigned id = 0; id < LOCK_N; id++)
 		dump_lock((enum lock_id)id);
 }

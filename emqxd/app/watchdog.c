@@ -27,7 +27,7 @@
 #define SLOW span_ms(100)
 #define STUCK span_s(5)
 
-/* In ROOM_APP's slot of each watched thread. */
+/* Written by the thread. */
 struct watched {
 	mono_t input_at;
 	_Atomic uint64_t slow;
@@ -39,6 +39,7 @@ struct watchdog {
 	span_t notify_every;
 	mono_t notified;
 	int64_t told[WORKER_MAX + 1]; /* the turn that was reported, by worker */
+	struct watched watched[WORKER_MAX + 1];
 };
 
 static void
@@ -65,30 +66,20 @@ note_turn(void *arg)
 }
 
 void
-watchdog_worker_birth(void)
+watchdog_worker_birth(struct watchdog *d)
 {
 	struct worker *w = worker_self();
-	struct watched *me = MEM_NEW(struct watched);
+	struct watched *me = &d->watched[w->id];
 
-	w->slot[ROOM_APP] = me;
 	loop_at_turn(w->loop, LOOP_DELIVER, note_input, me);
 	loop_at_turn(w->loop, LOOP_BURY, note_turn, me);
 }
 
-void
-watchdog_worker_death(void)
-{
-	struct worker *w = worker_self();
-
-	MEM_FREE(w->slot[ROOM_APP]);
-}
-
 uint64_t
-watchdog_slow_turns(const struct worker *w)
+watchdog_slow_turns(const struct watchdog *d, const struct worker *w)
 {
-	const struct watched *it = w->slot[ROOM_APP];
-
-	return it != NULL ? atomic_load_explicit(&it->slow, memory_order_relaxed) : 0;
+	CHECK(w->id <= WORKER_MAX);
+	return atomic_load_explicit(&d->watched[w->id].slow, memory_order_relaxed);
 }
 
 static void

@@ -14,13 +14,12 @@
 
 struct watchdog;
 
-/* On main. */
+/* On main, before the threads and after them. */
 struct watchdog *watchdog_new(void);
 void watchdog_free(struct watchdog **wp);
 /* On each thread that is watched. */
-void watchdog_worker_birth(void);
-void watchdog_worker_death(void);
-/* Turns of @w that took over 100 ms.  Any thread, while the worker lives. */
-uint64_t watchdog_slow_turns(const struct worker *w);
+void watchdog_worker_birth(struct watchdog *d);
+/* Turns of @w that took over 100 ms.  Any thread. */
+uint64_t watchdog_slow_turns(const struct watchdog *d, const struct worker *w);
 
 #endif

@@ -24,7 +24,7 @@ struct loop {
 	int epoll_fd;
 	struct watch wake; /* the eventfd */
 	bool is_hurried;
-	uint64_t turns;
+	_Atomic uint64_t turns;
 	_Atomic int64_t turn_max;
 	VEC(struct turn_call) at_turn[LOOP_STAGE_N];
 	struct epoll_event ready[EVENTS_MAX];
@@ -182,7 +182,7 @@ loop_turn(struct loop *l)
 			l->at_turn[stage].p[i].fn(l->at_turn[stage].p[i].arg);
 	}
 	slab_turn();
-	l->turns++;
+	atomic_store_explicit(&l->turns, loop_turns(l) + 1, memory_order_relaxed);
 	took = span_mono_now().ns - w->now.ns;
 	if (took > atomic_load_explicit(&l->turn_max, memory_order_relaxed))
 		atomic_store_explicit(&l->turn_max, took, memory_order_relaxed);
@@ -197,5 +197,5 @@ loop_turn_max(const struct loop *l)
 uint64_t
 loop_turns(const struct loop *l)
 {
-	return l->turns;
+	return atomic_load_explicit(&l->turns, memory_order_relaxed);
 }
