@@ -229,7 +229,6 @@ app_turn_until(struct app *a, bool (*is_done)(const struct app *a), span_t limit
 	bool done;
 
 	timer_arm(&timer, LOOK, on_look);
-	loop_hurry(w->loop); /* letters written outside a turn go out first */
 	while (!(done = is_done(a)) && w->now.ns < until.ns && !a->is_hurried)
 		loop_turn(w->loop);
 	timer_cancel(&timer);

@@ -100,10 +100,12 @@ look_at(struct watchdog *d, const struct worker *w, mono_t now, span_t limit)
 	int64_t since = atomic_load_explicit(&w->turn_since, memory_order_relaxed);
 	span_t age = mono_since(now, (mono_t){ since });
 
-	if (since == 0 || age.ns < STUCK.ns)
+	if (since == 0)
 		return true;
 	if (age.ns >= limit.ns)
 		give_up(w, age);
+	if (age.ns < STUCK.ns)
+		return true;
 	if (d->told[w->id] != since) {
 		d->told[w->id] = since;
 		LOG(ERROR, "turn_stuck", "worker", w->id, "doing",

@@ -11,9 +11,9 @@ setup() {
 
 teardown() {
 	stop_emqxd
-	# A daemon that `start` left: by the pid in its lock.
-	[ ! -s "$EMQXD_DIR/data/emqxd.pid" ] || kill "$(head -n 1 "$EMQXD_DIR/data/emqxd.pid")"
-	wait_until 15 test ! -e "$EMQXD_DIR/data/emqxd.pid"
+	# One that `start` left.
+	[ ! -s "$EMQXD_DIR/data/emqxd.pid" ] ||
+	    "$EMQXD" stop -c "$EMQXD_DIR/emqx.conf" >/dev/null 2>&1 || true
 }
 
 # try [LINE...]: a start that is expected to fail, with the lines as configuration.
@@ -224,6 +224,19 @@ has_line() {
 	run "$EMQXD"
 	[ "$status" -eq 2 ]
 	[[ $output == *"usage: emqxd WORD"* ]]
+}
+
+@test "a crash tells the signal, the stack and the last lines" {
+	! grep -Eqa '__(asan|tsan)_init' "$EMQXD" || skip 'a sanitizer has the signals for itself'
+	start_emqxd 'log.console.level = info'
+	ulimit -c 0
+	kill -s SEGV "$EMQXD_PID"
+	wait_until 10 test -s "$EMQXD_DIR/rc"
+	[ "$(cat "$EMQXD_DIR/rc")" = 139 ]
+	EMQXD_PID=''
+	grep -q 'died of SIGSEGV' "$EMQXD_DIR/err"
+	grep -q 'stack of thread' "$EMQXD_DIR/err"
+	grep -A 9 'last log lines:' "$EMQXD_DIR/err" | grep -q emqxd_ready
 }
 
 @test "root becomes node.user and keeps the right to low ports only" {

@@ -4,6 +4,8 @@
 #include "tests/unit/tap.h"
 
 #include <stdatomic.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct shared {
@@ -47,3 +49,34 @@ TEST(taking_and_waiting_are_counted_by_name)
 	STR_EQ(after.name, "log");
 	lock_fini(&s.lock);
 }
+
+#ifdef EM_DEBUG
+static void
+take_both(enum lock_id first, enum lock_id second)
+{
+	struct lock a, b;
+
+	lock_init(&a, first);
+	lock_init(&b, second);
+	lock_take(&a);
+	lock_take(&b);
+	lock_give(&a);
+	lock_give(&b);
+}
+
+TEST(in_debug_builds_a_lower_rank_aborts)
+{
+	int status;
+	pid_t pid;
+
+	take_both(LOCK_RETAIN, LOCK_LOG);
+	pid = fork();
+	if (pid == 0) {
+		close(STDERR_FILENO);
+		take_both(LOCK_LOG, LOCK_RETAIN);
+		_exit(0);
+	}
+	EQ(waitpid(pid, &status, 0), pid);
+	OK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+#endif
