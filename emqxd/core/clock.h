@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * clock: the time as this turn sees it.  Read once a turn by the loop;
- * replaceable, for the simulator.
+ * clock: the time as this turn sees it, read once a turn by the loop.  Who acts as
+ * a worker (a test) sets it by hand.
  */
 #ifndef CORE_CLOCK_H
 #define CORE_CLOCK_H
@@ -22,8 +22,5 @@ clock_wall(void)
 
 /* Reads the clocks for @w's turn. */
 void clock_read(struct worker *w);
-/* From now on clock_read takes the time from here (NULL: from the system again). */
-typedef void clock_source_fn(mono_t *mono, wall_t *wall);
-void clock_source(clock_source_fn *fn);
 
 #endif

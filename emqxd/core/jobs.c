@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* jobs: see jobs.h. */
 #include "emqxd/core/jobs.h"
-#include "ipc/base/check.h"
+#include "emqxd/core/worker.h"
+#include "ipc/base/mem.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -9,54 +10,68 @@
 
 #define JOBS_THREADS_MAX 4
 
-static struct {
+/* The node's slot of core. */
+struct jobs {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct job *first, **end;
 	pthread_t thread[JOBS_THREADS_MAX];
 	unsigned threads;
 	bool is_stopping;
-} jobs_shared = { .lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER };
+};
+
+static struct jobs *
+jobs_get(void)
+{
+	struct jobs *j = node_slot(ROOM_CORE);
+
+	CHECK(j != NULL);
+	return j;
+}
 
 static void *
 serve(void *arg)
 {
-	(void)arg;
-	pthread_mutex_lock(&jobs_shared.lock);
+	struct jobs *jobs = arg;
+
+	pthread_mutex_lock(&jobs->lock);
 	for (;;) {
-		struct job *j = jobs_shared.first;
+		struct job *j = jobs->first;
 
 		if (j != NULL) {
-			jobs_shared.first = j->next;
-			if (jobs_shared.first == NULL)
-				jobs_shared.end = &jobs_shared.first;
-			pthread_mutex_unlock(&jobs_shared.lock);
+			jobs->first = j->next;
+			if (jobs->first == NULL)
+				jobs->end = &jobs->first;
+			pthread_mutex_unlock(&jobs->lock);
 			j->run(j);
-			pthread_mutex_lock(&jobs_shared.lock);
-		} else if (jobs_shared.is_stopping) {
+			pthread_mutex_lock(&jobs->lock);
+		} else if (jobs->is_stopping) {
 			break;
 		} else {
-			pthread_cond_wait(&jobs_shared.more, &jobs_shared.lock);
+			pthread_cond_wait(&jobs->more, &jobs->lock);
 		}
 	}
-	pthread_mutex_unlock(&jobs_shared.lock);
+	pthread_mutex_unlock(&jobs->lock);
 	return NULL;
 }
 
 em_err
 jobs_start(unsigned threads)
 {
-	CHECK(threads > 0 && threads <= JOBS_THREADS_MAX && jobs_shared.threads == 0);
-	jobs_shared.first = NULL;
-	jobs_shared.end = &jobs_shared.first;
-	jobs_shared.is_stopping = false;
-	for (; jobs_shared.threads < threads; jobs_shared.threads++) {
-		if (pthread_create(&jobs_shared.thread[jobs_shared.threads], NULL, serve,
-			NULL) != 0) {
+	struct jobs *jobs = MEM_NEW(struct jobs);
+
+	CHECK(threads > 0 && threads <= JOBS_THREADS_MAX && node_slot(ROOM_CORE) == NULL);
+	pthread_mutex_init(&jobs->lock, NULL);
+	pthread_cond_init(&jobs->more, NULL);
+	jobs->end = &jobs->first;
+	node_slot_set(ROOM_CORE, jobs);
+	for (; jobs->threads < threads; jobs->threads++) {
+		if (pthread_create(&jobs->thread[jobs->threads], NULL, serve, jobs) !=
+		    0) {
 			jobs_stop();
 			return EM_NOMEM;
 		}
-		pthread_setname_np(jobs_shared.thread[jobs_shared.threads], "jobs");
+		pthread_setname_np(jobs->thread[jobs->threads], "jobs");
 	}
 	return EM_OK;
 }
@@ -64,22 +79,29 @@ jobs_start(unsigned threads)
 void
 jobs_post(struct job *j)
 {
+	struct jobs *jobs = jobs_get();
+
 	j->next = NULL;
-	pthread_mutex_lock(&jobs_shared.lock);
-	CHECK(jobs_shared.threads > 0);
-	*jobs_shared.end = j;
-	jobs_shared.end = &j->next;
-	pthread_cond_signal(&jobs_shared.more);
-	pthread_mutex_unlock(&jobs_shared.lock);
+	pthread_mutex_lock(&jobs->lock);
+	*jobs->end = j;
+	jobs->end = &j->next;
+	pthread_cond_signal(&jobs->more);
+	pthread_mutex_unlock(&jobs->lock);
 }
 
 void
 jobs_stop(void)
 {
-	pthread_mutex_lock(&jobs_shared.lock);
-	jobs_shared.is_stopping = true;
-	pthread_cond_broadcast(&jobs_shared.more);
-	pthread_mutex_unlock(&jobs_shared.lock);
-	while (jobs_shared.threads > 0)
-		pthread_join(jobs_shared.thread[--jobs_shared.threads], NULL);
+	struct jobs *jobs = jobs_get();
+
+	pthread_mutex_lock(&jobs->lock);
+	jobs->is_stopping = true;
+	pthread_cond_broadcast(&jobs->more);
+	pthread_mutex_unlock(&jobs->lock);
+	while (jobs->threads > 0)
+		pthread_join(jobs->thread[--jobs->threads], NULL);
+	node_slot_set(ROOM_CORE, NULL);
+	pthread_cond_destroy(&jobs->more);
+	pthread_mutex_destroy(&jobs->lock);
+	mem_free(jobs);
 }

@@ -17,6 +17,7 @@ struct job {
 	job_fn *run;
 };
 
+/* After worker_init(). */
 EM_MUST_USE em_err jobs_start(unsigned threads);
 void jobs_post(struct job *j);
 /* Runs what is queued, then joins the threads. */

@@ -33,11 +33,6 @@ struct qsbr_batch {
 	struct retired a[BATCH_MAX];
 };
 
-static struct {
-	_Atomic uint64_t waiting;
-	_Atomic uint32_t under_way; /* batches between a worker and their end */
-} qsbr_shared;
-
 /* liburcu is not built for the thread sanitizer: tell it what a grace period orders. */
 #if defined(__SANITIZE_THREAD__)
 #define QSBR_TSAN 1
@@ -86,7 +81,24 @@ qsbr_online(void)
 uint64_t
 qsbr_waiting(void)
 {
-	return atomic_load_explicit(&qsbr_shared.waiting, memory_order_relaxed);
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < worker_count() + 2; i++)
+		n += atomic_load_explicit(
+		    &worker_get(i)->qsbr_bytes, memory_order_relaxed);
+	return n;
+}
+
+/* On the owner's thread, as all that touches a batch but its wait and its walk. */
+static void
+count(const struct qsbr_batch *b, int64_t bytes, int batches)
+{
+	struct worker *w = worker_get(b->owner);
+
+	atomic_store_explicit(&w->qsbr_bytes,
+	    atomic_load_explicit(&w->qsbr_bytes, memory_order_relaxed) + (uint64_t)bytes,
+	    memory_order_relaxed);
+	atomic_store(&w->qsbr_batches, atomic_load(&w->qsbr_batches) + (uint32_t)batches);
 }
 
 static void
@@ -94,8 +106,7 @@ batch_free(struct qsbr_batch *b)
 {
 	for (uint32_t i = 0; i < b->n; i++)
 		b->a[i].fn(b->a[i].p, b->a[i].n);
-	atomic_fetch_sub_explicit(&qsbr_shared.waiting, b->bytes, memory_order_relaxed);
-	atomic_fetch_sub(&qsbr_shared.under_way, 1);
+	count(b, -(int64_t)b->bytes, -1);
 	mem_free(b);
 }
 
@@ -151,12 +162,12 @@ qsbr_retire(void *p, size_t n, qsbr_free_fn *fn)
 	if (b == NULL) {
 		b = w->retired = MEM_NEW(struct qsbr_batch);
 		b->owner = w->id;
-		atomic_fetch_add(&qsbr_shared.under_way, 1);
+		count(b, 0, 1);
 		timer_arm(&b->age, BATCH_AGE, on_age);
 	}
 	b->a[b->n++] = (struct retired){ p, n, fn };
 	b->bytes += n;
-	atomic_fetch_add_explicit(&qsbr_shared.waiting, n, memory_order_relaxed);
+	count(b, (int64_t)n, 0);
 	if (b->n == BATCH_MAX)
 		send(w);
 }
@@ -178,5 +189,8 @@ qsbr_drain(void)
 bool
 qsbr_is_idle(void)
 {
-	return atomic_load(&qsbr_shared.under_way) == 0;
+	for (unsigned i = 0; i < worker_count() + 2; i++)
+		if (atomic_load(&worker_get(i)->qsbr_batches) != 0)
+			return false;
+	return true;
 }

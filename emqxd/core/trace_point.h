@@ -25,13 +25,17 @@ struct trace_sink {
 	    struct slice details);
 };
 
-extern _Atomic unsigned trace_active; /* traces that run */
+/* Any packet asks it first. */
+extern struct trace_gate {
+	_Atomic unsigned active; /* traces that run */
+	_Atomic(const struct trace_sink *) sink;
+} trace_gate;
 
 static inline bool
 trace_is_on(void)
 {
 	return EM_UNLIKELY(
-	    atomic_load_explicit(&trace_active, memory_order_relaxed) != 0);
+	    atomic_load_explicit(&trace_gate.active, memory_order_relaxed) != 0);
 }
 
 void trace_sink_set(const struct trace_sink *sink);

@@ -53,6 +53,8 @@ struct worker {
 	struct mailbox box;
 	void *slot[ROOM_N];
 	struct qsbr_batch *retired;
+	_Atomic uint64_t qsbr_bytes;         /* that this worker retired and that wait */
+	_Atomic uint32_t qsbr_batches;       /* of them, collected or under way */
 	_Atomic uint64_t metric[METRIC_MAX]; /* written by this thread only */
 	_Atomic(const char *) doing;         /* what the turn does: for the watchdog */
 	_Atomic int64_t turn_since;          /* mono ns; 0 while it sleeps */

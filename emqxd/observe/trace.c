@@ -342,7 +342,7 @@ change_set(struct trace *more, const struct trace *less)
 	if (more != NULL)
 		after->trace[after->n++] = more;
 	atomic_store_explicit(&observe_traces()->set, after, memory_order_release);
-	atomic_store(&trace_active, after->n);
+	atomic_store(&trace_gate.active, after->n);
 	if (before != NULL)
 		qsbr_retire(before, sizeof *before, free_set);
 }
@@ -502,7 +502,7 @@ observe_trace_free(struct observe_traces **tp)
 	struct observe_traces *all = *tp;
 
 	trace_sink_set(NULL);
-	atomic_store(&trace_active, 0);
+	atomic_store(&trace_gate.active, 0);
 	mem_free(atomic_load(&all->set));
 	atomic_store(&all->set, NULL);
 	drain(all);
