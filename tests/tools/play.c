@@ -2,13 +2,13 @@
 /*
  * play: plays scenarios of MQTT, written in text, against a broker.
  *
- *	play [--emqxd PATH] [--host ADDRESS --port N] [--only TEXT] [-v] FILE...
+ *	play [--emqxd PATH] [--host ADDRESS --port N] [--only TEXT] [--jobs N] [-v] FILE...
  *
- * Without --host it starts emqxd itself (EMQXD, or the one of the same build):
- * once for all files that want the same configuration.  Prints TAP: a line for each
- * scenario and version, and one for each daemon, which must end with status 0.
- * A failure names file and line, what came, what was wanted, and what was said
- * until then.
+ * Without --host it starts emqxd itself (EMQXD, or the one of the same build), one
+ * for each file, four files at a time.  Prints TAP: a line for each scenario and
+ * version, and one for each daemon, which must end with status 0.  A failure names
+ * file and line, what came, what was wanted, and what was said until then.
+ * --only plays the scenarios whose titles hold the text.
  *
  * The language: tests/tools/play/script.h (files) and player.c (steps).
  */
@@ -17,18 +17,29 @@
 #include "ipc/base/num.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct program {
 	const char *emqxd, *host, *only;
-	unsigned port;
+	unsigned port, jobs;
 	bool is_verbose;
 	VEC(struct script) scripts;
-	unsigned nth, failed;
+	unsigned nth, failed; /* of the file that is played */
+};
+
+/* A file that is played by a process of its own. */
+struct job {
+	pid_t pid;      /* 0: over, or not begun */
+	FILE *out;      /* what it said */
+	unsigned first; /* number of its first test */
+	int status;
 };
 
 static const char usage[] =
-    "usage: play [--emqxd PATH] [--host ADDRESS --port N] [--only TEXT] [-v] FILE...\n";
+    "usage: play [--emqxd PATH] [--host ADDRESS --port N] [--only TEXT] [--jobs N] [-v]\n"
+    "            FILE...\n";
 
 /* ---- what will be played */
 
@@ -54,40 +65,6 @@ count_of(const struct program *g, const struct script *s)
 		if (is_wanted(g, &s->scenarios.p[i]))
 			n +=
 			    (unsigned)__builtin_popcount(versions_of(&s->scenarios.p[i]));
-	}
-	return n;
-}
-
-static bool
-is_same_config(const struct script *a, const struct script *b)
-{
-	bool is_same = a->config.n == b->config.n;
-
-	for (size_t i = 0; is_same && i < a->config.n; i++)
-		is_same = slice_eq(a->config.p[i], b->config.p[i]);
-	return is_same;
-}
-
-/* Is it the first of the files that share its configuration? */
-static bool
-is_first(const struct program *g, size_t at)
-{
-	for (size_t i = 0; i < at; i++) {
-		if (is_same_config(&g->scripts.p[i], &g->scripts.p[at]))
-			return false;
-	}
-	return true;
-}
-
-static unsigned
-plan(const struct program *g)
-{
-	unsigned n = 0;
-
-	for (size_t i = 0; i < g->scripts.n; i++) {
-		n += count_of(g, &g->scripts.p[i]);
-		if (g->host == NULL && is_first(g, i))
-			n++; /* its daemon */
 	}
 	return n;
 }
@@ -203,43 +180,123 @@ play_script(struct program *g, const struct script *s, struct daemon *d)
 	}
 }
 
-/* All files with the configuration of the one at @at. */
-static void
-play_group(struct program *g, size_t at)
+/* Tests of a file: its scenarios, and the daemon. */
+static unsigned
+tests_of(const struct program *g, const struct script *s)
+{
+	return count_of(g, s) + (g->host == NULL ? 1 : 0);
+}
+
+/* One file against a daemon of its own. */
+static int
+play_file(struct program *g, const struct script *s)
 {
 	struct daemon d = { 0 };
 	struct fault fault = { 0 };
-	em_err err = EM_OK;
+	em_err err;
 
-	if (g->host == NULL)
-		err = daemon_start(&d, g->emqxd, &g->scripts.p[at].config, &fault);
-	for (size_t i = at; i < g->scripts.n; i++) {
-		if (is_same_config(&g->scripts.p[at], &g->scripts.p[i]))
-			play_script(g, &g->scripts.p[i], &d);
+	if (g->host != NULL) {
+		play_script(g, s, NULL);
+		return g->failed > 0;
 	}
-	if (g->host != NULL)
-		return;
+	err = daemon_start(&d, g->emqxd, &s->config, &fault);
 	if (err == EM_OK)
-		err = daemon_stop(&d, &fault);
-	g->failed += err != EM_OK;
-	printf("%sok %u - emqxd starts, serves and ends with status 0\n",
-	    err == EM_OK ? "" : "not ", ++g->nth);
+		play_script(g, s, &d);
+	else
+		g->nth += count_of(g, s);
+	if (daemon_stop(&d, err == EM_OK ? &fault : NULL) != EM_OK)
+		err = EM_FAILED;
+	printf("%sok %u - %s: emqxd starts, serves and ends with status 0\n",
+	    err == EM_OK ? "" : "not ", ++g->nth, s->path);
 	if (err != EM_OK)
 		print_talk(fault.text);
 	fault_clear(&fault);
+	return g->failed > 0 || err != EM_OK;
+}
+
+/* ---- several files at a time: they wait more than they work */
+
+static em_err
+job_start(struct program *g, struct job *j, const struct script *s)
+{
+	j->out = tmpfile();
+	if (j->out == NULL)
+		return EM_IO;
+	fflush(stdout);
+	j->pid = fork();
+	if (j->pid < 0)
+		return EM_IO;
+	if (j->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		dup2(fileno(j->out), STDOUT_FILENO);
+		g->nth = j->first - 1;
+		j->status = play_file(g, s);
+		fflush(stdout);
+		_exit(j->status);
+	}
+	return EM_OK;
+}
+
+/* Waits until one of the jobs is over. */
+static void
+job_wait(struct job *jobs, size_t n)
+{
+	int status;
+	pid_t pid = waitpid(-1, &status, 0);
+
+	for (size_t i = 0; i < n; i++) {
+		if (jobs[i].pid != pid)
+			continue;
+		jobs[i].pid = 0;
+		jobs[i].status = status;
+	}
+}
+
+static void
+job_print(struct job *j)
+{
+	char part[4096];
+	size_t n;
+
+	rewind(j->out);
+	while ((n = fread(part, 1, sizeof part, j->out)) > 0)
+		fwrite(part, 1, n, stdout);
+	fclose(j->out);
+	if (WIFSIGNALED(j->status))
+		printf("# the player ended by signal %d\n", WTERMSIG(j->status));
 }
 
 static int
 play_all(struct program *g)
 {
-	printf("1..%u\n", plan(g));
+	struct job *jobs = mem_new_array(g->scripts.n, sizeof *jobs);
+	size_t begun = 0, printed = 0;
+	unsigned running = 0, tests = 0;
+	int status = 0;
+
 	for (size_t i = 0; i < g->scripts.n; i++) {
-		if (g->host != NULL)
-			play_script(g, &g->scripts.p[i], NULL);
-		else if (is_first(g, i))
-			play_group(g, i);
+		jobs[i].first = tests + 1;
+		tests += tests_of(g, &g->scripts.p[i]);
 	}
-	return g->failed > 0;
+	printf("1..%u\n", tests);
+	while (printed < g->scripts.n) {
+		if (begun < g->scripts.n && running < g->jobs) {
+			if (job_start(g, &jobs[begun], &g->scripts.p[begun]) != EM_OK)
+				break;
+			begun++;
+			running++;
+			continue;
+		}
+		job_wait(jobs, begun);
+		running--;
+		for (; printed < begun && jobs[printed].pid == 0; printed++) {
+			job_print(&jobs[printed]);
+			status |= jobs[printed].status != 0;
+		}
+	}
+	status |= printed < g->scripts.n;
+	mem_free(jobs);
+	return status;
 }
 
 /* ---- arguments */
@@ -261,7 +318,7 @@ read_argument(struct program *g, char **argv, int *i)
 {
 	const char *value = argv[*i + 1];
 	struct fault fault = { 0 };
-	uint64_t port;
+	uint64_t n;
 	em_err err;
 
 	if (strcmp(argv[*i], "-v") == 0) {
@@ -273,29 +330,30 @@ read_argument(struct program *g, char **argv, int *i)
 		if (err != EM_OK)
 			fprintf(stderr, "play: %s\n", fault.text);
 		fault_clear(&fault);
-		return err;
+		return err != EM_OK ? EM_FAILED : EM_OK;
 	}
-	if (value == NULL)
-		return EM_USAGE;
-	if (strcmp(argv[*i], "--emqxd") == 0)
+	++*i;
+	if (value != NULL && strcmp(argv[*i - 1], "--emqxd") == 0)
 		g->emqxd = value;
-	else if (strcmp(argv[*i], "--host") == 0)
+	else if (value != NULL && strcmp(argv[*i - 1], "--host") == 0)
 		g->host = value;
-	else if (strcmp(argv[*i], "--only") == 0)
+	else if (value != NULL && strcmp(argv[*i - 1], "--only") == 0)
 		g->only = value;
-	else if (strcmp(argv[*i], "--port") == 0 &&
-		 num_parse_u64(slice_str(value), &port) == EM_OK && port < 65536)
-		g->port = (unsigned)port;
+	else if (num_parse_u64(slice_str(value), &n) != EM_OK || n == 0 || n > UINT16_MAX)
+		return EM_USAGE;
+	else if (strcmp(argv[*i - 1], "--port") == 0)
+		g->port = (unsigned)n;
+	else if (strcmp(argv[*i - 1], "--jobs") == 0)
+		g->jobs = (unsigned)n;
 	else
 		return EM_USAGE;
-	++*i;
 	return EM_OK;
 }
 
 int
 main(int argc, char **argv)
 {
-	struct program g = { .emqxd = getenv("EMQXD") };
+	struct program g = { .emqxd = getenv("EMQXD"), .jobs = 4 };
 	char *beside = find_emqxd(argv[0]);
 	em_err err = EM_OK;
 	int status;
@@ -304,9 +362,13 @@ main(int argc, char **argv)
 		g.emqxd = beside;
 	for (int i = 1; i < argc && err == EM_OK; i++)
 		err = read_argument(&g, argv, &i);
-	if (err == EM_USAGE || g.scripts.n == 0 || (g.host != NULL) != (g.port != 0))
+	if (err == EM_OK && (g.scripts.n == 0 || (g.host != NULL) != (g.port != 0)))
+		err = EM_USAGE;
+	if (err == EM_USAGE)
 		fputs(usage, stderr);
-	status = err != EM_OK || g.scripts.n == 0 ? 2 : play_all(&g);
+	if (g.host != NULL)
+		g.jobs = 1; /* one broker for all */
+	status = err != EM_OK ? 2 : play_all(&g);
 	for (size_t i = 0; i < g.scripts.n; i++)
 		script_fini(&g.scripts.p[i]);
 	VEC_FINI(&g.scripts);

@@ -152,6 +152,12 @@ fields_number(struct slice text, uint32_t *out)
 
 /* ---- naming what stands alone */
 
+bool
+fields_is_rest(const struct arg *arg)
+{
+	return arg->name.n == 0 && !arg->is_quoted && slice_eq_str(arg->value, "...");
+}
+
 static const struct flag *
 find_flag(enum mqtt_type type, const struct arg *arg)
 {
@@ -183,7 +189,7 @@ fields_settle(enum mqtt_type type, struct arg *args, size_t n, struct fault *fau
 		const struct flag *flag;
 		const char *name;
 
-		if (args[i].name.n > 0 || slice_eq_str(args[i].value, "..."))
+		if (args[i].name.n > 0 || fields_is_rest(&args[i]))
 			continue;
 		flag = find_flag(type, &args[i]);
 		if (flag != NULL) {

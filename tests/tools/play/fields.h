@@ -46,6 +46,8 @@ const char *fields_version_name(enum mqtt_version v);
  * filters, in SUBACK codes, in most others the reason; a flag becomes flag=1. */
 EM_MUST_USE em_err fields_settle(
     enum mqtt_type type, struct arg *args, size_t n, struct fault *fault);
+/* Is it "...": what is not named may be as it likes? */
+bool fields_is_rest(const struct arg *arg);
 /* The word called @name, or NULL. */
 const struct arg *fields_find(const struct arg *args, size_t n, const char *name);
 /* 7, 0x8e, or the name of a reason code (session_taken_over). */

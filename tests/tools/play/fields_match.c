@@ -300,7 +300,7 @@ fields_match(const struct mqtt_packet *p, const field_vec *got, const struct arg
 
 	for (size_t i = 0; i < n && err == EM_OK; i++) {
 		hit[i] = got->n;
-		if (args[i].name.n == 0) {
+		if (fields_is_rest(&args[i])) {
 			is_open = true;
 			continue;
 		}

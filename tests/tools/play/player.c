@@ -30,6 +30,14 @@
 
 static em_err play_lines(struct player *p, size_t from, size_t to);
 
+/* "a <- any order" */
+static bool
+is_any_order(const struct script_line *line)
+{
+	return line->words.n == 4 && slice_eq_str(line->words.p[2], "any") &&
+	       slice_eq_str(line->words.p[3], "order");
+}
+
 /* The line of the end that belongs to @at. */
 static em_err
 find_end(struct player *p, size_t at, size_t to, size_t *end)
@@ -38,10 +46,7 @@ find_end(struct player *p, size_t at, size_t to, size_t *end)
 
 	for (*end = at; *end < to; ++*end) {
 		const struct script_line *l = &p->scenario->lines.p[*end];
-		bool is_block = slice_eq_str(l->words.p[0], "repeat") ||
-				(l->words.n == 4 && slice_eq_str(l->words.p[2], "any"));
-
-		if (is_block)
+		if (slice_eq_str(l->words.p[0], "repeat") || is_any_order(l))
 			depth++;
 		else if (slice_eq_str(l->words.p[0], "end") && --depth == 0)
 			return EM_OK;
@@ -182,6 +187,7 @@ static em_err
 play_line(struct player *p, size_t *i, size_t to)
 {
 	const struct script_line *line = &p->scenario->lines.p[*i];
+	struct actor *a;
 	size_t at, begin = *i;
 	em_err err;
 
@@ -195,16 +201,16 @@ play_line(struct player *p, size_t *i, size_t to)
 	str_addf(&p->log, "%u: %.*s\n", line->number, SLICE_FMT(line->text));
 	if (slice_eq_str(line->words.p[at], "wait"))
 		return play_wait(p, line);
-	if (slice_eq_str(line->words.p[at], "one"))
+	if (slice_eq_str(line->words.p[at], "one") && line->words.n > at + 1 &&
+	    slice_eq_str(line->words.p[at + 1], "of"))
 		return play_one_of(p, line);
-	if (line->words.n == 4 && slice_eq_str(line->words.p[2], "any")) {
-		err = find_end(p, begin, to, i);
-		return err == EM_OK
-			   ? play_any_order(
-				 p, player_step_get(p, line->words.p[0]), begin + 1, *i)
-			   : err;
-	}
-	return player_step(p, player_step_get(p, line->words.p[at]), line, at + 1);
+	err = player_step_named(p, line->words.p[at], &a);
+	if (err != EM_OK)
+		return err;
+	if (!is_any_order(line))
+		return player_step(p, a, line, at + 1);
+	err = find_end(p, begin, to, i);
+	return err == EM_OK ? play_any_order(p, a, begin + 1, *i) : err;
 }
 
 static em_err
@@ -269,7 +275,7 @@ sweep(struct player *p)
 	}
 	if (err == EM_OK && retained > 0)
 		err = play_text(p, a, "connects");
-	for (size_t i = 0; i < retained && err == EM_OK; i++) {
+	for (size_t i = 0; i < retained && err == EM_OK && !p->has_no_retain; i++) {
 		variables_set(
 		    &p->variables, SLICE_LIT("swept"), slice_str(p->retained.p[i]));
 		err = play_text(p, a, "publishes topic={swept} qos=1 retain");

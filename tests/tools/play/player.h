@@ -34,8 +34,9 @@ struct player {
 	/* the scenario's state */
 	VEC(struct actor *) actors;
 	struct variables variables;
-	text_vec kept;     /* client ids whose sessions may outlive it */
-	text_vec retained; /* topics that got a retained message */
+	text_vec kept;      /* client ids whose sessions may outlive it */
+	text_vec retained;  /* topics that got a retained message */
+	bool has_no_retain; /* the server said so */
 
 	/* what went wrong */
 	struct str log; /* what was sent and received so far */

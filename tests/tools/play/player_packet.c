@@ -6,6 +6,7 @@
 #include "tests/tools/play/player_packet.h"
 #include "emqxd/mqtt/dump.h"
 #include "emqxd/mqtt/encode.h"
+#include "emqxd/mqtt/prop.h"
 
 mono_t
 player_packet_deadline(void)
@@ -210,6 +211,9 @@ player_packet_take(
 		a->got_id = out->publish.packet_id;
 	else if (out->type == MQTT_PUBREL)
 		a->got_id = out->ack.packet_id;
+	else if (out->type == MQTT_CONNACK)
+		p->has_no_retain = PROP_GET(&out->connack.props, RETAIN_AVAILABLE,
+				       retain_available, 1) == 0;
 	return EM_OK;
 }
 

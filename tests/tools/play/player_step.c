@@ -50,6 +50,17 @@ player_step_words(struct player *p, struct words *w, const struct slice *words, 
 	return err;
 }
 
+em_err
+player_step_named(struct player *p, struct slice word, struct actor **out)
+{
+	struct words w = { 0 };
+	em_err err = player_step_words(p, &w, &word, 1);
+
+	*out = err == EM_OK ? player_step_get(p, w.args.p[0].value) : NULL;
+	words_fini(&w);
+	return err;
+}
+
 static em_err
 send_words(struct player *p, struct actor *a, enum mqtt_type type,
     const struct slice *words, size_t n)
@@ -135,7 +146,15 @@ step_resume(struct player *p, struct actor *a, struct slice *words, size_t n)
 	return connect_with(p, a, words, n, "clean_start=0", "session_present=1");
 }
 
-/* The end of the stream, with at most a DISCONNECT before it. */
+/* What the broker may say or leave out before it closes. */
+static bool
+is_last_word(const struct mqtt_packet *p)
+{
+	return p->type == MQTT_DISCONNECT ||
+	       (p->type == MQTT_CONNACK && p->connack.reason != 0);
+}
+
+/* The end of the stream, with at most a last word before it. */
 static em_err
 expect_end(struct player *p, struct actor *a, const struct slice *reason, mono_t deadline)
 {
@@ -148,7 +167,7 @@ expect_end(struct player *p, struct actor *a, const struct slice *reason, mono_t
 			return err;
 	}
 	err = player_packet_take(p, a, &got, deadline);
-	if (err == EM_OK && got.type == MQTT_DISCONNECT && reason == NULL)
+	if (err == EM_OK && reason == NULL && is_last_word(&got))
 		err = player_packet_take(p, a, &got, deadline);
 	if (err == EM_OK)
 		return fault_set(&p->fault, EM_FAILED,
@@ -322,12 +341,10 @@ read_when(struct player *p, const struct actor *a, struct slice *words, size_t *
 
 	*when = (struct when){ .since = a->peer.last_sent,
 		.deadline = player_packet_deadline() };
-	if (*n < 2 || !slice_eq_str(words[*n - 2], "after"))
+	range = *n >= 2 ? words[*n - 1] : SLICE_NONE;
+	dots = range.n > 2 ? memmem(range.p, range.n, "..", 2) : NULL;
+	if (dots == NULL || !slice_eq_str(words[*n - 2], "after"))
 		return EM_OK;
-	range = words[*n - 1];
-	dots = memmem(range.p, range.n, "..", 2);
-	if (dots == NULL)
-		return fault_set(&p->fault, EM_USAGE, "after what?  after 1s..3s");
 	err = words_span(
 	    slice_head(range, (size_t)(dots - range.p)), &when->low, &p->fault);
 	if (err == EM_OK)

@@ -10,6 +10,9 @@
 /* The client of this name, or NULL; get makes it.  {name} is its client id. */
 struct actor *player_step_find(const struct player *p, struct slice name);
 struct actor *player_step_get(struct player *p, struct slice name);
+/* The same for a word of a line, in which variables are replaced. */
+EM_MUST_USE em_err player_step_named(
+    struct player *p, struct slice word, struct actor **out);
 
 /* Plays the verb that is word @at of the line, with the words behind it. */
 EM_MUST_USE em_err player_step(

@@ -84,7 +84,7 @@ add_pattern(struct str *out, struct slice count, struct fault *fault)
 		n -= 10;
 	}
 	while (n-- > 0)
-		str_add_char(out, '.');
+		str_add_char(out, '-');
 	return EM_OK;
 }
 
