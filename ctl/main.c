@@ -13,53 +13,65 @@
 #include <locale.h>
 #include <unistd.h>
 
-/* A lone "-" at the end stands for "-f -". */
-static bool
-takes_stdin(const struct slice *words, size_t *n)
-{
-	if (*n == 0 || !slice_eq_str(words[*n - 1], "-"))
-		return false;
-	--*n;
-	return true;
-}
-
-/* What the words say when they are no command. */
+/* What there is to do when no command is named. */
 static int
-run_options(
-    struct tool *t, const struct prefs *prefs, const struct params *none, bool from_stdin)
+run_options(struct tool *t, const struct params *options, bool from_stdin)
 {
-	struct local l = { t, prefs, none, NULL };
+	struct local l = { t, t->prefs, options, NULL };
 
-	if (from_stdin || prefs->file != NULL)
-		return script_run(t, from_stdin ? "-" : prefs->file);
+	if (from_stdin || t->prefs->file != NULL)
+		return script_run(t, from_stdin ? "-" : t->prefs->file);
 	if (isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1)
 		return shell_run(t);
 	return local_help(&l, NULL, 0);
+}
+
+/* Are @words options alone? */
+static bool
+are_options(struct cmdline *line, const struct slice *words, size_t n)
+{
+	em_err err;
+
+	cmdline_fini(line);
+	err = cmdline_parse(line, words, n, 0, NULL);
+	return err == EM_OK && line->cmd == NULL && !line->help &&
+	       !params_bool(&line->tool, "version");
+}
+
+/* Takes a lone "-", which stands for "-f -", off either end of the words. */
+static bool
+take_dash(struct slice **words, size_t *n)
+{
+	bool first = *n > 0 && slice_eq_str((*words)[0], "-");
+	bool last = *n > 0 && slice_eq_str((*words)[*n - 1], "-");
+
+	*words += first;
+	*n -= first || last;
+	return first || last;
 }
 
 static int
 run_argv(struct slice *words, size_t n)
 {
 	struct tool t = { .prefs = NULL };
-	struct fault f = { 0 };
-	struct cmdline line;
+	struct cmdline line = { .cmd = NULL };
+	struct slice *rest = words;
+	size_t n_rest = n;
+	bool options = are_options(&line, words, n);
+	bool dash = !options && take_dash(&rest, &n_rest);
 	struct prefs prefs;
-	size_t n_options = n;
-	bool from_stdin = takes_stdin(words, &n_options);
-	em_err err = cmdline_parse(&line, words, n_options, 0, &f);
-	bool no_command = err == EM_OK && line.cmd == NULL && !line.help &&
-			  !params_bool(&line.tool, "version");
 	int code;
 
+	if (dash)
+		options = are_options(&line, rest, n_rest);
 	prefs_init(&prefs, NULL, &line.tool);
 	t.reach.socket = prefs.socket;
-	if (no_command) {
+	if (options) {
 		t.prefs = &prefs;
-		code = run_options(&t, &prefs, &line.params, from_stdin);
+		code = run_options(&t, &line.params, dash);
 	} else {
 		code = run_words(&t, words, n, NULL);
 	}
-	fault_clear(&f);
 	prefs_fini(&prefs);
 	reach_fini(&t.reach);
 	cmdline_fini(&line);

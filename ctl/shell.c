@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #define RECONNECT_PAUSE 1000 /* ms */
@@ -100,6 +101,15 @@ look_after_link(struct shell *s)
 		say_above(s, "emqxd is back");
 }
 
+static void
+on_resize(struct shell *s)
+{
+	struct signalfd_siginfo info;
+
+	if (read(s->resized, &info, sizeof info) > 0)
+		el_resize(s->el);
+}
+
 /* Waits for a key.  False: interrupted. */
 static bool
 wait_for_key(struct shell *s)
@@ -107,23 +117,24 @@ wait_for_key(struct shell *s)
 	const struct reach *r = &s->tool->reach;
 
 	for (;;) {
-		struct pollfd p[2] = {
+		struct pollfd p[3] = {
 			{ .fd = STDIN_FILENO, .events = POLLIN },
+			{ .fd = s->resized, .events = POLLIN },
 			{ .fd = r->call != NULL ? call_fd(r->call) : -1,
 			    .events = POLLIN },
 		};
-		int n = poll(p, 2, r->lost ? RECONNECT_PAUSE : -1);
+		int n = poll(p, 3, r->lost ? RECONNECT_PAUSE : -1);
 
 		if (interrupt_came())
 			return false;
-		if (n > 0 && p[0].revents != 0)
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 || p[0].revents != 0)
 			return true;
-		if (n < 0 && errno != EINTR)
-			return true;
-		if (n >= 0)
-			look_after_link(s);
+		if (p[1].revents != 0)
+			on_resize(s);
 		else
-			el_resize(s->el);
+			look_after_link(s);
 	}
 }
 
@@ -154,9 +165,22 @@ read_char(EditLine *el, wchar_t *out)
 	return 1;
 }
 
+/* The size of the terminal is asked for when it changed, while a key is awaited. */
+static int
+watch_size(void)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGWINCH);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
 static void
 set_up(struct shell *s)
 {
+	s->resized = watch_size();
 	s->el = el_init("emqx_ctl", stdin, stdout, stderr);
 	CHECK(s->el != NULL);
 	(void)el_set(s->el, EL_CLIENTDATA, s);
@@ -246,6 +270,8 @@ shell_run(struct tool *t)
 	if (go)
 		(void)!write(STDOUT_FILENO, "\n", 1);
 	el_end(s.el);
+	if (s.resized >= 0)
+		close(s.resized);
 	history_close(&s.history);
 	str_fini(&s.typed);
 	str_fini(&s.prompt);

@@ -13,6 +13,7 @@ struct shell {
 	struct history_file history;
 	EditLine *el;
 	struct talk talk;
+	int resized;      /* a signalfd of SIGWINCH, or -1 */
 	struct str typed; /* lines of a command that is not whole yet */
 	struct str prompt;
 };

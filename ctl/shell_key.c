@@ -266,9 +266,10 @@ on_question(EditLine *el, int ch)
 void
 shell_key_bind(EditLine *el)
 {
-	(void)el_set(el, EL_ADDFN, "emqx-complete", "Complete the word", on_tab);
-	(void)el_set(
-	    el, EL_ADDFN, "emqx-explain", "Say what may stand here", on_question);
+	/* Wide, since libedit copies narrow names and forgets the copies. */
+	(void)el_wset(el, EL_ADDFN, L"emqx-complete", L"Complete the word", on_tab);
+	(void)el_wset(
+	    el, EL_ADDFN, L"emqx-explain", L"Say what may stand here", on_question);
 	(void)el_set(el, EL_BIND, "^I", "emqx-complete", NULL);
 	(void)el_set(el, EL_BIND, "?", "emqx-explain", NULL);
 }

@@ -16,11 +16,18 @@ teardown() {
 	for sub in ${subs:-}; do
 		kill "$sub" 2>/dev/null || true
 	done
-	[ ! -S "$BATS_TEST_TMPDIR/tmux" ] || tm kill-server || true
+	for term in "$BATS_TEST_TMPDIR"/tmux*; do
+		[ ! -S "$term" ] || tm kill-server || true
+	done
 	stop_emqxd
 }
 
-tm() { tmux -S "$BATS_TEST_TMPDIR/tmux" -f /dev/null "$@"; }
+tm() { tmux -S "${term:-$BATS_TEST_TMPDIR/tmux}" -f /dev/null "$@"; }
+# The terminal goes, and the next one is another.
+close_terminal() {
+	tm kill-server
+	term=$BATS_TEST_TMPDIR/tmux2
+}
 
 # Opens the shell; its exit code will stand behind "left".
 shell() {
@@ -164,8 +171,7 @@ subscriber() {
 	keys C-d
 	shows 'left 0'
 	[ "$(stat -c %a "$XDG_STATE_HOME/emqx_ctl/history")" = 600 ]
-	tm kill-server
-	wait_until 5 test ! -S "$BATS_TEST_TMPDIR/tmux" || rm -f "$BATS_TEST_TMPDIR/tmux"
+	close_terminal
 	shell
 	keys Up
 	shows '> broker'
@@ -178,11 +184,27 @@ subscriber() {
 	tm capture-pane -e -p -t s | grep -q $'\e\\['
 	keys C-d
 	shows 'left 0'
-	tm kill-server
+	close_terminal
 	NO_COLOR=1 shell
 	keys 'topics list' Enter
 	shows 'No topics.'
 	run -1 grep -q $'\e\\[' <(tm capture-pane -e -p -t s)
+}
+
+@test "a long answer goes through the pager" {
+	tm new-session -d -s s -x 100 -y 50 "PAGER='sed s/^/paged:/' '$EMQX_CTL'; cat" 3>&-
+	shows '@127.0.0.1> '
+	keys 'help version' Enter
+	shows 'paged:Usage: version'
+	keys 'listeners' Enter
+	shows 'paged:tcp:default'
+}
+
+@test "the line fits a terminal that became narrower" {
+	shell
+	tm resize-window -t s -x 40
+	keys 'nonsense' C-a 'x'
+	shows 'xnonsense'
 }
 
 # bats test_tags=slow,plain

@@ -193,6 +193,27 @@ time.sleep(60)' "$PORT" "$1" 3>&- &
 	run -2 ctl clients list --filter 'nope > 1'
 }
 
+@test "several commands over one connection" {
+	run -0 --separate-stderr emqx_ctl - <<<$'status\nlisteners\nquit'
+	[[ ${lines[0]} == 'Node '*' is started' ]]
+	[ "${lines[1]}" = tcp:default ]
+	[ -z "$stderr" ]
+}
+
+@test "clients kick of several: partly done is 7" {
+	subscriber c1 a
+	ctl wait clients 1 --timeout 10s
+	run -2 ctl clients kick c1 nobody
+	run -0 ctl clients show c1
+	run -7 ctl clients kick c1 nobody --yes
+	run -3 ctl clients kick c1
+}
+
+@test "--watch repeats the answer" {
+	run -130 timeout --preserve-status -s INT 2.5 "$EMQX_CTL" broker stats --limit 1 -q --watch=1s
+	[ "$(grep -c : <<<"$output")" -ge 2 ]
+}
+
 @test "an answer comes in under 10 ms" {
 	local start end
 	ctl status >/dev/null

@@ -397,6 +397,7 @@ TEST(an_interrupt_ends_a_call_with_130)
 	interrupt_clear();
 	reach_fini(&t.reach);
 	daemon_stop(&d);
+	OK(d.cancelled);
 	str_fini(&said[0]);
 	str_fini(&said[1]);
 }
