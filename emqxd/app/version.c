@@ -9,19 +9,21 @@
 #include <msgpack.h>
 #include <openssl/crypto.h>
 #include <openssl/opensslv.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <urcu-qsbr.h>
 
-/* liburcu tells no version at run time: the name of the file that was loaded has it. */
+/* Some libraries tell no version at run time: the name of the file that a function of
+ * theirs came from has it. */
 static const char *
-urcu_file(char buf[PATH_MAX])
+file_of(uintptr_t function, char buf[PATH_MAX])
 {
 	Dl_info info;
 	const char *name;
 
-	if (dladdr((const void *)(uintptr_t)urcu_qsbr_register_thread, &info) == 0 ||
+	if (dladdr((const void *)function, &info) == 0 ||
 	    realpath(info.dli_fname, buf) == NULL)
-		return "liburcu of unknown version";
+		return "unknown file";
 	name = strrchr(buf, '/');
 	return name != NULL ? name + 1 : buf;
 }
@@ -29,11 +31,12 @@ urcu_file(char buf[PATH_MAX])
 void
 version_print(struct str *out)
 {
-	char path[PATH_MAX];
+	char ssl[PATH_MAX], urcu[PATH_MAX];
 
 	str_addf(out, "emqxd %s\n", EMQXD_VERSION);
 	str_addf(out, "built with %s, loaded %s\n", OPENSSL_VERSION_TEXT,
 	    OpenSSL_version(OPENSSL_VERSION));
-	str_addf(out, "glibc %s, msgpack-c %s, %s\n", gnu_get_libc_version(),
-	    msgpack_version(), urcu_file(path));
+	str_addf(out, "glibc %s, msgpack-c %s, %s, %s\n", gnu_get_libc_version(),
+	    msgpack_version(), file_of((uintptr_t)SSL_CTX_new, ssl),
+	    file_of((uintptr_t)urcu_qsbr_register_thread, urcu));
 }
