@@ -33,7 +33,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { JOBS_THREADS = 2 };
+enum { JOBS_THREADS = 2, END_LIMIT_S = 30 };
 
 static const struct core_conf *
 core_of(const struct app *a)
@@ -194,9 +194,20 @@ threads_up(struct app *a, struct fault *f)
 }
 
 static void
+on_overdue(int sig)
+{
+	(void)sig;
+	crash_all_stacks("its threads do not end");
+}
+
+/* Main waits for threads and no longer looks after them: an alarm does. */
+static void
 threads_down(struct app *a)
 {
+	signal(SIGALRM, on_overdue);
+	alarm(END_LIMIT_S);
 	worker_stop();
+	alarm(0);
 	watchdog_free(&a->watchdog);
 }
 

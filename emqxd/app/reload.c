@@ -37,17 +37,23 @@ refuse(const struct conf_report *report, em_err err, struct fault *f)
 	return err;
 }
 
+static bool
+needs_restart(const struct conf_change *c)
+{
+	return c->reload == CONF_LISTENER || c->reload == CONF_RESTART;
+}
+
 static void
 log_changes(const struct conf_changes *changes)
 {
 	for (size_t i = 0; i < changes->list.n; i++) {
 		const struct conf_change *c = &changes->list.p[i];
 
-		if (c->reload == CONF_LIVE)
-			LOG(INFO, "conf_changed", "key", c->path, "before", c->before,
-			    "after", c->after);
-		else
+		if (needs_restart(c))
 			LOG(WARN, "conf_changed", "key", c->path, "before", c->before,
+			    "after", c->after, "in_force", conf_reload_text(c->reload));
+		else
+			LOG(INFO, "conf_changed", "key", c->path, "before", c->before,
 			    "after", c->after, "in_force", conf_reload_text(c->reload));
 	}
 }
