@@ -103,7 +103,7 @@ between(struct slice line, const char *from, const char *to)
 static bool
 has(struct slice line, const char *text)
 {
-	return memmem(line.p, line.n, text, strlen(text)) != NULL;
+	return line.n > 0 && memmem(line.p, line.n, text, strlen(text)) != NULL;
 }
 
 static void

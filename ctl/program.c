@@ -83,6 +83,7 @@ become(const char *const *argv, const char *const *env, int out)
 	char *words[8] = { NULL };
 	int null = open("/dev/null", O_RDONLY);
 
+	CHECK(argv[0] != NULL);
 	for (size_t i = 0; argv[i] != NULL && i + 1 < sizeof words / sizeof words[0]; i++)
 		words[i] = mem_strdup(argv[i]);
 	for (; env != NULL && *env != NULL; env++)
@@ -91,7 +92,7 @@ become(const char *const *argv, const char *const *env, int out)
 	(void)signal(SIGPIPE, SIG_DFL);
 	if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 &&
 	    dup2(out, STDERR_FILENO) >= 0)
-		(void)execv(words[0], words);
+		(void)execv(argv[0], words);
 	_exit(127);
 }
 

@@ -75,6 +75,29 @@ choose(const struct render *r)
 	return kind_of_shape(r->cmd);
 }
 
+static bool
+is_among(struct slice text, const char *const *words)
+{
+	for (; *words != NULL; words++)
+		if (slice_eq_str(text, *words))
+			return true;
+	return false;
+}
+
+color_role
+render_role(const struct cmd_col *col, struct slice text)
+{
+	static const char *const columns[] = { "state", "status", "result", "running",
+		NULL };
+	static const char *const good[] = { "ready", "running", "started", "ok", "true",
+		NULL };
+
+	if ((col->type != CT_TEXT && col->type != CT_BOOL) ||
+	    !is_among(slice_str(col->name), columns))
+		return COLOR_ROLE_N;
+	return is_among(text, good) ? COLOR_GOOD : COLOR_WARN;
+}
+
 /* Takes the next name off a list with commas. */
 static struct slice
 take_name(struct slice *list)

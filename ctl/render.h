@@ -10,6 +10,7 @@
 #ifndef CTL_RENDER_H
 #define CTL_RENDER_H
 
+#include "ctl/color.h"
 #include "ctl/out.h"
 #include "ipc/row.h"
 
@@ -65,6 +66,9 @@ void render_row(struct render *r, const struct row *row);
 /* Ends it; to be called after every render_open that went well. */
 void render_close(struct render *r);
 
+/* The colour of a cell that says how something is ("ready", "stopped"); COLOR_ROLE_N where
+ * a value is neither good nor bad. */
+color_role render_role(const struct cmd_col *col, struct slice text);
 /* Does the answer of @cmd hold any number of rows (a JSON array) or exactly one? */
 bool render_is_many(const struct cmd *cmd);
 

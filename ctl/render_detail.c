@@ -6,7 +6,6 @@
  */
 #include "ctl/render.h"
 #include "ctl/cell.h"
-#include "ctl/color.h"
 
 #include <inttypes.h>
 
@@ -75,6 +74,21 @@ has_counts(const struct row_value *v)
 }
 
 static void
+put_value(struct render *r, const struct row_value *v, const struct cmd_col *col)
+{
+	struct str text = { 0 };
+	color_role role;
+
+	cell_add(&text, v, CELL_HUMAN, r->opts.utc);
+	role = render_role(col, str_slice(&text));
+	if (role == COLOR_ROLE_N || !v->set)
+		str_add_slice(&r->out->text, str_slice(&text));
+	else
+		color_add(&r->out->text, r->out->color, role, str_get(&text));
+	str_fini(&text);
+}
+
+static void
 detail_row(struct render *r, const struct row *row)
 {
 	struct str *s = &r->out->text;
@@ -105,7 +119,7 @@ detail_row(struct render *r, const struct row *row)
 			put_counts(r, v, indent);
 			continue;
 		}
-		cell_add(s, v, CELL_HUMAN, r->opts.utc);
+		put_value(r, v, &r->cmd->cols[r->col[i]]);
 		str_add_char(s, '\n');
 	}
 	out_turn(r->out);

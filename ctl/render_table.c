@@ -9,7 +9,6 @@
  */
 #include "ctl/render.h"
 #include "ctl/cell.h"
-#include "ctl/color.h"
 #include "ipc/base/mem.h"
 
 enum {
@@ -104,22 +103,27 @@ fit(const struct render *r, struct table *t)
 
 /* The last column on a line is not padded. */
 static void
-put_cell(
-    struct render *r, const struct table *t, unsigned i, struct slice text, bool right)
+put_cell(struct render *r, const struct table *t, unsigned i, struct slice text,
+    color_role role)
 {
 	struct str *s = &r->out->text;
 	size_t width = t->width[i], have = cell_width(text);
-	bool last = i + 1 == t->n_col;
 	size_t blanks = have < width ? width - have : 0;
+	bool right = cell_is_number(col_at(r, i)->type), last = i + 1 == t->n_col;
+	bool color = r->out->color && role != COLOR_ROLE_N;
 
 	if (i > 0)
 		str_addf(s, "%*s", TABLE_GAP, "");
 	if (right)
 		str_addf(s, "%*s", (int)blanks, "");
+	if (color)
+		str_add(s, color_begin(true, role));
 	if (t->cut)
 		cell_add_cut(s, text, width);
 	else
 		str_add_slice(s, text);
+	if (color)
+		str_add(s, color_end(true));
 	if (!right && !last)
 		str_addf(s, "%*s", (int)blanks, "");
 }
@@ -127,22 +131,19 @@ put_cell(
 static void
 put_head(struct render *r, const struct table *t)
 {
-	struct str *s = &r->out->text;
-
-	str_add(s, color_begin(r->out->color, COLOR_HEAD));
 	for (unsigned i = 0; i < t->n_col; i++)
-		put_cell(r, t, i, slice_str(col_at(r, i)->name),
-		    cell_is_number(col_at(r, i)->type));
-	str_add(s, color_end(r->out->color));
-	str_add_char(s, '\n');
+		put_cell(r, t, i, slice_str(col_at(r, i)->name), COLOR_HEAD);
+	str_add_char(&r->out->text, '\n');
 }
 
 static void
 put_row(struct render *r, const struct table *t, char *const *cells)
 {
-	for (unsigned i = 0; i < t->n_col; i++)
-		put_cell(
-		    r, t, i, slice_str(cells[i]), cell_is_number(col_at(r, i)->type));
+	for (unsigned i = 0; i < t->n_col; i++) {
+		struct slice text = slice_str(cells[i]);
+
+		put_cell(r, t, i, text, render_role(col_at(r, i), text));
+	}
 	str_add_char(&r->out->text, '\n');
 	out_turn(r->out);
 }

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the daemon's answers look like: EMQX's lines in a pipe, JSON, csv; and that
 # nothing a client chose gets out of its place.
-# shellcheck disable=SC2154 # run --separate-stderr sets stderr
 bats_require_minimum_version 1.5.0
 load lib
 

@@ -276,6 +276,16 @@ TEST(detail_shows_who_ended_the_connections)
 	    "    tcp_closed                  2          2          0          0\n");
 }
 
+TEST(how_something_is_has_a_colour_beside_its_word)
+{
+	struct cmd_col state = { .name = "state", .type = CT_TEXT };
+	struct cmd_col name = { .name = "clientid", .type = CT_CLIENTID };
+
+	EQ(render_role(&state, SLICE_LIT("ready")), COLOR_GOOD);
+	EQ(render_role(&state, SLICE_LIT("draining")), COLOR_WARN);
+	EQ(render_role(&name, SLICE_LIT("ready")), COLOR_ROLE_N);
+}
+
 TEST(a_column_that_there_is_not_is_refused)
 {
 	struct render_opts opts = { .format = RENDER_TABLE };
