@@ -204,7 +204,9 @@ on_overdue(int sig)
 static void
 threads_down(struct app *a)
 {
-	signal(SIGALRM, on_overdue);
+	const struct sigaction overdue = { .sa_handler = on_overdue };
+
+	sigaction(SIGALRM, &overdue, NULL);
 	alarm(END_LIMIT_S);
 	worker_stop();
 	alarm(0);

@@ -16,13 +16,14 @@
 /* Some libraries tell no version at run time: the name of the file that a function of
  * theirs came from has it. */
 static const char *
-file_of(uintptr_t function, char buf[PATH_MAX])
+file_of(void (*function)(void), char buf[PATH_MAX])
 {
 	Dl_info info;
 	const char *name;
+	void *at;
 
-	if (dladdr((const void *)function, &info) == 0 ||
-	    realpath(info.dli_fname, buf) == NULL)
+	memcpy(&at, &function, sizeof at); /* POSIX has them alike, C does not */
+	if (dladdr(at, &info) == 0 || realpath(info.dli_fname, buf) == NULL)
 		return "unknown file";
 	name = strrchr(buf, '/');
 	return name != NULL ? name + 1 : buf;
@@ -37,6 +38,6 @@ version_print(struct str *out)
 	str_addf(out, "built with %s, loaded %s\n", OPENSSL_VERSION_TEXT,
 	    OpenSSL_version(OPENSSL_VERSION));
 	str_addf(out, "glibc %s, msgpack-c %s, %s, %s\n", gnu_get_libc_version(),
-	    msgpack_version(), file_of((uintptr_t)SSL_CTX_new, ssl),
-	    file_of((uintptr_t)urcu_qsbr_register_thread, urcu));
+	    msgpack_version(), file_of((void (*)(void))SSL_CTX_new, ssl),
+	    file_of(urcu_qsbr_register_thread, urcu));
 }
