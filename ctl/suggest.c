@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * suggest: names that begin as the wrong one does are asked for, and the one
- * with the fewest differing characters is offered.
+ * with the fewest differing characters is offered, before what the daemon said.
  */
 #include "ctl/suggest.h"
 #include "ctl/names.h"
@@ -85,7 +85,7 @@ suggest_name(struct reach *r, const struct params *params, struct fault *f)
 	struct nearest near;
 
 	CHECK(f->err == EM_NOTFOUND);
-	if (p == NULL || f->hint != NULL)
+	if (p == NULL || (f->hint != NULL && strstr(f->hint, "did you mean") != NULL))
 		return;
 	near = nearest_of(p->text);
 	if (p->text.n > SUGGEST_TAIL)
@@ -94,7 +94,10 @@ suggest_name(struct reach *r, const struct params *params, struct fault *f)
 		offer(r, p, 1, &far, &near);
 	if (near.best.n > 0)
 		str_addf(&hint, "did you mean '%.*s'?", SLICE_FMT(near.best));
-	add_lister(&hint, p);
+	if (f->hint != NULL)
+		str_addf(&hint, "%s%s", hint.n > 0 ? "   " : "", f->hint);
+	else
+		add_lister(&hint, p);
 	if (hint.n > 0)
 		fault_hint(f, "%s", str_get(&hint));
 	names_fini(&close);

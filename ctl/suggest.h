@@ -8,8 +8,8 @@
 
 #include "ctl/reach.h"
 
-/* Puts a hint into @f, which is EM_NOTFOUND, about the name among @params.  Asks the daemon
- * over @r; silent when it does not answer at once. */
+/* Adds to the hint of @f, which is EM_NOTFOUND, what may be meant by the name among @params.
+ * Asks the daemon over @r; silent when it does not answer at once. */
 void suggest_name(struct reach *r, const struct params *params, struct fault *f);
 
 #endif
