@@ -1,0 +1,86 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# conf: what is in force, where it came from, and reading the file again.
+bats_require_minimum_version 1.5.0
+load lib
+
+setup() { start_emqxd 'mqtt.max_packet_size = 2MB' 'mqtt.idle_timeout = 7s' "$@"; }
+teardown() { stop_emqxd; }
+
+# shown PATH FIELD
+shown() { ctl conf show "$1" --json | json "d[0]['$2']"; }
+
+@test "conf show: value and the place that it came from" {
+	[ "$(shown mqtt.max_packet_size value)" = 2MB ]
+	[[ $(shown mqtt.max_packet_size origin) == *emqx.conf:5* ]]
+	[ "$(shown mqtt.max_qos_allowed origin)" = default ]
+	run -0 ctl conf show mqtt.idle_timeout
+	[ "$output" = 'mqtt.idle_timeout = 7s' ]
+}
+
+@test "conf show: a branch, and everything" {
+	run -0 ctl conf show ctl
+	[[ $output == *"ctl.socket = $EMQX_SOCKET"* ]]
+	[[ $output != *mqtt.* ]]
+	[ "$(ctl conf show | wc -l)" -gt 50 ]
+	[ "$(ctl conf show --filter "origin != default" -o name | grep -cx mqtt.idle_timeout)" = 1 ]
+}
+
+@test "conf show: an unknown key exits 3 with the nearest" {
+	run -3 --separate-stderr ctl conf show mqtt.idle_timeot
+	[[ $stderr == *"no key 'mqtt.idle_timeot'"*"did you mean 'mqtt.idle_timeout'?"* ]]
+}
+
+@test "conf reload: nothing changed" {
+	run -0 --separate-stderr ctl conf reload
+	[ "$output" = 'nothing changed' ]
+}
+
+@test "conf reload: what changed, and what it takes to be in force" {
+	emqxd_conf "$EMQXD_DIR/emqx.conf" 'mqtt.idle_timeout = 3s' 'node.workers = 1'
+	run -0 --separate-stderr ctl conf reload --json
+	[ "$(printf %s "$output" | json '[(r["before"], r["after"]) for r in d if r["path"] == "mqtt.idle_timeout"]')" = "[('7s', '3s')]" ]
+	[ "$(printf %s "$output" | json '[r["result"] for r in d if r["path"] == "node.workers"]')" = "['needs a restart of emqxd']" ]
+	[ "$(shown mqtt.idle_timeout value)" = 3s ]
+}
+
+@test "conf reload: a file with an error changes nothing and is told" {
+	emqxd_conf "$EMQXD_DIR/emqx.conf" 'mqtt.idle_timeout = soon'
+	run -1 --separate-stderr ctl conf reload
+	[[ $stderr == *emqx.conf:5*idle_timeout* ]]
+	[ "$(shown mqtt.idle_timeout value)" = 7s ]
+	run -0 ctl status
+}
+
+@test "conf reload: is written to the log" {
+	ctl conf reload
+	grep -q 'audit .*command="conf reload" result=ok' "$EMQXD_DIR/err"
+}
+
+@test "SIGHUP reads the file again" {
+	emqxd_conf "$EMQXD_DIR/emqx.conf" 'mqtt.idle_timeout = 4s'
+	kill -HUP "$EMQXD_PID"
+	wait_until 5 is_4s
+}
+is_4s() { [ "$(shown mqtt.idle_timeout value)" = 4s ]; }
+
+@test "conf show --ignored: keys of EMQX that mean nothing here" {
+	stop_emqxd
+	start_emqxd 'sysmon.vm.long_gc = disabled'
+	run -0 ctl conf show --ignored
+	[[ $output == *sysmon.vm.long_gc* ]]
+}
+
+@test "conf check: a good file and a bad one, without a daemon" {
+	run -0 "$EMQX_CTL" conf check "$EMQXD_DIR/emqx.conf"
+	emqxd_conf "$EMQXD_DIR/bad.conf" 'mqtt.max_qos_allowed = 7'
+	run -1 "$EMQX_CTL" conf check "$EMQXD_DIR/bad.conf"
+	[[ $output == *bad.conf:5*max_qos_allowed* ]]
+}
+
+@test "ctl.dangerous and ctl.require_yes: dangerous commands want --yes" {
+	stop_emqxd
+	start_emqxd 'ctl.require_yes = true'
+	run -2 ctl listeners restart tcp:default
+	run -0 ctl listeners restart tcp:default --yes
+}
