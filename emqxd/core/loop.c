@@ -162,17 +162,17 @@ loop_turn(struct loop *l)
 	int64_t took;
 	int n;
 
-	mailbox_post_all(w); /* of the turn before, and of what came between turns */
+	mailbox_post_all(w); /* what flushing or somebody between turns has written */
 	n = wait_events(l, w);
 
+	doing(w, "letters");
+	mailbox_open_all(w);
 	doing(w, "descriptors");
 	for (int i = 0; i < n; i++) {
 		struct watch *watch = l->ready[i].data.ptr;
 
 		watch->on_ready(watch, l->ready[i].events);
 	}
-	doing(w, "letters");
-	mailbox_open_all(w);
 	doing(w, "timers");
 	if (wheel_run(w->wheel, w->now))
 		l->is_hurried = true;
@@ -180,6 +180,8 @@ loop_turn(struct loop *l)
 		doing(w, stage == LOOP_FLUSH ? "flush" : "end of turn");
 		for (size_t i = 0; i < l->at_turn[stage].n; i++)
 			l->at_turn[stage].p[i].fn(l->at_turn[stage].p[i].arg);
+		if (stage == LOOP_POST)
+			mailbox_post_all(w);
 	}
 	slab_turn();
 	atomic_store_explicit(&l->turns, loop_turns(l) + 1, memory_order_relaxed);

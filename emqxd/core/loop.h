@@ -4,9 +4,12 @@
  * the order of a turn, the callbacks at its end.  What does not: threads
  * (worker), time (timer, clock), letters (mailbox).
  *
- * A turn: wait; ready descriptors; letters; due timers; turn-end callbacks in
- * order of their stage (deliver what was collected, flush what was written,
- * post letters, bury what died); quiescent.  Level-triggered.
+ * A turn: wait; letters; ready descriptors; due timers; turn-end callbacks in order
+ * of their stage (deliver what was collected, post letters, flush what was written,
+ * bury what died); quiescent.  Level-triggered.
+ *
+ * Letters come before descriptors and are posted before the flush: whoever acts
+ * because of an acknowledgement finds, at any worker, what was acknowledged.
  *
  * Only its own thread touches a loop.
  */
@@ -28,8 +31,8 @@ struct watch {
 
 enum loop_stage {
 	LOOP_DELIVER, /* what was collected for receivers of this thread */
-	LOOP_FLUSH,   /* write what is pending */
 	LOOP_POST,    /* letters to other threads */
+	LOOP_FLUSH,   /* write what is pending */
 	LOOP_BURY,    /* free what ended in this turn */
 	LOOP_STAGE_N
 };

@@ -134,14 +134,38 @@ may_go(struct session *s, const struct mqueue_entry *e)
 	       (e->qos == 0 || inflight_has_room(s->inflight, s->window));
 }
 
+/* What was under way before this connection, as far as its window goes. */
+static void
+resend(struct session *s)
+{
+	const struct session_sink *sink = session_worker()->sink;
+	struct inflight_slot *slot;
+	uint16_t id;
+
+	while ((slot = inflight_resend(s->inflight, s->seq, s->window, &id)) != NULL) {
+		struct session_out out = { .subid = slot->subid,
+			.packet_id = id,
+			.qos = slot->qos,
+			.dup = true,
+			.retain = slot->retain };
+
+		if (slot->state == INFLIGHT_PUBREL)
+			sink->pubrel(s->to, id);
+		else
+			sink->publish(s->to, slot->message, &out);
+	}
+}
+
 void
 session_pump(struct session *s)
 {
 	const struct mqueue_entry *next;
 	struct mqueue_entry e;
 
-	while (
-	    s->to != NULL && (next = mqueue_peek(s->mqueue)) != NULL && may_go(s, next)) {
+	if (s->to == NULL)
+		return;
+	resend(s);
+	while ((next = mqueue_peek(s->mqueue)) != NULL && may_go(s, next)) {
 		struct session_out out;
 
 		CHECK(mqueue_pop(&s->mqueue, &e));
@@ -165,23 +189,7 @@ session_pump(struct session *s)
 void
 session_replay(struct session *s)
 {
-	const struct session_sink *sink = session_worker()->sink;
-	struct inflight_slot *slot;
-	uint32_t at = 0;
-	uint16_t id;
-
-	while ((slot = inflight_next(s->inflight, s->seq, &at, &id)) != NULL) {
-		struct session_out out = { .subid = slot->subid,
-			.packet_id = id,
-			.qos = slot->qos,
-			.dup = true,
-			.retain = slot->retain };
-
-		if (slot->state == INFLIGHT_PUBREL)
-			sink->pubrel(s->to, id);
-		else
-			sink->publish(s->to, slot->message, &out);
-	}
+	inflight_rewind(s->inflight);
 	session_pump(s);
 }
 
@@ -192,7 +200,7 @@ finish(struct session *s, struct inflight_slot *slot)
 {
 	inflight_done(&s->inflight, slot);
 	metric_inc(METRIC_MESSAGES_ACKED);
-	if (s->mqueue != NULL || s->rare != NULL)
+	if (s->mqueue != NULL || s->rare != NULL || inflight_has_more(s->inflight))
 		session_pump(s);
 }
 

@@ -29,7 +29,7 @@ struct inflight_slot {
 
 struct inflight;
 
-/* May one more begin, with at most @window under way? */
+/* May one more begin, with at most @window under way and none to be sent again? */
 bool inflight_has_room(const struct inflight *f, uint16_t window);
 /* Begins one: takes the reference and gives its id; *seq counts ids given. */
 uint16_t inflight_push(struct inflight **fp, uint32_t *seq, struct inflight_slot slot);
@@ -39,9 +39,14 @@ struct inflight_slot *inflight_find(struct inflight *f, uint32_t seq, uint16_t i
 void inflight_done(struct inflight **fp, struct inflight_slot *slot);
 /* How many are under way. */
 uint32_t inflight_count(const struct inflight *f);
-/* In order of sending: start with *at = 0; NULL at the end. */
-struct inflight_slot *inflight_next(
-    struct inflight *f, uint32_t seq, uint32_t *at, uint16_t *id);
+/* A new connection: all of them are to be sent again, in order. */
+void inflight_rewind(struct inflight *f);
+/* The next to be sent again while fewer than @window are on this connection's way, or
+ * NULL; after that it is. */
+struct inflight_slot *inflight_resend(
+    struct inflight *f, uint32_t seq, uint16_t window, uint16_t *id);
+/* Are there some to be sent again? */
+bool inflight_has_more(const struct inflight *f);
 void inflight_free(struct inflight **fp);
 
 #endif

@@ -86,7 +86,7 @@ TEST(acknowledgements_out_of_order_are_found)
 {
 	enum { N = 1000 };
 	struct inflight *f = NULL;
-	uint32_t seq = 65000, at = 0;
+	uint32_t seq = 65000;
 	uint16_t id[N], got;
 	unsigned n = 0;
 
@@ -105,12 +105,13 @@ TEST(acknowledgements_out_of_order_are_found)
 		n += slot != NULL;
 	}
 	EQ(inflight_count(f), N - n);
+	inflight_rewind(f);
 	for (unsigned i = 0; i < N; i++)
 		if (inflight_find(f, seq, id[i]) != NULL) {
-			OK(inflight_next(f, seq, &at, &got) != NULL);
+			OK(inflight_resend(f, seq, N, &got) != NULL);
 			EQ(got, id[i]);
 		}
-	OK(inflight_next(f, seq, &at, &got) == NULL);
+	OK(inflight_resend(f, seq, N, &got) == NULL);
 	inflight_free(&f);
 	worker_fini();
 }
@@ -127,6 +128,33 @@ TEST(the_window_counts_what_is_under_way)
 	OK(inflight_has_room(f, 2));
 	inflight_done(&f, inflight_find(f, seq, 1));
 	OK(inflight_has_room(f, 1));
+	inflight_free(&f);
+	worker_fini();
+}
+
+TEST(a_smaller_window_holds_what_is_sent_again)
+{
+	struct inflight *f = NULL;
+	uint32_t seq = 0;
+	uint16_t id;
+
+	worker_init(1);
+	for (unsigned i = 1; i <= 5; i++)
+		push(&f, &seq);
+	inflight_rewind(f);
+	OK(inflight_resend(f, seq, 2, &id) != NULL && id == 1);
+	OK(inflight_resend(f, seq, 2, &id) != NULL && id == 2);
+	OK(inflight_resend(f, seq, 2, &id) == NULL);
+	/* One that is not on its way yet makes no room. */
+	inflight_done(&f, inflight_find(f, seq, 4));
+	OK(inflight_resend(f, seq, 2, &id) == NULL);
+	inflight_done(&f, inflight_find(f, seq, 2));
+	OK(inflight_resend(f, seq, 2, &id) != NULL && id == 3);
+	OK(!inflight_has_room(f, 100));
+	inflight_done(&f, inflight_find(f, seq, 1));
+	OK(inflight_resend(f, seq, 2, &id) != NULL && id == 5);
+	OK(!inflight_has_more(f));
+	OK(inflight_has_room(f, 100));
 	inflight_free(&f);
 	worker_fini();
 }
