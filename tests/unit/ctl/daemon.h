@@ -215,6 +215,7 @@ daemon_start(struct daemon *d)
 {
 	em_err err;
 
+	d->forks = 0;
 	strcpy(d->dir, "/tmp/test_ctl_XXXXXX");
 	CHECK(mkdtemp(d->dir) != NULL && pipe(d->end) == 0);
 	(void)snprintf(d->path, sizeof d->path, "%s/s", d->dir);
