@@ -12,6 +12,8 @@
  * that found a message in its turn can still take a reference.
  */
 #include "emqxd/retain/retain.h"
+#include "emqxd/core/timer.h"
+#include "emqxd/core/worker.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/lock.h"
 #include "emqxd/core/order.h"
@@ -25,6 +27,7 @@
 
 #define STEPS_MAX 64u  /* keys that a cursor looks at in one call */
 #define SWEEP_MAX 256u /* topics that a sweep looks at */
+#define SWEEP_EVERY span_ms(100)
 
 struct retained {
 	_Atomic(struct message *) message;
@@ -38,7 +41,8 @@ struct retain {
 	struct lock lock;
 	struct retain_limits limits; /* under the lock, like the next two's changes */
 	_Atomic uint64_t count, bytes;
-	struct str swept; /* key where the next sweep begins; under the lock */
+	struct str swept;   /* key where the next sweep begins; under the lock */
+	struct timer sweep; /* the first client worker's */
 };
 
 static struct retain *
@@ -297,6 +301,27 @@ retain_sweep(void)
 	if (at != NULL)
 		str_add_slice(&s->swept, order_key(at));
 	lock_give(&s->lock);
+}
+
+static void
+on_sweep(struct timer *t)
+{
+	retain_sweep();
+	timer_arm(t, SWEEP_EVERY, on_sweep);
+}
+
+void
+retain_worker_birth(void)
+{
+	if (worker_self()->id == 0)
+		timer_arm(&store()->sweep, SWEEP_EVERY, on_sweep);
+}
+
+void
+retain_worker_death(void)
+{
+	if (worker_self()->id == 0)
+		timer_cancel(&store()->sweep);
 }
 
 /* ---- cursors */

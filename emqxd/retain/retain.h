@@ -31,6 +31,9 @@ struct retain_limits {
 
 void retain_birth(void);
 void retain_death(void);
+/* On each client worker: one of them sweeps. */
+void retain_worker_birth(void);
+void retain_worker_death(void);
 void retain_configure(const struct retain_limits *l);
 
 /* Stores the message under its topic, or clears it when the payload is empty.
@@ -47,7 +50,7 @@ void retain_close(struct retain_cursor **cp);
 
 uint64_t retain_count(void);
 uint64_t retain_bytes(void);
-/* Drops expired ones, a bounded number a call; the owner of a timer calls it. */
+/* Drops expired ones, a bounded number a call. */
 void retain_sweep(void);
 
 #endif
