@@ -12,13 +12,12 @@
  * that found a message in its turn can still take a reference.
  */
 #include "emqxd/retain/retain.h"
-#include "emqxd/core/timer.h"
-#include "emqxd/core/worker.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/lock.h"
 #include "emqxd/core/order.h"
 #include "emqxd/core/qsbr.h"
 #include "emqxd/core/slab.h"
+#include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/model/topic.h"
 #include "ipc/base/list.h"
