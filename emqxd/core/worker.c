@@ -12,6 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+
+#define ADMIN_NICE (-5)
 
 _Thread_local struct worker *worker_current;
 
@@ -60,6 +63,10 @@ run(void *arg)
 		snprintf(name, sizeof name, "worker %u", w->id);
 	else
 		snprintf(name, sizeof name, "admin");
+	/* An operator gets an answer also while the data path takes all there is; where it
+	 * is not permitted the thread is one like the others. */
+	if (w->kind == WORKER_ADMIN)
+		setpriority(PRIO_PROCESS, 0, ADMIN_NICE);
 	pthread_setname_np(pthread_self(), name);
 	worker_current = w;
 	qsbr_register();
