@@ -478,9 +478,13 @@ on_parcel(struct letter *l)
 	struct parcel *p = LIST_OWNER(l, struct parcel, letter);
 	struct conn *c = conn_new(p->fd, p->listener, p->ops);
 
-	p->ops->on_started(c);
-	feed(c, p->b, p->n);
-	begin_watching(c);
+	if (listener_is_closing(p->listener)) {
+		conn_end(c, END_LISTENER_STOPPED, END_BY_SERVER, NULL);
+	} else {
+		p->ops->on_started(c);
+		feed(c, p->b, p->n);
+		begin_watching(c);
+	}
 	hall_free_later(p, sizeof *p + p->n); /* it may be referred to until the flush */
 }
 
@@ -517,15 +521,29 @@ conn_peer(const struct conn *c)
 	return addr_of(&ss);
 }
 
-void
-conn_each(conn_each_fn *fn, void *arg)
+size_t
+conn_each_some(size_t left, size_t max, conn_each_fn *fn, void *arg)
 {
 	struct hall *r = hall_self();
 
 	/* From behind: one that ends takes the last one's place, which was visited. */
-	for (size_t i = r->all.n; i-- > 0;)
-		if (i < r->all.n && !conn_is_ended(r->all.p[i]))
-			fn(r->all.p[i], arg);
+	if (left > r->all.n)
+		left = r->all.n;
+	for (; left > 0 && max > 0; max--) {
+		struct conn *c = r->all.p[--left];
+
+		if (!conn_is_ended(c))
+			fn(c, arg);
+		if (left > r->all.n)
+			left = r->all.n;
+	}
+	return left;
+}
+
+void
+conn_each(conn_each_fn *fn, void *arg)
+{
+	conn_each_some(SIZE_MAX, SIZE_MAX, fn, arg);
 }
 
 uint32_t

@@ -115,6 +115,9 @@ size_t conn_pending(const struct conn *c);
 /* All connections of this worker, for drains: fn may end them. */
 typedef void conn_each_fn(struct conn *c, void *arg);
 void conn_each(conn_each_fn *fn, void *arg);
+/* The same in portions: looks at @max of them, the last @left ones first (SIZE_MAX: all),
+ * and returns how many are left to look at. */
+size_t conn_each_some(size_t left, size_t max, conn_each_fn *fn, void *arg);
 uint32_t conn_count(void);
 
 #endif

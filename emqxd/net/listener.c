@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #define ACCEPTS_A_TURN 64
+#define END_A_TURN 256 /* connections that a stop looks at */
 
 /* One worker's part: its watcher and its counters. */
 struct door {
@@ -42,7 +43,8 @@ struct listener {
 	unsigned number; /* in CONF_LISTENERS */
 	int fd;
 	_Atomic bool is_running;
-	bool is_switching;
+	_Atomic bool is_closing;   /* what walks in now is ended */
+	_Atomic bool is_switching; /* by main or by admin: whoever set it */
 	struct net_addr bound;
 	struct door door[]; /* by worker */
 };
@@ -287,6 +289,7 @@ struct switch_letter {
 	struct letter letter;
 	struct switching *s;
 	em_err err;
+	size_t left; /* connections of this worker still to be looked at */
 };
 
 static void
@@ -310,7 +313,7 @@ finish(struct switching *s, em_err err)
 		l->fd = -1;
 	}
 	atomic_store(&l->is_running, s->is_on && err == EM_OK);
-	l->is_switching = false;
+	atomic_store(&l->is_switching, false);
 	LOG(INFO, s->is_on ? "listener_started" : "listener_stopped", "listener", l->id);
 	s->done(l, s->arg, err, NULL);
 	mem_free(s);
@@ -340,10 +343,16 @@ on_switch(struct letter *letter)
 		d->watch = (struct watch){ .on_ready = on_door, .fd = s->listener->fd };
 		m->err = loop_watch(loop, &d->watch, EPOLLIN | EPOLLEXCLUSIVE);
 		d->is_watched = m->err == EM_OK;
-	} else if (d->is_watched) {
+	} else {
+		if (d->is_watched)
+			loop_unwatch(loop, &d->watch);
 		d->is_watched = false;
-		loop_unwatch(loop, &d->watch);
-		conn_each(end_one, s);
+		/* In portions, so that a million that end stall nobody. */
+		m->left = conn_each_some(m->left, END_A_TURN, end_one, s);
+		if (m->left > 0) {
+			worker_post(worker_self(), letter);
+			return;
+		}
 	}
 	m->letter.open = on_switched;
 	worker_post(s->asker, &m->letter);
@@ -362,12 +371,12 @@ switch_all(
 		.asker = worker_self(),
 		.done = done,
 		.arg = arg };
-	l->is_switching = true;
 	for (unsigned i = 0; i < worker_count(); i++) {
 		struct switch_letter *m = MEM_NEW(struct switch_letter);
 
 		m->letter.open = on_switch;
 		m->s = s;
+		m->left = SIZE_MAX;
 		worker_post(worker_get(i), &m->letter);
 	}
 }
@@ -425,20 +434,37 @@ open_socket(struct listener *l, struct fault *f)
 	return EM_OK;
 }
 
+/* False: it is being started or stopped just now, by another thread perhaps. */
+static bool
+claim(struct listener *l, struct fault *f)
+{
+	if (!atomic_exchange(&l->is_switching, true))
+		return true;
+	fault_set(f, EM_STATE, "listener %s is being started or stopped", l->id);
+	return false;
+}
+
 void
 listener_start(struct listener *l, listener_done_fn *done, void *arg)
 {
 	struct fault f = { 0 };
 	em_err err = EM_OK;
 
-	if (atomic_load(&l->is_running) || l->is_switching)
+	if (!claim(l, &f)) {
+		done(l, arg, f.err, &f);
+		fault_clear(&f);
+		return;
+	}
+	if (atomic_load(&l->is_running))
 		err = fault_set(&f, EM_STATE, "listener %s runs already", l->id);
 	else
 		err = open_socket(l, &f);
-	if (err == EM_OK)
+	if (err == EM_OK) {
 		switch_all(l, true, false, done, arg);
-	else
-		done(l, arg, err, &f);
+		return;
+	}
+	atomic_store(&l->is_switching, false);
+	done(l, arg, err, &f);
 	fault_clear(&f);
 }
 
@@ -447,13 +473,22 @@ listener_stop(struct listener *l, bool is_shutdown, listener_done_fn *done, void
 {
 	struct fault f = { 0 };
 
-	if (atomic_load(&l->is_running) && !l->is_switching) {
-		switch_all(l, false, is_shutdown, done, arg);
-		return;
+	if (claim(l, &f)) {
+		if (atomic_load(&l->is_running)) {
+			switch_all(l, false, is_shutdown, done, arg);
+			return;
+		}
+		atomic_store(&l->is_switching, false);
+		fault_set(&f, EM_STATE, "listener %s does not run", l->id);
 	}
-	fault_set(&f, EM_STATE, "listener %s does not run", l->id);
 	done(l, arg, EM_STATE, &f);
 	fault_clear(&f);
+}
+
+bool
+listener_is_closing(const struct listener *l)
+{
+	return atomic_load_explicit(&l->is_closing, memory_order_relaxed);
 }
 
 /* ---- counting and telling */

@@ -53,6 +53,8 @@ struct listener_info {
 /* Any thread: sums the workers' counters. */
 void listener_info(const struct listener *l, struct listener_info *out);
 
+/* It was stopped: what walks in from another worker is ended. */
+bool listener_is_closing(const struct listener *l);
 /* What conn.c needs: settings of the listener, and counting. */
 const struct listener_conf *listener_settings(const struct listener *l);
 const char *listener_id(const struct listener *l);
