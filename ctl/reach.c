@@ -3,8 +3,9 @@
  * reach: one call at a time over one link.  Nothing is asked when a link is
  * opened: the hello travels with the first request, so a call is one round trip.
  *
- * A daemon that says nothing is idle; one that went away makes the descriptor
- * readable, which is how a broken link is seen before a request is lost in it.
+ * Whether the daemon went away is seen by its end of the socket being closed,
+ * before a request is lost in it.  Bytes that wait to be read say nothing: its
+ * hello may have come, or the rest of a call that was given up.
  */
 #include "ctl/reach.h"
 #include "ctl/interrupt.h"
@@ -19,8 +20,8 @@ reach_is_there(struct reach *r)
 
 	if (r->call == NULL)
 		return false;
-	p = (struct pollfd){ .fd = call_fd(r->call), .events = POLLIN };
-	if (poll(&p, 1, 0) == 0)
+	p = (struct pollfd){ .fd = call_fd(r->call), .events = POLLRDHUP };
+	if (poll(&p, 1, 0) <= 0)
 		return true;
 	reach_close(r);
 	r->lost = true;

@@ -68,6 +68,15 @@ ask(struct wait *w, struct fault *f)
 	return run_call(w->local->tool, &prefs, CMD_STATUS, on_row, w, f);
 }
 
+static void
+pause_until(mono_t end)
+{
+	int64_t ms = span_to_ms(mono_since(end, span_mono_now()));
+
+	if (ms > 0)
+		(void)poll(NULL, 0, (int)ms);
+}
+
 static em_err
 wait_until(struct wait *w, struct fault *f)
 {
@@ -82,10 +91,12 @@ wait_until(struct wait *w, struct fault *f)
 			return fault_set(f, EM_CANCELLED, "interrupted");
 		if (err != EM_OK && !can_change(err))
 			return err;
-		if (mono_since(w->end, span_mono_now()).ns <= 0)
+		/* A question needs time for its answer, else it would hide the last one. */
+		if (span_to_ms(mono_since(w->end, span_mono_now())) < 2 * WAIT_PAUSE)
 			break;
 		(void)poll(NULL, 0, WAIT_PAUSE);
 	}
+	pause_until(w->end);
 	if (err == EM_OK)
 		fault_set(f, EM_TIMEOUT, "%s", str_get(&w->state));
 	fault_wrap(f, "not yet after %s", span_print(mono_since(w->end, w->start), text));
