@@ -97,6 +97,8 @@ wait_until(struct wait *w, struct fault *f)
 		(void)poll(NULL, 0, WAIT_PAUSE);
 	}
 	pause_until(w->end);
+	if (interrupt_came())
+		return fault_set(f, EM_CANCELLED, "interrupted");
 	if (err == EM_OK)
 		fault_set(f, EM_TIMEOUT, "%s", str_get(&w->state));
 	fault_wrap(f, "not yet after %s", span_print(mono_since(w->end, w->start), text));
