@@ -143,6 +143,7 @@ EOF
 @test "trace: a flood does not stop, and every line is there or counted" {
 	ctl trace start topic flood flood.log
 	seq 20000 | publish -i c1 -t flood -l
+	wait_until 20 all_came
 	ctl trace stop topic flood
 	[ "$(/usr/bin/python3 - <<'EOF'
 import re
@@ -154,6 +155,8 @@ print(n)
 EOF
 	)" = 40000 ]
 }
+
+all_came() { [ "$(ctl broker metrics --filter "name = 'messages.received'" --json | json 'd[0]["value"]')" = 20000 ]; }
 
 @test "trace: a daemon that ends closes the file with all lines" {
 	ctl trace start client c1 c1.log
