@@ -175,7 +175,7 @@ assert c.recv(4)[3] == 0
 EOF
 	[ "$(ctl clients list | wc -l)" = 1 ]
 	[ "$(ctl clients list -o csv | wc -l)" = 2 ]
-	! ctl clients list -o wide | grep -q $'\e'
+	[[ $(ctl clients list -o wide) != *$'\e'* ]]
 	[ "$(ctl clients list --json | json 'd[0]["clientid"] == "a\x1b[31m\n=1+1"')" = True ]
 }
 

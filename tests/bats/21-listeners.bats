@@ -153,7 +153,7 @@ CONNECT_1S=100e00044d5154540402000100026331
 	wait $!
 	[ "$(ctl listeners --json | json '(d[0]["running"], d[0]["current_conn"])')" = '(False, 0)' ]
 	ends_as 'listener_stopped=0/1/0'
-	! raw $CONNECT 2>/dev/null
+	run ! raw $CONNECT 2>/dev/null
 	run -1 ctl listeners stop tcp:default
 	run -0 --separate-stderr ctl listeners start tcp:default
 	[ "$output" = 'Started tcp:default listener successfully.' ]

@@ -22,7 +22,7 @@ traces() { ctl trace list --json | json 'len(d)'; }
 	wait_until 5 grep -q publish_to trace_topic.log
 	grep -Eq '^20[0-9-]{8}T[0-9:]{8}\.[0-9]{6}[+-][0-9]{2}:[0-9]{2} \[MQTT\] c1@127\.0\.0\.1:[0-9]+ msg: mqtt_packet_received, packet: PUBLISH\(Q1, R0, D0, Topic=t/1, PacketId=1, Payload\(text\)=hello\), username: alice$' trace_topic.log
 	grep -q ' \[PUBLISH\] c1@.* msg: publish_to, payload_encode: text, topic: t/1, username: alice, payload: hello$' trace_topic.log
-	! grep -q other trace_topic.log
+	run ! grep -q other trace_topic.log
 }
 
 @test "trace start client: from CONNECT to the end, in order, without the password" {
@@ -33,8 +33,8 @@ traces() { ctl trace list --json | json 'len(d)'; }
 	[ "$(grep -o 'packet: [A-Z]*' c1.log | tr '\n' ' ')" = \
 	    'packet: CONNECT packet: CONNACK packet: PUBLISH packet: PUBREC packet: PUBREL packet: PUBCOMP packet: DISCONNECT ' ]
 	grep -q 'CONNECT(.*ClientId=c1.*Password=\*\*\*\*\*\*' c1.log
-	! grep -q secret c1.log
-	! grep -q c2 c1.log
+	run ! grep -q secret c1.log
+	run ! grep -q c2 c1.log
 }
 
 @test "trace start ip_address: exactly that address, or a network" {
@@ -67,7 +67,7 @@ traces() { ctl trace list --json | json 'len(d)'; }
 	grep -q 'Payload(text)=last' c1.log
 	[ "$(traces)" = 0 ]
 	publish -i c1 -t t -m after
-	! grep -q after c1.log
+	run ! grep -q after c1.log
 	run -3 ctl trace stop client c1
 }
 
@@ -107,7 +107,7 @@ traces() { ctl trace list --json | json 'len(d)'; }
 	ctl trace start client c1 c1.log info
 	publish -i c1 -t t -m x
 	wait_until 5 grep -q SOCKET c1.log
-	! grep -q mqtt_packet c1.log
+	run ! grep -q mqtt_packet c1.log
 }
 
 @test "trace: what a client chose forges no line" {
@@ -123,7 +123,7 @@ body = text(b't') + b'pay\nload'
 c.sendall(bytes([0x30, len(body)]) + body + b'\xe0\x00')
 EOF
 	wait_until 5 grep -q SOCKET all.log
-	! grep -qv '^20.*\[[A-Z]*\] ' all.log
+	run ! grep -qv '^20.*\[[A-Z]*\] ' all.log
 }
 
 @test "trace: a packet that cannot be parsed names the rule" {
