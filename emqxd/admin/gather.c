@@ -259,6 +259,7 @@ start_parts(struct gather *g, const struct op *op, const struct cmd *cmd)
 			add_part(g, worker_get(i), op, cmd);
 		break;
 	}
+	CHECK(g->n_parts > 0);
 	for (unsigned i = 0; i < g->n_parts; i++)
 		post(g, &g->part[i]);
 }

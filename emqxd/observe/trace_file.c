@@ -3,6 +3,7 @@
 #include "emqxd/observe/trace_file.h"
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
+#include "ipc/base/span.h"
 #include "emqxd/core/jobs.h"
 #include "emqxd/core/worker.h"
 
@@ -87,17 +88,21 @@ write_all(struct trace_file *file, struct slice text)
 
 static void on_written(struct letter *l);
 
-/* On a jobs thread.  The portion that would not fit says so instead. */
+/* On a jobs thread.  Instead of the portion that would not fit stands that it is so. */
 static void
 write_portion(struct job *j)
 {
-	static const char full[] = "[TRACE] msg: file_full, \n";
 	struct trace_file *file = LIST_OWNER(j, struct trace_file, job);
+	char time[SPAN_TEXT_MAX];
+	struct str full = { 0 };
 
 	file->written = 0;
 	file->is_full = file->bytes + file->portion.n > file->max;
-	file->error =
-	    write_all(file, file->is_full ? slice_str(full) : str_slice(&file->portion));
+	if (file->is_full)
+		str_addf(&full, "%s [TRACE] msg: file_full, \n",
+		    wall_print(span_wall_now(), false, time));
+	file->error = write_all(file, str_slice(file->is_full ? &full : &file->portion));
+	str_fini(&full);
 	file->letter = (struct letter){ .open = on_written };
 	worker_post(worker_admin(), &file->letter);
 }

@@ -199,16 +199,17 @@ parse(struct op_ctx *op, struct topic_filter *out)
 	return EM_USAGE;
 }
 
-static const struct subscription *
-find_subscription(struct session *s, const struct topic_filter *f)
+/* What the client's zone lets nobody subscribe to. */
+static em_err
+judge(struct op_ctx *op, const struct zone *zone, const struct topic_filter *f)
 {
-	const struct subscription *v = router_subscriptions(&s->subscriber);
-
-	for (uint32_t i = 0; i < s->subscriber.n; i++)
-		if (slice_eq(router_filter(&v[i]), f->filter) &&
-		    slice_eq(router_group(&v[i]), f->group))
-			return &v[i];
-	return NULL;
+	if (topic_levels(f->filter) > zone->max_topic_levels)
+		return op_fault(op, EM_REFUSED, "more levels than mqtt.max_topic_levels");
+	if (f->group.n > 0 && !zone->shared_subscription)
+		return op_fault(op, EM_REFUSED, "mqtt.shared_subscription is false");
+	if (!zone->wildcard_subscription && topic_has_wildcard(f->filter))
+		return op_fault(op, EM_REFUSED, "mqtt.wildcard_subscription is false");
+	return EM_OK;
 }
 
 static em_err
@@ -228,11 +229,11 @@ add_call(struct op_ctx *op)
 	zone = zone_get(s->zone);
 	if (opts.qos > zone->max_qos_allowed)
 		opts.qos = zone->max_qos_allowed;
-	if (s->subscriber.n >= zone->max_subscriptions &&
-	    find_subscription(s, &f) == NULL)
-		return op_fault(op, EM_FULL, "it has mqtt.max_subscriptions (%u) already",
-		    zone->max_subscriptions);
+	if (judge(op, zone, &f) != EM_OK)
+		return EM_REFUSED;
 	err = session_subscribe(s, f.group, f.filter, opts);
+	if (err == EM_FULL)
+		return op_fault(op, err, "it has its most (mqtt.max_subscriptions)");
 	if (err != EM_OK)
 		return op_fault(op, err, "cannot subscribe: %s", err_text(err));
 	row = op_row(op);
