@@ -209,7 +209,7 @@ time.sleep(60)' "$PORT" "$1" 3>&- &
 }
 
 @test "--watch repeats the answer" {
-	run -130 timeout --preserve-status -s INT 2.5 "$EMQX_CTL" broker stats --limit 1 -q --watch=1s
+	run -130 timeout --foreground --preserve-status -s INT 2.5 "$EMQX_CTL" broker stats --limit 1 -q --watch=1s
 	[ "$(grep -c : <<<"$output")" -ge 2 ]
 }
 
