@@ -180,6 +180,8 @@ ask(struct run *r, struct out *out, struct fault *f)
 	}
 	err = take_rows(r, &render, f);
 	render_close(&render);
+	if (err != EM_OK && render.rows == 0)
+		str_reset(&out->text); /* an error is not an empty answer */
 	return err;
 }
 

@@ -71,6 +71,7 @@ field() { ctl clients show "$1" --json | json "(lambda r: $2)(d)"; }
 
 @test "clients list: a filter that is none says where, and exits 2" {
 	run -2 --separate-stderr ctl clients list --filter 'keepalve > 10'
+	[ -z "$output" ]
 	[[ $stderr == *"no such column at 'keepalve > 10'"* ]]
 	[[ $stderr == *"did you mean 'keepalive'?"* ]]
 	run -2 ctl clients list --filter 'keepalive >'
