@@ -280,6 +280,7 @@ struct switching {
 	struct listener *listener;
 	bool is_on, is_shutdown;
 	unsigned waiting;
+	em_err err; /* of a worker that could not */
 	struct worker *asker;
 	listener_done_fn *done;
 	void *arg;
@@ -324,11 +325,12 @@ on_switched(struct letter *letter)
 {
 	struct switch_letter *m = LIST_OWNER(letter, struct switch_letter, letter);
 	struct switching *s = m->s;
-	em_err err = m->err;
 
+	if (m->err != EM_OK)
+		s->err = m->err;
 	mem_free(m);
 	if (--s->waiting == 0)
-		finish(s, err);
+		finish(s, s->err);
 }
 
 static void
