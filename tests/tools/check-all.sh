@@ -8,7 +8,8 @@
 #            fuzzers' corpora
 #  tsan      gcc, ThreadSanitizer: units, and the bats files whose daemons work
 #            hardest with several threads
-#  valgrind  the plain build: units of the rooms that parse, and one bats file
+#  valgrind  the plain build: units of the rooms that parse, and a daemon with
+#            clients (tests/bats/90-valgrind.bats)
 #
 # Tests that gain nothing from it (lints, files, figures) carry the bats tag
 # "plain" and are left out.  The last line sums all runs.
@@ -40,8 +41,8 @@ build tsan && { BUILD=build-tsan SLOW=5 BATS_TAGS='!plain,!slow' \
     sh tests/tools/run.sh units bats || bad=1; }
 
 echo '== valgrind'
-build all units && { SLOW=10 UNITS='unit/(base|ipc|mqtt|conf|session)/' BATS_TAGS='valgrind' \
-    sh tests/tools/run.sh valgrind-units valgrind-bats || bad=1; }
+build all units && { SLOW=10 UNITS='unit/(base|ipc|mqtt|conf|session)/' BATS=tests/bats/90-valgrind.bats \
+    sh tests/tools/run.sh valgrind-units bats || bad=1; }
 
 echo '== all of it'
 sh tests/tools/sum.sh "$TALLY" || bad=1

@@ -4,7 +4,7 @@
 #
 #	sh tests/tools/run.sh SUITE...		from the top of the tree
 #
-# SUITE: lint units play bats valgrind-units valgrind-bats corpus.
+# SUITE: lint units play bats valgrind-units corpus.
 # Everything that a suite runs speaks TAP.  The last line is the sum:
 # "N passed, N failed, N skipped"; exit status 1 when something failed.
 #
@@ -96,7 +96,8 @@ run_valgrind_units() {
 	command -v valgrind >/dev/null || { missing valgrind-units valgrind; return; }
 	for program in $(programs); do
 		tap valgrind-units "${program#"$BUILD/tests/unit/"}" 120 \
-		    valgrind -q --error-exitcode=99 --leak-check=full "$program"
+		    valgrind -q --vgdb=no --error-exitcode=99 --leak-check=full \
+		    --suppressions=tests/tools/valgrind.supp "$program"
 	done
 }
 
@@ -109,20 +110,12 @@ run_play() {
 
 # Tests wait more than they work: more of them at a time than there are cores.
 run_bats() {
-	command -v bats >/dev/null || { missing "${1:-bats}" bats; return; }
+	command -v bats >/dev/null || { missing bats bats; return; }
 	jobs=$(($(nproc) * 2))
 	command -v parallel >/dev/null || jobs=1
 	# shellcheck disable=SC2086
-	tap "${1:-bats}" "$BATS" 900 bats --recursive --formatter tap --jobs $jobs \
+	tap bats "$BATS" 600 bats --recursive --formatter tap --jobs $jobs \
 	    ${BATS_TAGS:+--filter-tags "$BATS_TAGS"} $BATS
-}
-
-run_valgrind_bats() {
-	command -v valgrind >/dev/null || { missing valgrind-bats valgrind; return; }
-	EMQXD_WRAP='valgrind -q --error-exitcode=99 --leak-check=full'
-	export EMQXD_WRAP
-	run_bats valgrind-bats
-	unset EMQXD_WRAP
 }
 
 # What the fuzzers found and kept must not fail again.
