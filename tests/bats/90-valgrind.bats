@@ -10,7 +10,7 @@ setup() {
 	need valgrind
 	need mosquitto_pub mosquitto-clients
 	EMQXD_WRAP="valgrind -q --vgdb=no --error-exitcode=99 --leak-check=full --suppressions=$ROOT/tests/tools/valgrind.supp"
-	SLOW=10
+	export SLOW=10
 	start_emqxd 'mqtt.idle_timeout = 1s' 'mqtt.max_mqueue_len = 10'
 }
 
