@@ -270,6 +270,13 @@ consume_part(struct conn *c)
 	consume(c, part->b, part->n);
 }
 
+/* Without an owner it may be given away with what on_bytes is shown: that must be all. */
+static bool
+may_walk(const struct conn *c)
+{
+	return c->owner == NULL;
+}
+
 static void
 feed(struct conn *c, uint8_t *p, size_t n)
 {
@@ -277,7 +284,7 @@ feed(struct conn *c, uint8_t *p, size_t n)
 		size_t k =
 		    1; /* the size is not known yet: byte by byte, at most five times */
 
-		if (conn_is_paused(c))
+		if (conn_is_paused(c) || may_walk(c))
 			k = n;
 		else if (c->part->need > c->part->n)
 			k = c->part->need - c->part->n < n ? c->part->need - c->part->n
@@ -323,7 +330,7 @@ static bool
 is_large(const struct conn *c)
 {
 	return c->part != NULL && c->part->need > c->part->n + READV_FROM &&
-	       c->part->cap > c->part->n + READV_FROM;
+	       c->part->cap > c->part->n + READV_FROM && !may_walk(c);
 }
 
 static void
@@ -334,6 +341,8 @@ conn_read(struct conn *c)
 	size_t in_ring;
 	ssize_t n;
 
+	if (conn_is_ended(c)) /* making room has flushed, which found it broken */
+		return;
 	if (is_large(c)) {
 		n = read_large(c, ring, &in_ring);
 	} else {

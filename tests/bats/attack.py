@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""attack: clients that are not kind, for 60-attack.bats.
+
+    attack.py NAME PORT [ARGUMENT...]
+
+Each function is one attack; it ends with status 0 when the broker stood it.
+"""
+import socket
+import struct
+import sys
+import time
+
+PING, DISCONNECT = b"\xc0\x00", b"\xe0\x00"
+
+
+def length(n):
+    out = b""
+    while True:
+        n, low = n >> 7, n & 127
+        out += bytes([low | (128 if n else 0)])
+        if not n:
+            return out
+
+
+def text(s):
+    s = s if isinstance(s, bytes) else s.encode()
+    return struct.pack(">H", len(s)) + s
+
+
+def packet(first, body):
+    return bytes([first]) + length(len(body)) + body
+
+
+def connect(client_id, clean=True, props=b"", will=None):
+    flags = (2 if clean else 0) | (4 if will else 0)
+    body = text("MQTT") + bytes([5, flags, 0, 0]) + length(len(props)) + props
+    body += text(client_id)
+    if will:
+        body += b"\0" + text(will[0]) + text(will[1])
+    return packet(0x10, body)
+
+
+def subscribe(packet_id, *filters, qos=0):
+    body = struct.pack(">H", packet_id) + b"\0"
+    return packet(0x82, body + b"".join(text(f) + bytes([qos]) for f in filters))
+
+
+def unsubscribe(packet_id, *filters):
+    body = struct.pack(">H", packet_id) + b"\0"
+    return packet(0xA2, body + b"".join(text(f) for f in filters))
+
+
+def publish(topic, payload=b"", qos=0, packet_id=0, retain=0):
+    body = text(topic) + (struct.pack(">H", packet_id) if qos else b"") + b"\0"
+    return packet(0x30 | qos << 1 | retain, body + payload)
+
+
+class Client:
+    def __init__(self, port, data=b"", rcvbuf=None):
+        self.s = socket.socket()
+        if rcvbuf:
+            self.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
+        self.s.settimeout(20)
+        self.s.connect(("127.0.0.1", int(port)))
+        self.s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.came = bytearray()
+        self.send(data)
+
+    def send(self, data):
+        self.s.sendall(data)
+
+    def next(self):
+        """(first byte, body) of the next packet; None at the end."""
+        while True:
+            n = shift = 0
+            for i in range(1, min(len(self.came), 5)):
+                n |= (self.came[i] & 127) << shift
+                shift += 7
+                if self.came[i] < 128:
+                    if len(self.came) <= i + n:
+                        break
+                    found = self.came[0], bytes(self.came[i + 1:i + 1 + n])
+                    del self.came[:i + 1 + n]
+                    return found
+            data = self.s.recv(1 << 16)
+            if not data:
+                return None
+            self.came += data
+
+    def until(self, kind):
+        """Packets before the first of this kind, by kind; the end is a failure."""
+        kinds = []
+        while True:
+            p = self.next()
+            assert p is not None, f"closed before a packet {kind}; came {kinds}"
+            if p[0] >> 4 == kind:
+                return kinds
+            kinds.append(p[0] >> 4)
+
+
+def two_pieces(port):
+    """A CONNECT in two pieces; behind it, in the second's segment, more packets."""
+    for i in range(40):
+        for will in (None, ("w", b"x" * 60000)):
+            whole = connect(f"piece{i}", will=will)
+            c = Client(port, whole[:len(whole) // 3])
+            time.sleep(0.005)
+            c.send(whole[len(whole) // 3:] + subscribe(1, "t/1") +
+                   publish("t/1", b"x", 1, 7) + DISCONNECT)
+            kinds = []
+            while (p := c.next()) is not None:
+                kinds.append(p[0] >> 4)
+            assert sorted(kinds) == [2, 3, 4, 9], kinds
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](*sys.argv[2:])
