@@ -6,7 +6,7 @@ load lib
 
 teardown() { stop_emqxd; }
 
-attack() { timeout $((60 * SLOW)) /usr/bin/python3 "${BASH_SOURCE[0]%/*}/attack.py" "$@"; }
+attack() { timeout $((60 * SLOW)) /usr/bin/python3 "$ROOT/tests/bats/attack.py" "$@"; }
 
 @test "nothing that came behind a CONNECT in two pieces is lost, wherever its home is" {
 	start_emqxd 'node.workers = 4'
