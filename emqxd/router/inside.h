@@ -34,7 +34,6 @@ struct router_worker {
 	struct trie_hits hits;
 	struct relay_block **outgoing; /* by worker; or NULL */
 	struct relay_block *opened;    /* in this turn; freed at its end */
-	uint64_t posted; /* turn in which the outgoing ones were posted last */
 };
 
 static inline struct router_worker *

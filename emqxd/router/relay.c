@@ -5,6 +5,9 @@
  * A block is filled during the turn and posted at LOOP_POST, or when it is full.  One
  * that has little in it goes as a copy of the right size, and stays here for the next
  * turn: what waits at a slow receiver is then what was written, not what was reserved.
+ * What is published later in the turn (a will, when a flush finds the connection
+ * broken) is posted at LOOP_BURY: no record may outlast the turn here, since the routes
+ * that it names are only good until then, or once its letter is on its way.
  * The letter's bytes, for the mailbox's mark, are that memory and the large payloads
  * that its records refer to.
  *
@@ -76,13 +79,13 @@ post(struct router_worker *here, unsigned to)
 	worker_post(worker_get(to), &b->letter);
 }
 
-/* At LOOP_POST, before the loop posts its letters. */
+/* At LOOP_POST and at LOOP_BURY: the loop pushes letters after the one, and after the
+ * other before it is quiescent. */
 static void
 post_all(void *arg)
 {
 	struct router_worker *here = arg;
 
-	here->posted = loop_turns(worker_self()->loop);
 	for (unsigned to = 0; to < worker_count(); to++)
 		if (here->outgoing[to] != NULL && here->outgoing[to]->used > 0)
 			post(here, to);
@@ -116,8 +119,8 @@ relay_birth(struct router_worker *here)
 	struct loop *loop = worker_self()->loop;
 
 	here->outgoing = mem_new_array(worker_count(), sizeof(struct relay_block *));
-	here->posted = UINT64_MAX;
 	loop_at_turn(loop, LOOP_POST, post_all, here);
+	loop_at_turn(loop, LOOP_BURY, post_all, here);
 	loop_at_turn(loop, LOOP_BURY, bury_opened, here);
 }
 
@@ -234,9 +237,6 @@ record_new(struct router_worker *here, unsigned to, size_t targets, struct messa
 		size += put_bytes(rec, m);
 	rec->size = (uint32_t)(size + 7) & ~7u;
 	b->used += rec->size;
-	/* The turn's letters are posted already: the next turn must come at once. */
-	if (EM_UNLIKELY(here->posted == loop_turns(worker_self()->loop)))
-		loop_hurry(worker_self()->loop);
 	return rec;
 }
 

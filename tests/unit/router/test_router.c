@@ -279,6 +279,38 @@ TEST(a_letter_to_who_left_finds_nobody)
 	EQ(router_filters(), 0);
 }
 
+static bool is_writing;
+
+static void
+publish_once(void *arg)
+{
+	if (!is_writing)
+		return;
+	is_writing = false;
+	pub(arg);
+}
+
+/* As a will does when a flush finds its connection broken. */
+TEST(what_is_published_while_writing_leaves_with_its_turn)
+{
+	struct ear b = { .s.home = 1 };
+	static char topic[] = "a/b";
+	struct loop *loop;
+
+	begin();
+	sub(&b, "", topic, 0);
+	loop = worker_self()->loop;
+	loop_at_turn(loop, LOOP_FLUSH, publish_once, topic);
+	is_writing = true;
+	loop_hurry(loop);
+	loop_turn(loop);
+	OK(!is_writing);
+	OK(worker_self()->box.outbox[1] != NULL);
+	turns(2);
+	EQ(b.got, 1);
+	gone(&b);
+}
+
 TEST(questions_are_answered)
 {
 	struct ear a = { 0 }, b = { .s.home = 1 };
