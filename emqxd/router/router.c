@@ -387,20 +387,6 @@ router_group(const struct subscription *sub)
 	return sub->group != NULL ? share_name(sub->group) : SLICE_NONE;
 }
 
-void
-router_match(struct slice topic, router_match_fn *fn, void *arg)
-{
-	struct trie_hits h = { 0 };
-
-	trie_match(&inside_node()->trie, topic, &h);
-	for (size_t i = 0; i < h.routes.n; i++) {
-		struct route *r = h.routes.p[i];
-
-		fn(arg, route_filter(r), route_subscribers(r) + share_members(r));
-	}
-	trie_hits_fini(&h);
-}
-
 bool
 router_lookup(struct slice filter)
 {

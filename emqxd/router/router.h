@@ -13,7 +13,7 @@
  * are O(1).  The publisher's worker matches once; every other worker concerned gets
  * one letter with the frame copied (under MESSAGE_LARGE) or shared (above).
  *
- * Threads: client workers.  router_match and router_next also the admin thread.
+ * Threads: client workers; the questions at the end also the admin thread.
  */
 #ifndef ROUTER_ROUTER_H
 #define ROUTER_ROUTER_H
@@ -100,9 +100,6 @@ struct router_result {
 /* Delivers to all who want it. */
 struct router_result router_publish(struct message *m);
 
-/* Does anybody have a subscription that matches @topic?  The filters, for explain. */
-typedef void router_match_fn(void *arg, struct slice filter, unsigned subscribers);
-void router_match(struct slice topic, router_match_fn *fn, void *arg);
 /* Is exactly this filter subscribed by anybody? */
 bool router_lookup(struct slice filter);
 /* How many subscribe to exactly this filter, members of shared groups among them. */
