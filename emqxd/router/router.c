@@ -326,18 +326,34 @@ leave(struct router_worker *here, struct subscriber *s, uint32_t i)
 	count(&here->router->subscriptions, (uint64_t)-1);
 }
 
+/* The entry of a list; s->n when there is none. */
+static uint32_t
+find(struct router_worker *here, struct subscriber *s, struct slice group,
+    struct slice filter)
+{
+	struct route *r;
+
+	if (s->n == 0 || filter.n == 0)
+		return s->n;
+	CHECK_HOME(s);
+	r = trie_find(&here->router->trie, filter);
+	return r != NULL ? list_find(here, s, r, group) : s->n;
+}
+
+const struct subscription *
+router_find(struct subscriber *s, struct slice group, struct slice filter)
+{
+	uint32_t i = find(inside_worker(), s, group, filter);
+
+	return i < s->n ? &router_subscriptions(s)[i] : NULL;
+}
+
 em_err
 router_unsubscribe(struct subscriber *s, struct slice group, struct slice filter)
 {
 	struct router_worker *here = inside_worker();
-	struct route *r;
-	uint32_t i;
+	uint32_t i = find(here, s, group, filter);
 
-	if (s->n == 0 || filter.n == 0)
-		return EM_NOTFOUND;
-	CHECK_HOME(s);
-	r = trie_find(&here->router->trie, filter);
-	i = r != NULL ? list_find(here, s, r, group) : s->n;
 	if (i == s->n)
 		return EM_NOTFOUND;
 	leave(here, s, i);

@@ -82,6 +82,10 @@ void router_unsubscribe_all(struct subscriber *s);
 /* All but shared groups ignore it. */
 void router_set_online(struct subscriber *s, bool online);
 
+/* The one with exactly this group (empty: not shared) and filter, or NULL. */
+const struct subscription *router_find(
+    struct subscriber *s, struct slice group, struct slice filter);
+
 static inline struct subscription *
 router_subscriptions(struct subscriber *s)
 {

@@ -28,7 +28,8 @@ struct session_worker {
 
 struct session_cursor {
 	struct retain_cursor *cursor;
-	struct subopts opts;
+	char *filter; /* of the subscription */
+	size_t filter_n;
 };
 
 /* What few sessions need; exists from the first use to the session's end. */
@@ -62,7 +63,7 @@ void will_publish(struct session *s);
 
 /* pull.c: retained messages */
 void pull_birth(void);
-void pull_begin(struct session *s, struct slice filter, struct subopts opts);
+void pull_begin(struct session *s, struct slice filter);
 /* Goes on later in this turn, when there are cursors. */
 void pull_schedule(struct session *s);
 void pull_end(struct session *s);

@@ -2,72 +2,107 @@
 /*
  * pull: retained messages for a new subscription.  The session pulls them: one
  * cursor a subscription, a bounded number a turn, and only while its window and its
- * socket take them.  So a subscriber of `#` waits for nobody and nobody for it.
+ * socket take them.  So a subscriber of `#` waits for nobody and nobody for it.  A
+ * cursor goes on under the options that its subscription has now, and ends with it.
  */
-#include "emqxd/core/clock.h"
 #include "emqxd/core/loop.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/session/inside.h"
+#include "ipc/base/mem.h"
 
-#define A_TURN 128u /* messages for one session */
+#define A_TURN 512u    /* steps of all sessions' cursors */
+#define A_SESSION 128u /* of one session's, before it is another's turn */
 
 static void
 cursor_close(struct session_rare *rare, size_t i)
 {
-	retain_close(&rare->cursors.p[i].cursor);
-	rare->cursors.p[i] = rare->cursors.p[--rare->cursors.n];
+	struct session_cursor *c = &rare->cursors.p[i];
+
+	retain_close(&c->cursor);
+	mem_free(c->filter);
+	*c = rare->cursors.p[--rare->cursors.n];
 }
 
-/* One step of the first cursor; false: not now. */
+/* Is the client the one who published it?  Its id says so also when that was in another
+ * session. */
 static bool
-pull_one(struct session *s)
+is_own(const struct session *s, const struct subopts *opts, const struct message *m)
+{
+	return (opts->no_local || zone_get(s->zone)->ignore_loop_deliver) &&
+	       slice_eq(m->from, session_clientid(s));
+}
+
+static void
+bring(struct session *s, const struct subopts *opts, struct message *m)
+{
+	struct message view;
+
+	if (is_own(s, opts, m)) {
+		metric_inc(METRIC_DELIVERY_DROPPED);
+		metric_inc(METRIC_DELIVERY_DROPPED_NO_LOCAL);
+		return;
+	}
+	view = message_view_of(m);
+	deliver_to(s, opts, &view, true);
+	message_done(&view);
+}
+
+/* Steps of the first cursor, each counted off *left; true: it is over, and closed. */
+static bool
+pull_cursor(struct session *s, unsigned *left)
 {
 	struct session_rare *rare = s->rare;
 	struct session_cursor *c = &rare->cursors.p[0];
-	struct message *m, view;
-	bool is_done = false;
+	const struct subscription *sub =
+	    router_find(&s->subscriber, SLICE_NONE, slice_of(c->filter, c->filter_n));
+	bool is_done = sub == NULL; /* it was unsubscribed meanwhile */
 
-	if (!deliver_has_room(s, c->opts.qos))
-		return false;
-	m = retain_next(c->cursor, &is_done);
-	if (m == NULL) {
-		if (is_done)
-			cursor_close(rare, 0);
-		return is_done && rare->cursors.n > 0;
+	while (!is_done && *left > 0 && deliver_has_room(s, sub->opts.qos)) {
+		struct message *m = retain_next(c->cursor, &is_done);
+
+		--*left;
+		if (m == NULL)
+			continue;
+		bring(s, &sub->opts, m);
+		message_unref(&m);
 	}
-	view = message_view_of(m);
-	view.is_retained = true;
-	deliver_to(s, &c->opts, &view, true);
-	message_done(&view);
-	message_unref(&m);
-	return true;
+	if (is_done)
+		cursor_close(rare, 0);
+	return is_done;
 }
 
-/* True: more may come in the next turn. */
+/* True: more may come now. */
 static bool
-pull_some(struct session *s)
+pull_some(struct session *s, unsigned *left)
 {
-	for (unsigned n = 0; n < A_TURN && s->rare->cursors.n > 0; n++)
-		if (!pull_one(s))
-			break;
-	return s->rare->cursors.n > 0 &&
-	       deliver_has_room(s, s->rare->cursors.p[0].opts.qos);
+	unsigned most = *left < A_SESSION ? *left : A_SESSION, rest = most;
+	bool is_over = true;
+
+	while (is_over && rest > 0 && s->rare->cursors.n > 0) {
+		is_over = pull_cursor(s, &rest);
+		rest -= rest > 0; /* finding and closing is work too */
+	}
+	*left -= most - rest;
+	return s->rare->cursors.n > 0 && (is_over || rest == 0);
 }
 
 static void
 at_deliver(void *arg)
 {
 	struct session_worker *w = arg;
+	unsigned left = A_TURN;
 
-	LIST_EACH_SAFE (node, &w->pulling) {
+	while (left > 0 && !list_is_empty(&w->pulling)) {
 		struct session_rare *rare =
-		    LIST_OWNER(node, struct session_rare, pulling);
+		    LIST_OWNER(w->pulling.next, struct session_rare, pulling);
 
-		if (pull_some(rare->session))
-			loop_hurry(worker_self()->loop);
-		else
-			list_del(&rare->pulling); /* session_pump() brings it back */
+		list_del(&rare->pulling);
+		if (pull_some(rare->session, &left))
+			pull_schedule(rare->session);
+		/* else session_pump() brings it back */
 	}
+	if (!list_is_empty(&w->pulling))
+		loop_hurry(worker_self()->loop);
 }
 
 void
@@ -86,16 +121,15 @@ pull_schedule(struct session *s)
 }
 
 void
-pull_begin(struct session *s, struct slice filter, struct subopts opts)
+pull_begin(struct session *s, struct slice filter)
 {
-	struct session_rare *rare;
-	struct retain_cursor *cursor;
+	struct session_cursor c = { .filter_n = filter.n };
 
 	if (retain_count() == 0)
 		return;
-	rare = session_rare_of(s);
-	cursor = retain_open(filter);
-	VEC_ADD(&rare->cursors, ((struct session_cursor){ cursor, opts }));
+	c.cursor = retain_open(filter);
+	c.filter = mem_dup(filter.p, filter.n);
+	VEC_ADD(&session_rare_of(s)->cursors, c);
 	pull_schedule(s);
 }
 

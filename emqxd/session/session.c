@@ -306,18 +306,6 @@ session_detach(struct session *s, uint32_t expiry, bool has_will)
 
 /* ---- subscriptions */
 
-static bool
-has_subscription(struct session *s, struct slice group, struct slice filter)
-{
-	const struct subscription *sub = router_subscriptions(&s->subscriber);
-
-	for (uint32_t i = 0; i < s->subscriber.n; i++)
-		if (slice_eq(router_filter(&sub[i]), filter) &&
-		    slice_eq(router_group(&sub[i]), group))
-			return true;
-	return false;
-}
-
 em_err
 session_subscribe(
     struct session *s, struct slice group, struct slice filter, struct subopts o)
@@ -327,14 +315,14 @@ session_subscribe(
 	em_err err;
 
 	if (s->subscriber.n >= zone->max_subscriptions &&
-	    !has_subscription(s, group, filter))
+	    router_find(&s->subscriber, group, filter) == NULL)
 		return EM_FULL;
 	err = router_subscribe(&s->subscriber, group, filter, o, &is_new);
 	if (err != EM_OK)
 		return err;
 	/* Retained messages follow after the route is entered; never for a group. */
 	if (group.n == 0 && o.retain_handling != 2 && (is_new || o.retain_handling == 0))
-		pull_begin(s, filter, o);
+		pull_begin(s, filter);
 	return EM_OK;
 }
 

@@ -340,6 +340,10 @@ TEST(questions_are_answered)
 	OK(slice_eq_str(router_group(&router_subscriptions(&b.s)[1]), "g"));
 	OK(slice_eq_str(router_filter(&router_subscriptions(&b.s)[1]), "a"));
 	OK(router_group(&a.s.v[0]).n == 0);
+	OK(router_find(&a.s, SLICE_NONE, slice_str("b/+")) == &a.s.v[1]);
+	OK(router_find(&a.s, slice_str("g"), slice_str("b/+")) == NULL);
+	OK(router_find(&a.s, SLICE_NONE, slice_str("a")) == NULL);
+	OK(router_find(&a.s, SLICE_NONE, SLICE_NONE) == NULL);
 	gone(&a);
 	gone(&b);
 	EQ(router_shared_count(), 0);
