@@ -17,11 +17,21 @@ client_worker_birth(void)
 	worker_self()->slot[ROOM_CLIENT] = MEM_NEW(struct client_worker);
 }
 
+static void
+end_at_death(struct conn *c, void *arg)
+{
+	(void)arg;
+	conn_end(c, END_SERVER_SHUTTING_DOWN, END_BY_SERVER, NULL);
+}
+
+/* Who is still connected, where there was no time to stop the listeners, goes while
+ * there are sessions to leave. */
 void
 client_worker_death(void)
 {
 	struct client_worker *w = client_worker();
 
+	conn_each(end_at_death, NULL);
 	for (unsigned i = 0; i < WORKER_MAX; i++)
 		VEC_FINI(&w->waiting[i].channels);
 	mem_free(w->scratch);

@@ -38,6 +38,10 @@ on_probe(struct letter *l)
 	struct probe *p = LIST_OWNER(l, struct probe, letter);
 	uint16_t asker = l->from;
 
+	if (client_worker() == NULL) { /* the thread has ended */
+		mem_free(p);
+		return;
+	}
 	if (!p->is_back) {
 		p->is_back = true;
 		worker_post(worker_get(asker), l);

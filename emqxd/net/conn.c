@@ -485,8 +485,14 @@ static void
 on_parcel(struct letter *l)
 {
 	struct parcel *p = LIST_OWNER(l, struct parcel, letter);
-	struct conn *c = conn_new(p->fd, p->listener, p->ops);
+	struct conn *c;
 
+	if (worker_slot(ROOM_NET) == NULL) { /* the thread has ended */
+		close(p->fd);
+		slab_free(p, sizeof *p + p->n);
+		return;
+	}
+	c = conn_new(p->fd, p->listener, p->ops);
 	if (listener_is_closing(p->listener)) {
 		conn_end(c, END_LISTENER_STOPPED, END_BY_SERVER, NULL);
 	} else {

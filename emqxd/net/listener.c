@@ -320,6 +320,13 @@ finish(struct switching *s, em_err err)
 	mem_free(s);
 }
 
+/* A letter that is opened after all threads have ended: there are no listeners any more. */
+static bool
+is_over(void)
+{
+	return net_node() == NULL;
+}
+
 static void
 on_switched(struct letter *letter)
 {
@@ -329,7 +336,11 @@ on_switched(struct letter *letter)
 	if (m->err != EM_OK)
 		s->err = m->err;
 	mem_free(m);
-	if (--s->waiting == 0)
+	if (--s->waiting > 0)
+		return;
+	if (is_over())
+		mem_free(s);
+	else
 		finish(s, s->err);
 }
 
@@ -338,9 +349,14 @@ on_switch(struct letter *letter)
 {
 	struct switch_letter *m = LIST_OWNER(letter, struct switch_letter, letter);
 	struct switching *s = m->s;
-	struct door *d = door_here(s->listener);
 	struct loop *loop = worker_self()->loop;
+	struct door *d;
 
+	if (is_over()) {
+		on_switched(letter);
+		return;
+	}
+	d = door_here(s->listener);
 	if (s->is_on) {
 		d->watch = (struct watch){ .on_ready = on_door, .fd = s->listener->fd };
 		m->err = loop_watch(loop, &d->watch, EPOLLIN | EPOLLEXCLUSIVE);
