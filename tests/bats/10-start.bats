@@ -277,7 +277,7 @@ has_line() {
 	sed -i 's/max_qos_allowed = 7/max_qos_allowed = 1/' "$EMQXD_DIR/emqx.conf"
 	kill -s HUP "$EMQXD_PID"
 	wait_until 5 grep -q 'conf_changed key=mqtt.max_qos_allowed before=2 after=1' "$EMQXD_DIR/err"
-	grep -q 'conf_reloaded .*changes=1' "$EMQXD_DIR/err"
+	wait_until 5 grep -q 'conf_reloaded .*changes=1' "$EMQXD_DIR/err"
 }
 
 @test "HUP: a setting that needs a restart is named" {

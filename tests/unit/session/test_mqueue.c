@@ -88,6 +88,15 @@ struct plain {
 	unsigned n;
 };
 
+static void
+plain_take(struct plain *p, unsigned at)
+{
+	for (p->n--; at < p->n; at++) {
+		p->id[at] = p->id[at + 1];
+		p->qos[at] = p->qos[at + 1];
+	}
+}
+
 static unsigned
 plain_push(struct plain *p, unsigned max, int id, uint8_t qos)
 {
@@ -99,9 +108,7 @@ plain_push(struct plain *p, unsigned max, int id, uint8_t qos)
 				at = i;
 				break;
 			}
-		memmove(&p->id[at], &p->id[at + 1], (p->n - at - 1) * sizeof p->id[0]);
-		memmove(&p->qos[at], &p->qos[at + 1], p->n - at - 1);
-		p->n--;
+		plain_take(p, at);
 		gone = 1;
 	}
 	p->id[p->n] = id;
@@ -123,11 +130,8 @@ TEST(any_mixture_is_dropped_as_the_rule_says)
 		if (rand_below(3) == 0) {
 			snprintf(text, sizeof text, "%d", p.n > 0 ? p.id[0] : -1);
 			STR_EQ(pop(&q), p.n > 0 ? text : "");
-			if (p.n > 0) {
-				p.n--;
-				memmove(&p.id[0], &p.id[1], p.n * sizeof p.id[0]);
-				memmove(&p.qos[0], &p.qos[1], p.n);
-			}
+			if (p.n > 0)
+				plain_take(&p, 0);
 		} else {
 			uint8_t qos = (uint8_t)rand_below(3);
 
