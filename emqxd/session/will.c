@@ -28,15 +28,19 @@ will_drop(struct session *s)
 void
 will_publish(struct session *s)
 {
+	span_t most = zone_get(s->zone)->message_expiry_interval;
 	struct message view;
 
 	if (s->rare == NULL || s->rare->will.message == NULL)
 		return;
 	view = message_view_of(s->rare->will.message);
+	message_unref(&view.kept); /* who keeps it keeps what is set here */
 	view.at = clock_wall();
+	view.publisher = (uintptr_t)s;
 	/* Its interval counts from now on, not from the CONNECT that brought it. */
-	if (view.expires.ns != INT64_MAX)
-		view.expires = mono_add(clock_mono(), span_ns(view.expires.ns));
+	if (view.expires.ns < most.ns)
+		most = span_ns(view.expires.ns);
+	view.expires = mono_add(clock_mono(), most);
 	metric_inc(METRIC_MESSAGES_PUBLISH);
 	road_publish(&view);
 	message_done(&view);
