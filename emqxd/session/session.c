@@ -267,6 +267,10 @@ session_open(const struct session_open *o, bool *present)
 		metric_inc(METRIC_SESSION_DISCARDED);
 		session_kick(s, END_DISCARDED);
 		s = NULL;
+	} else if (s != NULL && s->expiry == 0) {
+		/* It ends with its connection, which ends now [MQTT3-3.1.2-6]. */
+		session_kick(s, END_TAKENOVER);
+		s = NULL;
 	}
 	if (s != NULL) {
 		take_over(s, o);
