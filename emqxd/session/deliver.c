@@ -118,7 +118,7 @@ session_deliver(
 		metric_inc(METRIC_DELIVERY_DROPPED_NO_LOCAL);
 		return true;
 	}
-	/* A member that is full or away lets the group try another. */
+	/* A member whose session ends just now lets the group try another. */
 	if (sub->group != NULL && s->to == NULL && s->expiry == 0)
 		return false;
 	deliver_to(s, &sub->opts, m, m->retain && sub->opts.retain_as_published);
@@ -149,10 +149,13 @@ resend(struct session *s)
 			.dup = true,
 			.retain = slot->retain };
 
-		if (slot->state == INFLIGHT_PUBREL)
+		if (slot->state == INFLIGHT_PUBREL) {
 			sink->pubrel(s->to, id);
-		else
-			sink->publish(s->to, slot->message, &out);
+		} else if (!sink->publish(s->to, slot->message, &out)) {
+			/* This connection takes less than the one before. */
+			inflight_done(&s->inflight, slot);
+			dropped(s, METRIC_DELIVERY_DROPPED_TOO_LARGE, 1);
+		}
 	}
 }
 
