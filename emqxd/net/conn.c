@@ -107,7 +107,7 @@ conn_mark_dirty(struct conn *c)
 static uint32_t
 events_of(const struct conn *c)
 {
-	return ((c->watch.flags & CONN_PAUSED) != 0 ? 0 : (uint32_t)EPOLLIN) |
+	return (conn_is_paused(c) ? 0 : (uint32_t)EPOLLIN) |
 	       ((c->watch.flags & CONN_OUT_ARMED) != 0 ? (uint32_t)EPOLLOUT : 0);
 }
 
@@ -132,7 +132,7 @@ static void
 linger(struct conn *c)
 {
 	c->watch.flags |= CONN_LINGER;
-	c->watch.flags &= ~(unsigned)(CONN_PAUSED | CONN_OUT_ARMED);
+	c->watch.flags &= ~(unsigned)(CONN_PAUSED | CONN_FLOODED | CONN_OUT_ARMED);
 	shutdown(c->watch.fd, SHUT_WR);
 	if ((c->watch.flags & CONN_WATCHED) != 0)
 		loop_rewatch(worker_self()->loop, &c->watch, EPOLLIN);
@@ -259,6 +259,16 @@ consume(struct conn *c, uint8_t *p, size_t n)
 		keep(c, p + used, n - used, need);
 }
 
+/* After its packets were answered. */
+static void
+stop_flood(struct conn *c)
+{
+	if (conn_is_ended(c) || !outq_is_flooded(c))
+		return;
+	c->watch.flags |= CONN_FLOODED;
+	conn_set_events(c);
+}
+
 /* The kept bytes are complete (or shall be looked at again). */
 static void
 consume_part(struct conn *c)
@@ -362,6 +372,7 @@ conn_read(struct conn *c)
 	if (in_ring > 0 && !conn_is_ended(c))
 		feed(c, ring, in_ring);
 	hall_read_done(r, in_ring);
+	stop_flood(c);
 }
 
 static void
@@ -430,7 +441,7 @@ void
 conn_pause(struct conn *c)
 {
 	CHECK_HOME(c);
-	if (conn_is_ended(c) || conn_is_paused(c))
+	if (conn_is_ended(c) || (c->watch.flags & CONN_PAUSED) != 0)
 		return;
 	c->watch.flags |= CONN_PAUSED;
 	conn_set_events(c);
@@ -440,7 +451,7 @@ void
 conn_resume(struct conn *c)
 {
 	CHECK_HOME(c);
-	if (conn_is_ended(c) || !conn_is_paused(c))
+	if (conn_is_ended(c) || (c->watch.flags & CONN_PAUSED) == 0)
 		return;
 	c->watch.flags &= ~(unsigned)CONN_PAUSED;
 	conn_set_events(c);
@@ -461,8 +472,8 @@ conn_resume_all(struct hall *r)
 	for (size_t i = 0; i < n; i++) {
 		struct conn *c = r->resumed.p[i];
 
-		if (!conn_is_ended(c) && !conn_is_paused(c) && c->part != NULL &&
-		    c->part->need <= c->part->n)
+		if (!conn_is_ended(c) && (c->watch.flags & CONN_PAUSED) == 0 &&
+		    c->part != NULL && c->part->need <= c->part->n)
 			consume_part(c);
 	}
 	memmove(
@@ -559,10 +570,4 @@ void
 conn_each(conn_each_fn *fn, void *arg)
 {
 	conn_each_some(SIZE_MAX, SIZE_MAX, fn, arg);
-}
-
-uint32_t
-conn_count(void)
-{
-	return (uint32_t)hall_self()->all.n;
 }

@@ -7,6 +7,9 @@
  * A connection belongs to one worker.  It may walk once, right after its CONNECT
  * was read: conn_give() here, conn_ops.on_bytes there.
  *
+ * A peer that asks and does not read the answers is not read either, until it does: what
+ * waits for it is bounded by twice the high watermark and the answers to one read.
+ *
  * An idle connection owns no buffer.  Bytes given to on_bytes stay where they are
  * until the end of the turn; conn_put_turn() may refer to them.
  */
@@ -50,6 +53,7 @@ enum conn_flag {
 	CONN_WANTS_WRITABLE = 1 << 5,
 	CONN_GIVEN = 1 << 6,   /* walked away: the memory goes at the end of the turn */
 	CONN_WATCHED = 1 << 7, /* in the epoll set */
+	CONN_FLOODED = 1 << 8, /* not read until it takes the answers it asked for */
 };
 
 struct conn_part { /* bytes of a packet that is not whole, or that waited for a resume */
@@ -85,10 +89,11 @@ conn_is_ended(const struct conn *c)
  * on_bytes again by conn_resume(). */
 void conn_pause(struct conn *c);
 void conn_resume(struct conn *c);
+/* Is it not read now, for whatever reason of ours? */
 static inline bool
 conn_is_paused(const struct conn *c)
 {
-	return (c->watch.flags & CONN_PAUSED) != 0;
+	return (c->watch.flags & (CONN_PAUSED | CONN_FLOODED)) != 0;
 }
 
 /* Walks to @to with the unread bytes @p (a whole CONNECT and what followed); from
@@ -118,6 +123,5 @@ void conn_each(conn_each_fn *fn, void *arg);
 /* The same in portions: looks at @max of them, the last @left ones first (SIZE_MAX: all),
  * and returns how many are left to look at. */
 size_t conn_each_some(size_t left, size_t max, conn_each_fn *fn, void *arg);
-uint32_t conn_count(void);
 
 #endif

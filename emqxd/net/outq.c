@@ -165,24 +165,37 @@ conn_pending(const struct conn *c)
 	return c->out != NULL ? c->out->bytes : 0;
 }
 
+static size_t
+mark_of(const struct conn *c)
+{
+	return listener_settings(c->listener)->high_watermark;
+}
+
+/* Only this turn's bytes, perhaps: they may well go.  An error waits for the flush at the
+ * end of the turn: who asks is in the middle of a delivery, where nothing may end. */
+static bool
+waits_more_than(struct conn *c, size_t bytes)
+{
+	if (c->out->bytes <= bytes)
+		return false;
+	if ((c->watch.flags & CONN_OUT_ARMED) == 0 && !conn_is_ended(c))
+		outq_flush_quietly(c);
+	return c->out->bytes > bytes;
+}
+
 bool
 conn_is_congested(struct conn *c)
 {
-	size_t mark;
-
-	if (EM_LIKELY(c->out == NULL))
-		return false;
-	mark = listener_settings(c->listener)->high_watermark;
-	if (c->out->bytes <= mark)
-		return false;
-	/* Only this turn's bytes: they may well go.  An error waits for the flush at the end
-	 * of the turn: who asks is in the middle of a delivery, where nothing may end. */
-	if ((c->watch.flags & CONN_OUT_ARMED) == 0 && !conn_is_ended(c))
-		outq_flush_quietly(c);
-	if (c->out->bytes <= mark)
+	if (EM_LIKELY(c->out == NULL) || !waits_more_than(c, mark_of(c)))
 		return false;
 	c->watch.flags |= CONN_WANTS_WRITABLE;
 	return true;
+}
+
+bool
+outq_is_flooded(struct conn *c)
+{
+	return c->out != NULL && waits_more_than(c, 2 * mark_of(c));
 }
 
 void
@@ -336,6 +349,22 @@ all_sent(struct conn *c)
 	}
 }
 
+/* Who waited for room has it again, when there is enough of it. */
+static void
+drained(struct conn *c)
+{
+	const unsigned waits = CONN_WANTS_WRITABLE | CONN_FLOODED;
+	unsigned was = c->watch.flags & waits;
+
+	if (was == 0 || conn_pending(c) > mark_of(c) / 2)
+		return;
+	c->watch.flags &= ~waits;
+	if ((was & CONN_FLOODED) != 0)
+		conn_set_events(c);
+	if ((was & CONN_WANTS_WRITABLE) != 0)
+		c->ops->on_writable(c);
+}
+
 void
 outq_flush(struct conn *c)
 {
@@ -360,11 +389,7 @@ outq_flush(struct conn *c)
 	}
 	if (c->out->bytes == 0)
 		all_sent(c);
-	if ((c->watch.flags & CONN_WANTS_WRITABLE) != 0 &&
-	    conn_pending(c) <= listener_settings(c->listener)->high_watermark / 2) {
-		c->watch.flags &= ~(unsigned)CONN_WANTS_WRITABLE;
-		c->ops->on_writable(c);
-	}
+	drained(c);
 }
 
 void

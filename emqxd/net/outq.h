@@ -14,6 +14,9 @@
 
 #include "emqxd/net/conn.h"
 
+/* Does more wait than deliveries alone can make, which stop at the high watermark: answers
+ * to a peer that does not read them?  After an attempt to write. */
+bool outq_is_flooded(struct conn *c);
 /* Writes what is pending; may end the connection. */
 void outq_flush(struct conn *c);
 /* Writes what goes without waiting and says nothing of errors; ends nothing. */

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conn: what comes over a socket, where it walks, and what a peer may make us hold. */
+#include "emqxd/conf/snapshot.h"
+#include "emqxd/core/worker.h"
+#include "emqxd/net/conn.h"
+#include "emqxd/net/listener.h"
+#include "tests/unit/conf/fixture.h"
+
+#include <netinet/in.h>
+#include <unistd.h>
+
+#define WORKERS 2u
+#define MARK 65536u
+
+/* A protocol of its own: "w" walks to the other worker with what is behind it, once; any
+ * other byte is answered with ANSWER bytes.  "(" is a packet of eight bytes. */
+enum { ANSWER = 64, PACKET = 8 };
+
+static struct {
+	struct conn *conn; /* the newest */
+	char got[64];      /* what came behind the walk */
+	size_t got_n;
+	unsigned started, ended;
+	end_reason why;
+	uint16_t home;
+} seen;
+
+static void
+on_started(struct conn *c)
+{
+	seen.conn = c;
+	seen.started++;
+}
+
+static size_t
+on_bytes(struct conn *c, uint8_t *p, size_t n, size_t *need)
+{
+	seen.home = worker_self()->id;
+	if (p[0] == '(' && n < PACKET) {
+		*need = PACKET;
+		return 0;
+	}
+	if (p[0] == '(' && worker_self()->id == 0) {
+		conn_give(c, worker_get(1), p, n);
+		return 0;
+	}
+	if (p[0] == '(') {
+		c->owner = &seen;
+		memcpy(seen.got, p, n < sizeof seen.got ? n : sizeof seen.got);
+		seen.got_n = n;
+		return n;
+	}
+	c->owner = &seen;
+	memset(conn_room(c, n * ANSWER), 'x', n * ANSWER);
+	return n;
+}
+
+static void
+on_writable(struct conn *c)
+{
+	(void)c;
+}
+
+static void
+on_last_word(struct conn *c, end_reason why)
+{
+	(void)c;
+	(void)why;
+}
+
+static void
+on_ended(struct conn *c, end_reason why, end_side side, const char *detail)
+{
+	(void)side;
+	(void)detail;
+	if (c == seen.conn)
+		seen.conn = NULL;
+	seen.ended++;
+	seen.why = why;
+}
+
+static void
+as(unsigned id)
+{
+	worker_act_as(worker_get(id));
+}
+
+/* Workers and main, each so many turns. */
+static void
+turns(unsigned n)
+{
+	static const unsigned who[] = { 0, 1, WORKERS + 1 };
+
+	for (; n > 0; n--)
+		for (unsigned i = 0; i < sizeof who / sizeof *who; i++) {
+			as(who[i]);
+			loop_hurry(worker_self()->loop);
+			loop_turn(worker_self()->loop);
+		}
+	as(WORKERS + 1);
+}
+
+static void
+on_done(struct listener *l, void *arg, em_err err, struct fault *f)
+{
+	(void)l;
+	(void)f;
+	*(em_err *)arg = err;
+}
+
+static struct listener *
+begin(void)
+{
+	static const struct conn_ops ops = { .on_started = on_started,
+		.on_bytes = on_bytes,
+		.on_writable = on_writable,
+		.on_last_word = on_last_word,
+		.on_ended = on_ended };
+	struct fault f = { 0 };
+	struct loaded l;
+	em_err err = EM_AGAIN;
+
+	memset(&seen, 0, sizeof seen);
+	if (worker_current == NULL) {
+		worker_init(WORKERS);
+		conf_birth(NULL);
+		l = fixture_takes("listeners.tcp.default.bind = \"127.0.0.1:0\"\n"
+				  "mqtt.max_outq_bytes = 64KB\n");
+		conf_publish(&l.s);
+		fixture_free(&l);
+		net_birth(&ops);
+		for (unsigned i = 0; i < WORKERS; i++) {
+			as(i);
+			net_worker_birth();
+		}
+		as(WORKERS + 1);
+		OK(listener_set(0, &f) == EM_OK);
+	}
+	listener_start(listener_at(0), on_done, &err);
+	turns(2);
+	OK(err == EM_OK);
+	return listener_at(0);
+}
+
+static void
+stop(struct listener *l)
+{
+	em_err err = EM_AGAIN;
+
+	listener_stop(l, false, on_done, &err);
+	for (unsigned i = 0; err == EM_AGAIN && i < 10; i++)
+		turns(1);
+	OK(err == EM_OK);
+	turns(2);
+}
+
+static int
+client_of(const struct listener *l)
+{
+	struct sockaddr_storage ss;
+	struct listener_info info;
+	struct net_addr a;
+	socklen_t n;
+	int fd;
+
+	listener_info(l, &info);
+	OK(addr_parse(slice_str(info.address), &a) == EM_OK);
+	n = addr_to_sockaddr(&a, &ss);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	OK(fd >= 0 && connect(fd, (struct sockaddr *)&ss, n) == 0);
+	return fd;
+}
+
+static void
+say(int fd, const char *text)
+{
+	OK(send(fd, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text));
+}
+
+TEST(what_came_behind_the_first_packet_walks_along_also_when_that_came_in_pieces)
+{
+	struct listener *l = begin();
+	int fd = client_of(l);
+
+	say(fd, "(12");
+	turns(2);
+	EQ(seen.got_n, 0);
+	say(fd, "34567behind");
+	turns(3);
+	EQ(seen.home, 1);
+	EQ(seen.got_n, 14);
+	MEM_EQ(seen.got, "(1234567behind", 14);
+	close(fd);
+	turns(2);
+	EQ(seen.ended, 1);
+	EQ(seen.why, END_TCP_CLOSED);
+	stop(l);
+}
+
+/* Reads what is there; how much it was. */
+static size_t
+drain(int fd)
+{
+	static char buf[1 << 16];
+	size_t sum = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, buf, sizeof buf, MSG_DONTWAIT)) > 0)
+		sum += (size_t)n;
+	return sum;
+}
+
+TEST(who_asks_and_does_not_read_is_not_read)
+{
+	static char asks[4096];
+	struct listener *l = begin();
+	size_t sent = 0, got = 0;
+	int fd = client_of(l);
+	ssize_t n;
+
+	memset(asks, 'a', sizeof asks);
+	for (unsigned i = 0; i < 4000; i++) {
+		n = send(fd, asks, sizeof asks, MSG_NOSIGNAL | MSG_DONTWAIT);
+		sent += n > 0 ? (size_t)n : 0;
+		if (n < 0 && seen.conn != NULL && conn_is_paused(seen.conn))
+			break;
+		turns(1);
+	}
+	OK(seen.conn != NULL && conn_is_paused(seen.conn));
+	OK(conn_pending(seen.conn) <= 2 * MARK + 65536 * ANSWER);
+	for (unsigned i = 0; got < sent * ANSWER && i < 100000; i++) {
+		got += drain(fd);
+		turns(1);
+	}
+	EQ(got, sent * ANSWER);
+	OK(!conn_is_paused(seen.conn));
+	close(fd);
+	turns(2);
+	stop(l);
+}
+
+TEST(the_room_ends_with_its_connections)
+{
+	struct listener *l = begin();
+	int fd = client_of(l);
+
+	say(fd, "a");
+	turns(2);
+	EQ(seen.started, 1);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		as(i);
+		net_worker_death();
+	}
+	EQ(seen.ended, 1);
+	EQ(seen.why, END_SERVER_SHUTTING_DOWN);
+	as(WORKERS + 1);
+	net_death();
+	conf_death();
+	worker_fini();
+	close(fd);
+}
