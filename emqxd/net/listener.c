@@ -62,13 +62,19 @@ net_node(void)
 	return node_slot(ROOM_NET);
 }
 
+static int
+spare_open(void)
+{
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 void
 net_birth(const struct conn_ops *ops)
 {
 	struct net_node *n = MEM_NEW(struct net_node);
 
 	n->ops = ops;
-	atomic_store(&n->spare_fd, open("/dev/null", O_RDONLY | O_CLOEXEC));
+	atomic_store(&n->spare_fd, spare_open());
 	node_slot_set(ROOM_NET, n);
 }
 
@@ -118,6 +124,41 @@ door_here(struct listener *l)
 
 /* ---- the set */
 
+struct listener *
+listener_at(unsigned i)
+{
+	struct net_node *node = net_node();
+
+	return i < atomic_load_explicit(&node->n, memory_order_acquire) ? node->all[i]
+									: NULL;
+}
+
+static struct listener *
+find(struct slice id)
+{
+	struct listener *l;
+
+	for (unsigned i = 0; (l = listener_at(i)) != NULL; i++)
+		if (slice_eq_str(id, l->id))
+			return l;
+	return NULL;
+}
+
+struct listener *
+listener_find(struct slice id)
+{
+	struct slice old = SLICE_LIT("mqtt:");
+	struct listener *l;
+
+	if (slice_starts(id, old))
+		id = slice_from(id, old.n);
+	l = find(id);
+	/* EMQX 4 ships "tcp:external" where 5 ships "tcp:default". */
+	if (l == NULL && slice_eq_str(id, "tcp:external"))
+		l = find(SLICE_LIT("tcp:default"));
+	return l;
+}
+
 em_err
 listener_set(unsigned number, struct fault *f)
 {
@@ -128,7 +169,7 @@ listener_set(unsigned number, struct fault *f)
 
 	CHECK(number < conf_count(CONF_LISTENERS));
 	conf += number;
-	if (listener_find(slice_str(conf->name)) != NULL)
+	if (find(slice_str(conf->name)) != NULL)
 		return EM_OK;
 	if (n == LISTENERS_MAX)
 		return fault_set(f, EM_FULL, "more than %d listeners", LISTENERS_MAX);
@@ -143,38 +184,6 @@ listener_set(unsigned number, struct fault *f)
 	node->all[n] = l;
 	atomic_store_explicit(&node->n, n + 1, memory_order_release);
 	return EM_OK;
-}
-
-static bool
-has_id(const struct listener *l, struct slice id)
-{
-	struct slice old = SLICE_LIT("mqtt:");
-
-	if (slice_starts(id, old))
-		id = slice_from(id, old.n);
-	if (slice_eq_str(id, l->id))
-		return true;
-	/* EMQX 4 ships "tcp:external" where 5 ships "tcp:default". */
-	return slice_eq_str(id, "tcp:external") &&
-	       slice_eq_str(slice_str(l->id), "tcp:default");
-}
-
-struct listener *
-listener_find(struct slice id)
-{
-	for (unsigned i = 0; listener_at(i) != NULL; i++)
-		if (has_id(listener_at(i), id))
-			return listener_at(i);
-	return NULL;
-}
-
-struct listener *
-listener_at(unsigned i)
-{
-	struct net_node *node = net_node();
-
-	return i < atomic_load_explicit(&node->n, memory_order_acquire) ? node->all[i]
-									: NULL;
 }
 
 const struct listener_conf *
@@ -218,13 +227,17 @@ refuse_one_with_spare(struct door *d)
 	int spare = atomic_exchange(&node->spare_fd, -1);
 	int fd;
 
+	if (spare < 0) /* another worker has it, or somebody took its place meanwhile */
+		spare = spare_open();
 	if (spare < 0)
 		return;
 	close(spare);
 	fd = accept4(d->watch.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd >= 0)
 		refuse(d, fd);
-	atomic_store(&node->spare_fd, open("/dev/null", O_RDONLY | O_CLOEXEC));
+	spare = atomic_exchange(&node->spare_fd, spare_open());
+	if (spare >= 0) /* two workers were here */
+		close(spare);
 	LOG(ERROR, "listener_no_descriptor", "listener", d->listener->id);
 }
 
@@ -308,15 +321,23 @@ static void
 finish(struct switching *s, em_err err)
 {
 	struct listener *l = s->listener;
+	bool runs = s->is_on && err == EM_OK;
+	struct fault f = { 0 };
 
-	if (!s->is_on || err != EM_OK) {
+	if (!runs) {
 		close(l->fd);
 		l->fd = -1;
 	}
-	atomic_store(&l->is_running, s->is_on && err == EM_OK);
+	atomic_store(&l->is_running, runs);
 	atomic_store(&l->is_switching, false);
-	LOG(INFO, s->is_on ? "listener_started" : "listener_stopped", "listener", l->id);
-	s->done(l, s->arg, err, NULL);
+	if (err == EM_OK)
+		LOG(INFO, runs ? "listener_started" : "listener_stopped", "listener",
+		    l->id);
+	else
+		fault_set(&f, err, "listener %s: a worker cannot watch it: %s", l->id,
+		    err_text(err));
+	s->done(l, s->arg, err, &f);
+	fault_clear(&f);
 	mem_free(s);
 }
 
@@ -389,6 +410,7 @@ switch_all(
 		.asker = worker_self(),
 		.done = done,
 		.arg = arg };
+	atomic_store(&l->is_closing, !on);
 	for (unsigned i = 0; i < worker_count(); i++) {
 		struct switch_letter *m = MEM_NEW(struct switch_letter);
 

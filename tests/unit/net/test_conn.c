@@ -20,6 +20,7 @@ static struct {
 	struct conn *conn; /* the newest */
 	char got[64];      /* what came behind the walk */
 	size_t got_n;
+	void (*before_walk)(void);
 	unsigned started, ended;
 	end_reason why;
 	uint16_t home;
@@ -41,6 +42,8 @@ on_bytes(struct conn *c, uint8_t *p, size_t n, size_t *need)
 		return 0;
 	}
 	if (p[0] == '(' && worker_self()->id == 0) {
+		if (seen.before_walk != NULL)
+			seen.before_walk();
 		conn_give(c, worker_get(1), p, n);
 		return 0;
 	}
@@ -195,6 +198,37 @@ TEST(what_came_behind_the_first_packet_walks_along_also_when_that_came_in_pieces
 	EQ(seen.ended, 1);
 	EQ(seen.why, END_TCP_CLOSED);
 	stop(l);
+}
+
+static em_err stopped;
+
+/* Worker 1 has stopped the listener when the connection arrives there. */
+static void
+stop_at_worker_1(void)
+{
+	as(WORKERS + 1);
+	listener_stop(listener_at(0), false, on_done, &stopped);
+	mailbox_post_all(worker_self());
+	as(1);
+	loop_hurry(worker_self()->loop);
+	loop_turn(worker_self()->loop);
+	as(0);
+}
+
+TEST(who_walks_in_at_a_listener_that_stops_is_ended)
+{
+	struct listener *l = begin();
+	int fd = client_of(l);
+
+	stopped = EM_AGAIN;
+	seen.before_walk = stop_at_worker_1;
+	say(fd, "(1234567");
+	turns(6);
+	OK(stopped == EM_OK);
+	EQ(seen.ended, 1);
+	EQ(seen.why, END_LISTENER_STOPPED);
+	EQ(seen.got_n, 0);
+	close(fd);
 }
 
 /* Reads what is there; how much it was. */
