@@ -8,10 +8,12 @@
 #include "emqxd/core/loop.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/session/inside.h"
+#include "ipc/base/hash.h"
 #include "ipc/base/mem.h"
 
 #define A_TURN 512u    /* steps of all sessions' cursors */
 #define A_SESSION 128u /* of one session's, before it is another's turn */
+#define SPARE 16u      /* cursors beyond two a subscription, before they are tidied */
 
 static void
 cursor_close(struct session_rare *rare, size_t i)
@@ -120,16 +122,39 @@ pull_schedule(struct session *s)
 		list_push(&session_worker()->pulling, &rare->pulling);
 }
 
+/* A client may subscribe again and again, or come and go, and take nothing: of those that
+ * have not begun yet one a subscription is enough. */
+static void
+tidy(struct session *s)
+{
+	struct session_rare *rare = s->rare;
+	struct map seen = { 0 };
+
+	for (size_t i = rare->cursors.n; i-- > 1;) {
+		const struct session_cursor *c = &rare->cursors.p[i];
+		struct slice filter = slice_of(c->filter, c->filter_n);
+
+		if (router_find(&s->subscriber, SLICE_NONE, filter) == NULL ||
+		    map_put(&seen, filter, rare) != NULL)
+			cursor_close(rare, i);
+	}
+	map_fini(&seen);
+}
+
 void
 pull_begin(struct session *s, struct slice filter)
 {
 	struct session_cursor c = { .filter_n = filter.n };
+	struct session_rare *rare;
 
 	if (retain_count() == 0)
 		return;
+	rare = session_rare_of(s);
+	if (rare->cursors.n >= 2 * (size_t)s->subscriber.n + SPARE)
+		tidy(s);
 	c.cursor = retain_open(filter);
 	c.filter = mem_dup(filter.p, filter.n);
-	VEC_ADD(&session_rare_of(s)->cursors, c);
+	VEC_ADD(&rare->cursors, c);
 	pull_schedule(s);
 }
 

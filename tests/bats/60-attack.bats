@@ -12,3 +12,12 @@ attack() { timeout $((60 * SLOW)) /usr/bin/python3 "$ROOT/tests/bats/attack.py" 
 	start_emqxd 'node.workers = 4'
 	attack two_pieces "$PORT"
 }
+
+resident() { awk '$1 == "VmRSS:" { print int($2 / 1024) }' "/proc/$EMQXD_PID/status"; }
+
+# bats test_tags=plain
+@test "whoever subscribes again and again and reads nothing costs no memory" {
+	start_emqxd 'node.workers = 2'
+	attack again_and_again "$PORT"
+	[ "$(resident)" -lt 60 ]
+}

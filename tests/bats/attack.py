@@ -113,5 +113,26 @@ def two_pieces(port):
             assert sorted(kinds) == [2, 3, 4, 9], kinds
 
 
+def again_and_again(port):
+    """A client that subscribes to the same and to ever other filters and reads nothing."""
+    c = Client(port, connect("keeper"))
+    for i in range(2000):
+        c.send(publish(f"kept/{i}", b"x" * 1000, retain=1))
+    c.send(PING)
+    c.until(13)
+    greedy = Client(port, connect("greedy"), rcvbuf=4096)
+    greedy.s.settimeout(2)
+    same = subscribe(1, "#") * 20000
+    try:
+        for i in range(100):
+            greedy.send(same)
+            greedy.send(b"".join(subscribe(2, f"{i}/{k}/#") + unsubscribe(3, f"{i}/{k}/#")
+                                 for k in range(2000)))
+    except socket.timeout:
+        pass  # it is not read any more, which is right too
+    c.send(PING)
+    c.until(13)
+
+
 if __name__ == "__main__":
     globals()[sys.argv[1]](*sys.argv[2:])
