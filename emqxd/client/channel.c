@@ -137,8 +137,8 @@ on_packet(struct channel *ch, uint8_t *frame, const struct mqtt_frame *f)
 		    ch, REASON_PROTOCOL_ERROR, "a packet that only servers send");
 		return;
 	}
-	channel_refuse(ch, REASON_MALFORMED_PACKET,
-	    "[MQTT5-2.1.2-1] a packet type that is not there");
+	channel_refuse(
+	    ch, REASON_MALFORMED_PACKET, "[MQTT5-2.1.2] a packet type that is not there");
 }
 
 size_t

@@ -53,9 +53,8 @@ connect_refuse(struct conn *c, enum mqtt_version v, uint8_t code, const char *de
 static uint8_t
 check_will(const struct zone *zone, const struct mqtt_will *will, const char **detail)
 {
-	if (!topic_name_is_valid(will->topic) ||
-	    topic_levels(will->topic) > zone->max_topic_levels) {
-		*detail = "the will's topic";
+	if (topic_levels(will->topic) > zone->max_topic_levels) {
+		*detail = "the will's topic has more levels than mqtt.max_topic_levels";
 		return REASON_TOPIC_NAME_INVALID;
 	}
 	if (will->qos > zone->max_qos_allowed) {

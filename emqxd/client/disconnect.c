@@ -25,7 +25,7 @@ disconnect_on_packet(struct channel *ch, const struct mqtt_frame *f)
 		if (p.props.session_expiry != 0 &&
 		    (ch->flags & CHANNEL_MAY_EXPIRE) == 0) {
 			channel_refuse(ch, REASON_PROTOCOL_ERROR,
-			    "[MQTT5-3.14.2-2] the session expiry was 0 and may not be "
+			    "[MQTT5-3.14.2.2.2] the session expiry was 0 and may not be "
 			    "raised");
 			return;
 		}

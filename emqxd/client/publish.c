@@ -13,17 +13,13 @@
 #include "emqxd/mqtt/prop.h"
 #include "emqxd/publish/road.h"
 
-/* The full topic's name; false: refused. */
+/* The full topic's name; false: refused.  The decoder lets a topic be empty only where
+ * there is an alias, and has no wildcard in one. */
 static bool
 resolve_alias(struct channel *ch, struct mqtt_publish *p)
 {
-	if (EM_LIKELY(p->topic.n > 0 && !prop_has(&p->props, MQTT_PROP_TOPIC_ALIAS)))
+	if (EM_LIKELY(!prop_has(&p->props, MQTT_PROP_TOPIC_ALIAS)))
 		return true;
-	if (!prop_has(&p->props, MQTT_PROP_TOPIC_ALIAS)) {
-		channel_refuse(
-		    ch, REASON_TOPIC_NAME_INVALID, "[MQTT5-3.3.2-1] an empty topic");
-		return false;
-	}
 	if (p->props.topic_alias > channel_zone(ch)->max_topic_alias) {
 		channel_refuse(ch, REASON_TOPIC_ALIAS_INVALID,
 		    "[MQTT5-3.3.2-9] a topic alias over the maximum");
@@ -45,11 +41,6 @@ is_allowed(struct channel *ch, const struct mqtt_publish *p)
 {
 	const struct zone *zone = channel_zone(ch);
 
-	if (EM_UNLIKELY(!topic_name_is_valid(p->topic))) {
-		channel_refuse(ch, REASON_TOPIC_NAME_INVALID,
-		    "[MQTT5-3.3.2-2] a wildcard in a topic");
-		return false;
-	}
 	if (EM_UNLIKELY(p->topic.n > zone->max_topic_levels &&
 			topic_levels(p->topic) > zone->max_topic_levels)) {
 		channel_refuse(ch, REASON_TOPIC_NAME_INVALID,
@@ -130,7 +121,7 @@ is_first_time(struct channel *ch, const struct mqtt_publish *p)
 	} else {
 		metric_inc(METRIC_PACKETS_PUBLISH_DROPPED);
 		channel_refuse(ch, REASON_RECEIVE_MAXIMUM_EXCEEDED,
-		    "[MQTT5-3.3.4-9] more QoS 2 messages without PUBREL than the Receive "
+		    "[MQTT5-3.3.4-7] more QoS 2 messages without PUBREL than the Receive "
 		    "Maximum");
 	}
 	return false;
