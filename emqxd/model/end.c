@@ -22,11 +22,11 @@ end_get(end_reason r)
 }
 
 end_reason
-end_find(struct slice name)
+end_of_code(uint8_t code)
 {
 	end_reason r = 0;
 
-	while (r < END_N && !slice_eq_str(name, table[r].name))
+	while (r < END_N && (code == 0 || table[r].code != code))
 		r++;
 	return r;
 }

@@ -5,7 +5,7 @@
 #ifndef MODEL_END_H
 #define MODEL_END_H
 
-#include "ipc/base/slice.h"
+#include <stdint.h>
 
 typedef enum end_reason {
 #define END(id_, ...) END_##id_,
@@ -29,8 +29,8 @@ struct end_info {
 };
 
 const struct end_info *end_get(end_reason r);
-/* END_N when there is none of that name. */
-end_reason end_find(struct slice name);
+/* The first one before which the server says @code; END_N when there is none. */
+end_reason end_of_code(uint8_t code);
 const char *end_side_name(end_side s); /* "client", "server", "network" */
 
 #endif
