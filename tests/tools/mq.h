@@ -120,7 +120,8 @@ mq_fill(struct mq *m, int flags)
 {
 	ssize_t n;
 
-	memmove(m->in, m->in + m->taken, m->in_n - m->taken);
+	if (m->taken > 0)
+		memmove(m->in, m->in + m->taken, m->in_n - m->taken);
 	m->in_n -= m->taken;
 	m->taken = 0;
 	if (m->in_cap - m->in_n < 65536) {
@@ -137,7 +138,7 @@ mq_fill(struct mq *m, int flags)
 static inline bool
 mq_take(struct mq *m, struct mqtt_packet *out)
 {
-	struct slice in = { m->in + m->taken, m->in_n - m->taken };
+	struct slice in = slice_from(slice_of(m->in, m->in_n), m->taken);
 	struct mqtt_frame frame;
 	struct mqtt_fault fault;
 
