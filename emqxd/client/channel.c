@@ -181,7 +181,7 @@ on_writable(struct conn *c)
 {
 	struct channel *ch = c->owner;
 
-	if (ch != NULL && ch->session != NULL)
+	if (ch != NULL)
 		session_pump(ch->session);
 }
 
@@ -205,18 +205,17 @@ on_ended(struct conn *c, end_reason why, end_side side, const char *detail)
 	struct channel *ch = c->owner;
 
 	(void)side;
+	if (trace_is_on())
+		tracing_ended(c, why, detail);
 	if (ch == NULL)
 		return;
 	CHECK_OBJ(ch, CHANNEL_MAGIC);
 	c->owner = NULL;
 	metric_inc(METRIC_CLIENT_DISCONNECTED);
-	if (ch->session != NULL) {
-		if (trace_is_on())
-			tracing_ended(ch, why, detail);
+	if ((ch->flags & CHANNEL_TAKEN) == 0)
 		session_detach(ch->session, ch->expiry,
 		    (ch->flags & CHANNEL_HAS_WILL) != 0 &&
 			why != END_SERVER_SHUTTING_DOWN);
-	}
 	pressure_forget(ch);
 	alias_free(&ch->alias);
 	ch->magic = 0;
@@ -244,9 +243,7 @@ taken(void *to, end_reason why)
 	struct channel *ch = to;
 
 	CHECK_OBJ(ch, CHANNEL_MAGIC);
-	if (trace_is_on())
-		tracing_ended(ch, why, NULL);
-	ch->session = NULL;
+	ch->flags |= CHANNEL_TAKEN;
 	conn_end(ch->conn, why, END_BY_SERVER, NULL);
 }
 

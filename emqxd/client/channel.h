@@ -2,8 +2,7 @@
 /*
  * channel: the state of one connection from its CONNECT on.  Only inside client/.
  *
- * CONNECT makes it (connect.c), on_ended frees it.  While `session` is set the client
- * is connected.
+ * CONNECT makes it and attaches it to a session (connect.c), on_ended frees it.
  */
 #ifndef CLIENT_CHANNEL_H
 #define CLIENT_CHANNEL_H
@@ -19,14 +18,15 @@ enum channel_flag {
 	CHANNEL_IS_BRIDGE = 1 << 1,  /* a mosquitto bridge: keeps the retain flag */
 	CHANNEL_WAITS = 1 << 2,      /* paused until a worker's mailbox is emptied */
 	CHANNEL_MAY_EXPIRE = 1 << 3, /* v5: the CONNECT's session expiry was not 0 */
+	CHANNEL_TAKEN = 1 << 4,      /* its session has left it: it ends */
 };
 
 struct alias_in;
 
 struct channel {
 	struct conn *conn;
-	struct session *session; /* NULL once it was taken away */
-	struct alias_in *alias;  /* topic aliases of the client; on first use */
+	struct session *session;
+	struct alias_in *alias; /* topic aliases of the client; on first use */
 	uint32_t magic;
 	uint32_t max_packet; /* what the client takes: bytes of a packet */
 	uint32_t last_rx_ms; /* mono, wraps */
@@ -86,9 +86,9 @@ size_t lobby_on_bytes(struct conn *c, uint8_t *p, size_t n, size_t *need);
 /* connect.c: this is its home and the id is final; makes the channel.  @connect's client id
  * is the final one; @assigned: we chose it. */
 void connect_accept(struct conn *c, const struct mqtt_connect *connect, bool assigned);
-/* CONNACK with an error, then the end. */
-void connect_refuse(
-    struct conn *c, enum mqtt_version v, uint8_t code, const char *detail);
+/* CONNACK with an error, then the end; @clientid for those who trace it, or empty. */
+void connect_refuse(struct conn *c, struct slice clientid, enum mqtt_version v,
+    uint8_t code, const char *detail);
 
 /* One file for each kind of packet.  @frame is writable: the read buffer. */
 void publish_on_packet(struct channel *ch, uint8_t *frame, const struct mqtt_frame *f);
@@ -115,9 +115,11 @@ void pressure_forget(struct channel *ch);
 
 /* tracing.c: what passes, for those who trace; after trace_is_on(). */
 void tracing_received(const struct channel *ch, const struct mqtt_frame *f);
-void tracing_connect(struct conn *c, const struct mqtt_packet *p);
+void tracing_connect(const struct conn *c, const struct mqtt_packet *p);
+void tracing_refused(
+    const struct conn *c, struct slice clientid, const struct mqtt_packet *connack);
 void tracing_sent(const struct channel *ch, const struct mqtt_packet *p);
 void tracing_publish(const struct channel *ch, const struct message *m);
-void tracing_ended(const struct channel *ch, end_reason why, const char *detail);
+void tracing_ended(const struct conn *c, end_reason why, const char *detail);
 
 #endif

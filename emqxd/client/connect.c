@@ -17,11 +17,8 @@ static void
 connack_write(struct conn *c, const struct mqtt_connack *ack, enum mqtt_version v)
 {
 	size_t n = mqtt_encode_connack_size(ack, v);
-	struct wbuf w;
+	struct wbuf w = wbuf_fixed(conn_room(c, n), n);
 
-	if (n == 0)
-		return; /* a refusal that 3.x has no return code for [MQTT3-3.2.2-6] */
-	w = wbuf_fixed(conn_room(c, n), n);
 	CHECK(mqtt_encode_connack(&w, ack, v) == EM_OK);
 	metric_inc(METRIC_CLIENT_CONNACK);
 	metric_inc(METRIC_PACKETS_CONNACK_SENT);
@@ -29,22 +26,35 @@ connack_write(struct conn *c, const struct mqtt_connack *ack, enum mqtt_version 
 		metric_inc(METRIC_PACKETS_CONNACK_ERROR);
 }
 
-void
-connect_refuse(struct conn *c, enum mqtt_version v, uint8_t code, const char *detail)
+/* What CONNACK says; 0: nothing, and none is sent. */
+static uint8_t
+refusal_of(enum mqtt_version v, uint8_t code)
 {
-	struct mqtt_connack ack = { .reason = code };
-	bool has_word = true;
+	if (v < MQTT_V31 || v > MQTT_V5)
+		return 0;
+	if (v == MQTT_V5)
+		return code;
+	/* No return code of 3.x says that a will's topic is wrong [MQTT3-3.2.2-6]. */
+	return code == REASON_TOPIC_NAME_INVALID ? 0 : reason_to_v3(code);
+}
+
+void
+connect_refuse(struct conn *c, struct slice clientid, enum mqtt_version v, uint8_t code,
+    const char *detail)
+{
+	struct mqtt_packet packet = { .type = MQTT_CONNACK, .first = MQTT_CONNACK << 4 };
 
 	/* A version that we do not speak is answered in the form that any client reads:
 	 * a 5.0 one when it asked for more, else 3.x. */
 	if (code == REASON_UNSUPPORTED_PROTOCOL_VERSION && v != MQTT_V5)
 		v = v > MQTT_V5 ? MQTT_V5 : MQTT_V311;
-	/* No return code of 3.x says that a will's topic is wrong [MQTT3-3.1.4-1]. */
-	if (v < MQTT_V31 || v > MQTT_V5 ||
-	    (v < MQTT_V5 && code == REASON_TOPIC_NAME_INVALID))
-		has_word = false;
-	if (has_word)
-		connack_write(c, &ack, v);
+	packet.version = v;
+	packet.connack.reason = refusal_of(v, code);
+	if (packet.connack.reason != 0) {
+		connack_write(c, &packet.connack, v);
+		if (trace_is_on())
+			tracing_refused(c, clientid, &packet);
+	}
 	conn_end(c, channel_end_of_code(code), END_BY_SERVER, detail);
 }
 
@@ -228,14 +238,14 @@ connect_accept(struct conn *c, const struct mqtt_connect *p, bool assigned)
 	bool present;
 
 	if (code != 0) {
-		connect_refuse(c, p->version, code, detail);
+		connect_refuse(c, p->client_id, p->version, code, detail);
 		return;
 	}
 	if (p->has_will) {
 		open.will = will_of(p);
 		if (open.will.message == NULL) {
-			connect_refuse(
-			    c, p->version, REASON_SERVER_BUSY, "no memory for the will");
+			connect_refuse(c, p->client_id, p->version, REASON_SERVER_BUSY,
+			    "no memory for the will");
 			return;
 		}
 	}

@@ -57,6 +57,6 @@ disconnect_send(struct channel *ch, uint8_t code)
 	w = wbuf_fixed(conn_room(ch->conn, n), n);
 	CHECK(mqtt_encode(&w, &p) == EM_OK);
 	metric_inc(METRIC_PACKETS_DISCONNECT_SENT);
-	if (trace_is_on() && ch->session != NULL)
+	if (trace_is_on())
 		tracing_sent(ch, &p);
 }

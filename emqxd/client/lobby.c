@@ -77,7 +77,7 @@ static void
 refuse_large(struct conn *c, struct slice in, unsigned head)
 {
 	if (version_of(slice_from(in, head)) == MQTT_V5)
-		connect_refuse(c, MQTT_V5, REASON_PACKET_TOO_LARGE,
+		connect_refuse(c, SLICE_NONE, MQTT_V5, REASON_PACKET_TOO_LARGE,
 		    "CONNECT over mqtt.max_packet_size");
 	else
 		conn_end(c, END_FRAME_TOO_LARGE, END_BY_SERVER,
@@ -99,63 +99,46 @@ assign_id(uint8_t *buf)
 	return id;
 }
 
-/* Checks that need no session; 0, or the code that refuses. */
-static uint8_t
-check_id(const struct zone *zone, const struct mqtt_connect *connect, const char **detail)
-{
-	if (connect->client_id.n > zone->max_clientid_len) {
-		*detail = "client id over mqtt.max_clientid_len";
-		return REASON_CLIENT_IDENTIFIER_NOT_VALID;
-	}
-	if (connect->client_id.n > 0 || connect->version == MQTT_V5)
-		return 0;
-	if (connect->version == MQTT_V31) {
-		*detail = "an empty client id in MQTT 3.1";
-		return REASON_CLIENT_IDENTIFIER_NOT_VALID;
-	}
-	if (!connect->clean_start) {
-		*detail = "[MQTT3-3.1.3-8] an empty client id without clean session";
-		return REASON_CLIENT_IDENTIFIER_NOT_VALID;
-	}
-	return 0;
-}
-
 /* A whole CONNECT; true: the client is connected, here. */
 static bool
 on_connect(struct conn *c, const struct mqtt_frame *f, uint8_t *all, size_t n)
 {
 	const struct zone *zone = zone_of(c);
-	struct mqtt_packet p = { .type = MQTT_CONNECT, .first = f->first };
-	uint8_t id[ASSIGNED_ID], code;
+	struct mqtt_packet packet = { .type = MQTT_CONNECT, .first = f->first };
+	struct mqtt_connect *p = &packet.connect;
 	struct mqtt_fault fault = { 0 };
-	const char *detail = NULL;
-	bool assigned;
+	uint8_t id[ASSIGNED_ID];
+	bool assigned = false, fits;
 
-	if (mqtt_decode_connect(f, channel_decode_flags(zone), &p.connect, &fault) !=
-	    EM_OK) {
-		connect_refuse(c, p.connect.version, fault.reason, fault.rule);
+	if (mqtt_decode_connect(f, channel_decode_flags(zone), p, &fault) != EM_OK) {
+		metric_inc(METRIC_PACKETS_CONNECT_RECEIVED);
+		connect_refuse(c, SLICE_NONE, p->version, fault.reason, fault.rule);
 		return false;
 	}
-	if (zone->use_username_as_clientid && p.connect.has_username)
-		p.connect.client_id = p.connect.username;
-	code = check_id(zone, &p.connect, &detail);
-	if (code != 0) {
-		connect_refuse(c, p.connect.version, code, detail);
-		return false;
+	if (zone->use_username_as_clientid && p->username.n > 0)
+		p->client_id = p->username;
+	fits = p->client_id.n <= zone->max_clientid_len;
+	if (fits) {
+		assigned = p->client_id.n == 0;
+		if (assigned)
+			p->client_id = assign_id(id);
+		if (registry_home(p->client_id) != worker_self()) {
+			conn_give(c, registry_home(p->client_id), all, n);
+			return false;
+		}
 	}
-	assigned = p.connect.client_id.n == 0;
-	if (assigned)
-		p.connect.client_id = assign_id(id);
-	if (registry_home(p.connect.client_id) != worker_self()) {
-		conn_give(c, registry_home(p.connect.client_id), all, n);
-		return false;
-	}
-	p.version = p.connect.version;
+	packet.version = p->version;
 	metric_inc(METRIC_PACKETS_CONNECT_RECEIVED);
-	metric_inc(METRIC_CLIENT_CONNECT);
 	if (trace_is_on())
-		tracing_connect(c, &p);
-	connect_accept(c, &p.connect, assigned);
+		tracing_connect(c, &packet);
+	if (!fits) {
+		connect_refuse(c, p->client_id, p->version,
+		    REASON_CLIENT_IDENTIFIER_NOT_VALID,
+		    "client id over mqtt.max_clientid_len");
+		return false;
+	}
+	metric_inc(METRIC_CLIENT_CONNECT);
+	connect_accept(c, p, assigned);
 	return !conn_is_ended(c);
 }
 

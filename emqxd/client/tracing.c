@@ -93,26 +93,43 @@ tracing_received(const struct channel *ch, const struct mqtt_frame *f)
 	packet_line(&subject, "mqtt_packet_received", &p);
 }
 
-void
-tracing_connect(struct conn *c, const struct mqtt_packet *p)
+/* Who has no session: all that is known of it is where it is, and what it said. */
+static struct trace_subject
+stranger(const struct conn *c, struct slice clientid, struct slice username,
+    char text[ADDR_TEXT_MAX])
 {
 	struct net_addr peer = conn_peer(c);
-	char text[ADDR_TEXT_MAX];
-	struct trace_subject subject = { .clientid = p->connect.client_id,
-		.username = p->connect.username,
+
+	return (struct trace_subject){ .clientid = clientid,
+		.username = username,
 		.peer = slice_of(text, addr_print(&peer, text)) };
+}
+
+void
+tracing_connect(const struct conn *c, const struct mqtt_packet *p)
+{
+	char text[ADDR_TEXT_MAX];
+	struct trace_subject subject =
+	    stranger(c, p->connect.client_id, p->connect.username, text);
 
 	packet_line(&subject, "mqtt_packet_received", p);
 }
 
 void
+tracing_refused(
+    const struct conn *c, struct slice clientid, const struct mqtt_packet *connack)
+{
+	char text[ADDR_TEXT_MAX];
+	struct trace_subject subject = stranger(c, clientid, SLICE_NONE, text);
+
+	packet_line(&subject, "mqtt_packet_sent", connack);
+}
+
+void
 tracing_sent(const struct channel *ch, const struct mqtt_packet *p)
 {
-	struct trace_subject subject;
+	struct trace_subject subject = subject_of(ch, topic_of(p));
 
-	if (ch->session == NULL)
-		return;
-	subject = subject_of(ch, topic_of(p));
 	packet_line(&subject, "mqtt_packet_sent", p);
 }
 
@@ -137,9 +154,13 @@ tracing_publish(const struct channel *ch, const struct message *m)
 }
 
 void
-tracing_ended(const struct channel *ch, end_reason why, const char *detail)
+tracing_ended(const struct conn *c, end_reason why, const char *detail)
 {
-	struct trace_subject subject = subject_of(ch, SLICE_NONE);
+	const struct channel *ch = c->owner;
+	char text[ADDR_TEXT_MAX];
+	struct trace_subject subject = ch != NULL
+					   ? subject_of(ch, SLICE_NONE)
+					   : stranger(c, SLICE_NONE, SLICE_NONE, text);
 	struct str s = { 0 };
 
 	if (!trace_wants(&subject))

@@ -140,6 +140,32 @@ EOF
 	grep -q 'msg: packet_parse_error, reason: ' all.log
 }
 
+@test "trace start ip_address: who never got in is there too, and why" {
+	ctl trace start ip_address 127.0.0.1 all.log
+	/usr/bin/python3 - "$PORT" <<'EOF'
+import socket, sys
+def say(text):
+    c = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
+    c.sendall(text)
+    while c.recv(100): pass
+say(b'GET / HTTP/1.0\r\n\r\n')
+say(bytes.fromhex('101200044d5154540502003c0415000141000163')) # an authentication method
+EOF
+	wait_until 5 grep -q 'reason: bad_authentication_method' all.log
+	grep -q '\[SOCKET\] .*127.0.0.1:[0-9]* msg: connection_ended, reason: frame_error, detail: ' all.log
+	[ "$(grep -o 'packet: [A-Z]*' all.log | tr '\n' ' ')" = 'packet: CONNECT packet: CONNACK ' ]
+}
+
+@test "trace start client: what a kicked client is told" {
+	ctl trace start client k k.log
+	mosquitto_sub -h 127.0.0.1 -p "$PORT" -V 5 -i k -t t 3>&- &
+	wait_until 5 grep -q SUBACK k.log
+	ctl clients kick k --yes
+	wait_until 5 grep -q 'reason: kicked' k.log
+	grep -q 'msg: mqtt_packet_sent, packet: DISCONNECT' k.log
+	wait "$!" || true
+}
+
 @test "trace: a flood does not stop, and every line is there or counted" {
 	ctl trace start topic flood flood.log
 	seq 20000 | publish -i c1 -t flood -l
