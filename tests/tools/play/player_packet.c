@@ -127,6 +127,20 @@ take_version(struct player *p, struct actor *a, enum mqtt_type type, struct word
 	return EM_OK;
 }
 
+/* What is sent says what is known. */
+static em_err
+check_known(struct player *p, const struct words *w)
+{
+	for (size_t i = 0; i < w->args.n; i++) {
+		struct slice name = w->args.p[i].capture;
+
+		if (name.n > 0)
+			return fault_set(&p->fault, EM_USAGE, "{%.*s} has no value yet",
+			    SLICE_FMT(name));
+	}
+	return EM_OK;
+}
+
 static em_err
 encode_and_send(struct player *p, struct actor *a, const struct mqtt_packet *packet)
 {
@@ -149,6 +163,8 @@ player_packet_send(
 	struct fields_scratch scratch;
 	em_err err = fields_settle(type, w->args.p, w->args.n, &p->fault);
 
+	if (err == EM_OK)
+		err = check_known(p, w);
 	if (err == EM_OK)
 		err = take_version(p, a, type, w);
 	if (err != EM_OK)
