@@ -74,7 +74,7 @@ outgoing_publish(void *to, struct message *m, const struct session_out *out)
 		conn_put_turn(ch->conn, m->wire.p, m->wire.n);
 	else if (!encode(ch, m, out))
 		return false;
-	metric_inc(METRIC_MESSAGES_QOS0_SENT + 2u * out->qos);
+	metric_inc(metrics_sent(out->qos));
 	if (EM_UNLIKELY(trace_is_on()))
 		trace_out(ch, m, out);
 	return true;

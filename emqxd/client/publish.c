@@ -164,7 +164,7 @@ publish_on_packet(struct channel *ch, uint8_t *frame, const struct mqtt_frame *f
 		metric_inc(METRIC_PACKETS_PUBLISH_ERROR);
 		return;
 	}
-	metric_inc(METRIC_MESSAGES_QOS0_RECEIVED + 2u * p.qos);
+	metric_inc(metrics_received(p.qos));
 	if (p.qos == 2 && !is_first_time(ch, &p))
 		return;
 	m = publish_to_message(ch, &p, frame, f);

@@ -15,6 +15,26 @@ enum metrics {
 };
 _Static_assert(METRIC_N <= METRIC_MAX, "core/worker.h has too few counters");
 
+/* messages.qos0.received and so on, which stand in pairs in the register. */
+static inline unsigned
+metrics_received(uint8_t qos)
+{
+	_Static_assert(
+	    METRIC_MESSAGES_QOS1_RECEIVED == METRIC_MESSAGES_QOS0_RECEIVED + 2 &&
+		METRIC_MESSAGES_QOS2_RECEIVED == METRIC_MESSAGES_QOS0_RECEIVED + 4,
+	    "the order of metric.def");
+	return METRIC_MESSAGES_QOS0_RECEIVED + 2u * qos;
+}
+
+static inline unsigned
+metrics_sent(uint8_t qos)
+{
+	_Static_assert(METRIC_MESSAGES_QOS1_SENT == METRIC_MESSAGES_QOS0_SENT + 2 &&
+			   METRIC_MESSAGES_QOS2_SENT == METRIC_MESSAGES_QOS0_SENT + 4,
+	    "the order of metric.def");
+	return METRIC_MESSAGES_QOS0_SENT + 2u * qos;
+}
+
 struct metrics_info {
 	const char *name, *help;
 };
