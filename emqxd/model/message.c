@@ -42,8 +42,6 @@ message_view_of(struct message *m)
 		.kept = message_ref(m),
 		.qos = m->qos,
 		.retain = m->retain,
-		.is_retained = m->is_retained,
-		.is_sys = m->is_sys,
 	};
 
 	return view;
@@ -91,8 +89,6 @@ copy(const struct message *m, bool is_shared)
 		.publisher = m->publisher,
 		.qos = m->qos,
 		.retain = m->retain,
-		.is_retained = m->is_retained,
-		.is_sys = m->is_sys,
 		.is_kept = true,
 		.is_shared = is_shared,
 		.refs = 1,

@@ -36,9 +36,7 @@ struct message {
 	struct message *kept; /* of a view: its kept form, once made (one reference) */
 	uint8_t wire_version; /* 3, 4, 5; 0: no wire */
 	uint8_t qos;
-	bool retain;      /* the flag as published */
-	bool is_retained; /* comes from the retained store, not from a publisher */
-	bool is_sys;      /* of the broker: $SYS */
+	bool retain; /* the flag as published */
 	bool is_kept, is_shared;
 	_Atomic uint32_t refs; /* of the kept form */
 	uint32_t size;         /* bytes that the kept form takes */

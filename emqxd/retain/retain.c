@@ -239,7 +239,6 @@ kept_form(const struct message *m, span_t expiry)
 	struct message view = *m;
 
 	view.retain = true;
-	view.is_retained = true;
 	if (view.expires.ns == INT64_MAX)
 		view.expires = mono_add(clock_mono(), expiry);
 	return message_share(&view);

@@ -42,7 +42,7 @@ EM_MUST_USE em_err retain_store(struct message *m);
 
 struct retain_cursor; /* of one filter, a valid one; the opener's */
 struct retain_cursor *retain_open(struct slice filter);
-/* The next match, as a kept message (is_retained) with one reference for the caller, or
+/* The next match, as a kept message (retain set) with one reference for the caller, or
  * NULL: *done true means that there is no more, false "bounded work is over for this turn,
  * ask again". */
 struct message *retain_next(struct retain_cursor *c, bool *done);

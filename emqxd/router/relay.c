@@ -54,7 +54,7 @@ struct record {
 	struct piece topic, payload, props, from;
 	uint32_t wire_n; /* the frame is the first of the bytes */
 	uint8_t wire_version, qos;
-	uint8_t kind : 1, retain : 1, is_retained : 1, is_sys : 1;
+	uint8_t kind : 1, retain : 1;
 	void *target[]; /* routes, or one member; then the bytes */
 };
 
@@ -228,8 +228,6 @@ record_new(struct router_worker *here, unsigned to, size_t targets, struct messa
 		.wire_version = m->wire_version,
 		.qos = m->qos,
 		.retain = m->retain,
-		.is_retained = m->is_retained,
-		.is_sys = m->is_sys,
 	};
 	if (is_large)
 		b->referred += kept->size;
@@ -304,8 +302,6 @@ message_of(const struct record *rec)
 		.wire_version = rec->wire_version,
 		.qos = rec->qos,
 		.retain = rec->retain,
-		.is_retained = rec->is_retained,
-		.is_sys = rec->is_sys,
 	};
 }
 

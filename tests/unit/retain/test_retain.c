@@ -69,7 +69,7 @@ seen(const char *filter)
 
 		if (m == NULL)
 			continue;
-		OK(m->is_kept && m->is_retained && m->retain && !done);
+		OK(m->is_kept && m->retain && !done);
 		n += (size_t)snprintf(
 		    text + n, sizeof text - n, "%.*s ", SLICE_FMT(m->topic));
 		message_unref(&m);
