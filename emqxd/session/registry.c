@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* registry: see registry.h. */
 #include "emqxd/session/registry.h"
-#include "emqxd/core/worker.h"
 #include "emqxd/session/session.h"
 #include "ipc/base/hash.h"
 #include "ipc/base/mem.h"
@@ -16,8 +15,6 @@ struct registry {
 	_Atomic uint64_t n, online;
 	struct session **segment[SEGMENTS];
 };
-
-_Static_assert(WORKER_MAX == 64, "registry.h says so");
 
 static struct registry *
 registry_self(void)
@@ -153,12 +150,6 @@ void
 registry_online(int by)
 {
 	count_by(&registry_self()->online, by);
-}
-
-uint64_t
-registry_count(void)
-{
-	return registry_self()->n;
 }
 
 uint64_t

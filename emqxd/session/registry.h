@@ -9,18 +9,17 @@
 #ifndef SESSION_REGISTRY_H
 #define SESSION_REGISTRY_H
 
+#include "emqxd/core/worker.h"
 #include "ipc/base/slice.h"
 
 struct session;
-struct worker;
 
 /* The same for an id as long as the process lives. */
 struct worker *registry_home(struct slice clientid);
 
 /* On the home worker. */
 struct session *registry_find(struct slice clientid);
-/* Sessions of this worker; of the node. */
-uint64_t registry_count(void);
+/* Sessions of the node. */
 uint64_t registry_count_all(void);
 /* Connected ones of the node. */
 uint64_t registry_online_all(void);
@@ -34,7 +33,7 @@ bool registry_step(uint64_t *at, unsigned max, registry_fn *fn, void *arg);
 /* session.c's.  The node's slot of this room begins with them. */
 struct registry;
 struct registries {
-	struct registry *of[64]; /* by worker: WORKER_MAX */
+	struct registry *of[WORKER_MAX]; /* by worker */
 };
 /* On main, before the workers start and after they ended. */
 void registry_birth(struct registries *all);
