@@ -18,8 +18,9 @@ connack_write(struct conn *c, const struct mqtt_connack *ack, enum mqtt_version 
 {
 	size_t n = mqtt_encode_connack_size(ack, v);
 	struct wbuf w = wbuf_fixed(conn_room(c, n), n);
+	em_err err = mqtt_encode_connack(&w, ack, v);
 
-	CHECK(mqtt_encode_connack(&w, ack, v) == EM_OK);
+	CHECK(err == EM_OK);
 	metric_inc(METRIC_CLIENT_CONNACK);
 	metric_inc(METRIC_PACKETS_CONNACK_SENT);
 	if (ack->reason != 0)

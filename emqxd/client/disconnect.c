@@ -51,11 +51,13 @@ disconnect_send(struct channel *ch, uint8_t code)
 		.disconnect = { .reason = code } };
 	size_t n = mqtt_encode_size(&p);
 	struct wbuf w;
+	em_err err;
 
 	if (n == 0 || n > ch->max_packet)
 		return;
 	w = wbuf_fixed(conn_room(ch->conn, n), n);
-	CHECK(mqtt_encode(&w, &p) == EM_OK);
+	err = mqtt_encode(&w, &p);
+	CHECK(err == EM_OK);
 	metric_inc(METRIC_PACKETS_DISCONNECT_SENT);
 	if (trace_is_on())
 		tracing_sent(ch, &p);

@@ -68,6 +68,7 @@ answer(struct channel *ch, enum mqtt_type type, uint16_t id, struct slice codes)
 		.suback = { .packet_id = id, .codes = codes } };
 	size_t n = mqtt_encode_size(&p);
 	struct wbuf w;
+	em_err err;
 
 	if (n == 0 || n > ch->max_packet) {
 		channel_refuse(ch, REASON_PACKET_TOO_LARGE,
@@ -75,7 +76,8 @@ answer(struct channel *ch, enum mqtt_type type, uint16_t id, struct slice codes)
 		return;
 	}
 	w = wbuf_fixed(conn_room(ch->conn, n), n);
-	CHECK(mqtt_encode(&w, &p) == EM_OK);
+	err = mqtt_encode(&w, &p);
+	CHECK(err == EM_OK);
 	metric_inc(type == MQTT_SUBACK ? METRIC_PACKETS_SUBACK_SENT
 				       : METRIC_PACKETS_UNSUBACK_SENT);
 	if (trace_is_on())

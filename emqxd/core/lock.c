@@ -102,17 +102,6 @@ lock_give(struct lock *l)
 	CHECK(rc == 0);
 }
 
-void
-lock_wait(struct lock *l, pthread_cond_t *cond)
-{
-	int rc;
-
-	note_given(l->id);
-	rc = pthread_cond_wait(cond, &l->mutex);
-	CHECK(rc == 0);
-	note_taken(l->id);
-}
-
 struct lock_stat
 lock_stat_get(enum lock_id id)
 {

@@ -29,8 +29,6 @@ void lock_init(struct lock *l, enum lock_id id);
 void lock_fini(struct lock *l);
 void lock_take(struct lock *l);
 void lock_give(struct lock *l);
-/* Gives @l while it waits for @cond, and has it again afterwards. */
-void lock_wait(struct lock *l, pthread_cond_t *cond);
 
 struct lock_stat {
 	const char *name, *help;

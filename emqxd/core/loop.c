@@ -41,13 +41,15 @@ struct loop *
 loop_new(void)
 {
 	struct loop *l = MEM_NEW(struct loop);
+	em_err err;
 
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	l->wake = (struct watch){ .on_ready = ignore,
 		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
 	CHECK(l->epoll_fd >= 0 && l->wake.fd >= 0);
 	/* Edge-triggered and never read: a wake-up costs one write and nothing here. */
-	CHECK(loop_watch(l, &l->wake, EPOLLIN | EPOLLET) == EM_OK);
+	err = loop_watch(l, &l->wake, EPOLLIN | EPOLLET);
+	CHECK(err == EM_OK);
 	return l;
 }
 
@@ -80,8 +82,9 @@ void
 loop_rewatch(struct loop *l, struct watch *w, uint32_t events)
 {
 	struct epoll_event e = { .events = events, .data.ptr = w };
+	int rc = epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, w->fd, &e);
 
-	CHECK(epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, w->fd, &e) == 0);
+	CHECK(rc == 0);
 }
 
 void

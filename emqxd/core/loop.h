@@ -58,7 +58,7 @@ void loop_turn(struct loop *l);
 void loop_hurry(struct loop *l);
 /* Wakes it from any thread (an eventfd, edge-triggered, never read). */
 void loop_wake(struct loop *l);
-/* Longest turn so far and in the last minute's window; number of turns. */
+/* The longest turn so far; how many there were.  Any thread. */
 span_t loop_turn_max(const struct loop *l);
 uint64_t loop_turns(const struct loop *l);
 

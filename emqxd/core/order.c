@@ -97,8 +97,9 @@ void
 order_del(struct order *o, struct order_node *node)
 {
 	link *path[ORDER_LEVELS];
+	const struct order_node *found = search(o, order_key(node), path);
 
-	CHECK(search(o, order_key(node), path) == node);
+	CHECK(found == node);
 	for (unsigned i = node->height; i-- > 0;) {
 		struct order_node *n =
 		    atomic_load_explicit(&node->next[i], memory_order_relaxed);

@@ -378,8 +378,9 @@ static void
 table_del(_Atomic kid *kids, struct table *t, const struct kids_name *name)
 {
 	_Atomic kid *slot;
+	kid there = table_find(t, name, &slot);
 
-	CHECK(table_find(t, name, &slot) != KID_NONE);
+	CHECK(there != KID_NONE);
 	table_erase(t, slot);
 	if (t->live == 0) {
 		store(kids, KID_NONE);

@@ -168,13 +168,12 @@ session_pump(struct session *s)
 	if (s->to == NULL)
 		return;
 	resend(s);
-	while ((next = mqueue_peek(s->mqueue)) != NULL && may_go(s, next)) {
-		struct session_out out;
-
-		CHECK(mqueue_pop(&s->mqueue, &e));
-		out = (struct session_out){
+	while ((next = mqueue_peek(s->mqueue)) != NULL && may_go(s, next) &&
+	       mqueue_pop(&s->mqueue, &e)) {
+		struct session_out out = {
 			.subid = e.subid, .qos = e.qos, .retain = e.retain
 		};
+
 		if (message_is_expired(e.message, clock_mono())) {
 			dropped(s, METRIC_DELIVERY_DROPPED_EXPIRED, 1);
 			message_unref(&e.message);
