@@ -6,7 +6,10 @@
 bats_require_minimum_version 1.5.0
 load lib
 
-setup_file() { start_emqxd; }
+setup_file() {
+	export BATS_NO_PARALLELIZE_WITHIN_FILE=true # scenarios share topics
+	start_emqxd
+}
 teardown_file() { stop_emqxd; }
 setup() { script=$BATS_TEST_TMPDIR/x.play; }
 
