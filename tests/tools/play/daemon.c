@@ -151,7 +151,7 @@ find_port(const struct daemon *d)
 /* ---- its life */
 
 /* What it said before it ended. */
-static void
+static em_err
 tell(const struct daemon *d, struct fault *fault, const char *what)
 {
 	char *path = path_in(d, "err");
@@ -163,7 +163,7 @@ tell(const struct daemon *d, struct fault *fault, const char *what)
 	if (file != NULL)
 		fclose(file);
 	mem_free(path);
-	fault_set(fault, EM_FAILED, "emqxd %s\n%s", what, text);
+	return fault_set(fault, EM_FAILED, "emqxd %s\n%s", what, text);
 }
 
 em_err
@@ -195,17 +195,14 @@ daemon_start(
 		bool is_late = span_mono_now().ns > deadline.ns;
 
 		if (is_late || daemon_is_gone(d)) {
-			tell(d, fault, is_late ? "does not get ready" : "ended at once");
 			d->pid = is_late ? d->pid : 0;
-			return EM_FAILED;
+			return tell(
+			    d, fault, is_late ? "does not get ready" : "ended at once");
 		}
 		poll(NULL, 0, 5);
 	}
 	d->port = find_port(d);
-	if (d->port != 0)
-		return EM_OK;
-	tell(d, fault, "listens nowhere");
-	return EM_FAILED;
+	return d->port != 0 ? EM_OK : tell(d, fault, "listens nowhere");
 }
 
 static void
@@ -225,6 +222,7 @@ em_err
 daemon_stop(struct daemon *d, struct fault *fault)
 {
 	mono_t deadline = mono_add(span_mono_now(), span_ns(3 * peer_patience().ns));
+	em_err err = EM_OK;
 	int status = 0;
 	pid_t got = 0;
 
@@ -240,10 +238,10 @@ daemon_stop(struct daemon *d, struct fault *fault)
 	if (got == 0) {
 		kill(d->pid, SIGKILL);
 		waitpid(d->pid, NULL, 0);
-		tell(d, fault, "did not end after SIGTERM");
+		err = tell(d, fault, "did not end after SIGTERM");
 	} else if (status != 0)
-		tell(d, fault, "ended, but not with status 0");
+		err = tell(d, fault, "ended, but not with status 0");
 	d->pid = 0;
 	remove_folder(d);
-	return fault->err;
+	return err;
 }
