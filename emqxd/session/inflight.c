@@ -121,6 +121,18 @@ inflight_count(const struct inflight *f)
 	return f == NULL ? 0 : f->live;
 }
 
+uint32_t
+inflight_unreceived(const struct inflight *f)
+{
+	uint32_t n = 0;
+
+	if (f == NULL)
+		return 0;
+	for (uint32_t i = f->head; i != f->tail; i++)
+		n += f->a[i & f->mask].state == INFLIGHT_PUBLISH;
+	return n;
+}
+
 void
 inflight_rewind(struct inflight *f)
 {

@@ -6,7 +6,8 @@
  * an id is not given again while it is in the ring.  Out-of-order acknowledgements
  * leave holes, which the ring may hold up to SPAN times the window.
  *
- * Owned by one session; exists while something is under way.
+ * Owned by one session; exists from its first message on, a large one only while
+ * something is under way.
  */
 #ifndef SESSION_INFLIGHT_H
 #define SESSION_INFLIGHT_H
@@ -39,6 +40,8 @@ struct inflight_slot *inflight_find(struct inflight *f, uint32_t seq, uint16_t i
 void inflight_done(struct inflight **fp, struct inflight_slot *slot);
 /* How many are under way. */
 uint32_t inflight_count(const struct inflight *f);
+/* Of them, those whose message the client has not said to have: no PUBACK, no PUBREC. */
+uint32_t inflight_unreceived(const struct inflight *f);
 /* A new connection: all of them are to be sent again, in order. */
 void inflight_rewind(struct inflight *f);
 /* The next to be sent again while fewer than @window are on this connection's way, or

@@ -98,7 +98,7 @@ names_free(struct session_names *n)
 static void
 count_left(const struct session *s)
 {
-	uint64_t n = inflight_count(s->inflight) + mqueue_count(s->mqueue);
+	uint64_t n = inflight_unreceived(s->inflight) + mqueue_count(s->mqueue);
 
 	if (n == 0)
 		return;

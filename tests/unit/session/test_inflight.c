@@ -42,6 +42,23 @@ TEST(ids_start_at_1_and_count_up)
 	worker_fini();
 }
 
+TEST(a_message_that_the_client_has_is_no_longer_unreceived)
+{
+	struct inflight *f = NULL;
+	uint32_t seq = 0;
+
+	worker_init(1);
+	EQ(inflight_unreceived(f), 0);
+	for (unsigned i = 0; i < 4; i++)
+		push(&f, &seq);
+	inflight_find(f, seq, 2)->state = INFLIGHT_PUBREL;
+	inflight_done(&f, inflight_find(f, seq, 3));
+	EQ(inflight_count(f), 3);
+	EQ(inflight_unreceived(f), 2);
+	inflight_free(&f);
+	worker_fini();
+}
+
 TEST(ids_wrap_to_1_after_65535_and_0_is_never_given)
 {
 	struct inflight *f = NULL;
