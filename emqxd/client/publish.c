@@ -132,9 +132,9 @@ acknowledge(struct channel *ch, const struct mqtt_publish *p, const struct road_
 {
 	uint8_t code = r->receivers == 0 ? REASON_NO_MATCHING_SUBSCRIBERS : 0;
 
-	if (EM_UNLIKELY(r->retained == EM_FULL || r->retained == EM_TOOBIG))
-		code =
-		    REASON_QUOTA_EXCEEDED; /* it was routed, but the board did not take it */
+	/* It was routed, but the board did not take it; one that is off takes nothing. */
+	if (EM_UNLIKELY(r->retained != EM_OK && r->retained != EM_STATE))
+		code = REASON_QUOTA_EXCEEDED;
 	if (p->qos == 1)
 		ack_send(ch, MQTT_PUBACK, p->packet_id, code);
 	else if (p->qos == 2) {

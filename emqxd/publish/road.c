@@ -12,7 +12,7 @@ road_publish(struct message *m)
 
 	if (EM_UNLIKELY(m->retain)) {
 		result.retained = retain_store(m);
-		if (result.retained == EM_OK)
+		if (result.retained == EM_OK && m->payload.n > 0)
 			metric_inc(METRIC_MESSAGES_RETAINED);
 	}
 	routed = router_publish(m);

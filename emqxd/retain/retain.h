@@ -37,7 +37,8 @@ void retain_worker_death(void);
 void retain_configure(const struct retain_limits *l);
 
 /* Stores the message under its topic, or clears it when the payload is empty.
- * EM_FULL: a bound is reached; EM_TOOBIG: the payload; EM_STATE: not enabled. */
+ * EM_FULL: a bound is reached; EM_TOOBIG: the payload; EM_STATE: not enabled;
+ * EM_NOMEM. */
 EM_MUST_USE em_err retain_store(struct message *m);
 
 struct retain_cursor; /* of one filter, a valid one; the opener's */
