@@ -3,7 +3,6 @@
  * connect: the CONNECT at its home: capabilities, the will, the session, CONNACK.
  */
 #include "emqxd/client/channel.h"
-#include "emqxd/core/clock.h"
 #include "emqxd/core/slab.h"
 #include "emqxd/core/trace_point.h"
 #include "emqxd/model/metrics.h"

@@ -4,7 +4,6 @@
  * code in the answer, in order; one that is refused takes nothing from the others.
  */
 #include "emqxd/client/channel.h"
-#include "emqxd/core/slab.h"
 #include "emqxd/core/trace_point.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/model/topic.h"

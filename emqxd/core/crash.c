@@ -10,7 +10,6 @@
  * thread that does not answer within half a second is left out.
  */
 #include "emqxd/core/crash.h"
-#include "ipc/base/str.h"
 #include "emqxd/core/log_sink.h"
 
 #include <dirent.h>
@@ -20,6 +19,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>

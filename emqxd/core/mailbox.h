@@ -15,8 +15,6 @@
 #ifndef CORE_MAILBOX_H
 #define CORE_MAILBOX_H
 
-#include "ipc/base/span.h"
-
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>

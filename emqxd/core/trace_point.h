@@ -6,8 +6,8 @@
 #ifndef CORE_TRACE_POINT_H
 #define CORE_TRACE_POINT_H
 
+#include "ipc/base/check.h"
 #include "ipc/base/slice.h"
-#include "ipc/base/str.h"
 
 #include <stdatomic.h>
 

@@ -14,19 +14,19 @@
 #include "emqxd/core/mailbox.h"
 #include "ipc/base/check.h"
 #include "ipc/base/err.h"
+#include "ipc/base/span.h"
 
 #include <stdatomic.h>
 
 #define WORKER_MAX 64 /* that serve clients */
 
+/* Those that keep state. */
 enum room {
 	ROOM_CORE,
 	ROOM_CONF,
-	ROOM_MODEL,
 	ROOM_NET,
 	ROOM_ROUTER,
 	ROOM_RETAIN,
-	ROOM_PUBLISH,
 	ROOM_SESSION,
 	ROOM_CLIENT,
 	ROOM_OBSERVE,

@@ -4,7 +4,6 @@
 #include "emqxd/core/slab.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/net/listener.h"
-#include "emqxd/net/listener_conf.h"
 #include "emqxd/net/outq.h"
 #include "emqxd/net/hall.h"
 #include "ipc/base/list.h"

@@ -10,6 +10,7 @@
  */
 #include "emqxd/router/route.h"
 #include "emqxd/core/qsbr.h"
+#include "emqxd/core/slab.h"
 #include "ipc/base/check.h"
 
 _Static_assert(sizeof(struct seat) == 16, "a further subscriber of a filter");

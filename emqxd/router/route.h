@@ -15,7 +15,6 @@
 #define ROUTER_ROUTE_H
 
 #include "emqxd/core/order.h"
-#include "emqxd/core/slab.h"
 #include "emqxd/router/router.h"
 
 struct seat {

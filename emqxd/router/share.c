@@ -12,6 +12,7 @@
  */
 #include "emqxd/router/share.h"
 #include "emqxd/core/qsbr.h"
+#include "emqxd/core/slab.h"
 #include "emqxd/router/relay.h"
 #include "ipc/base/hash.h"
 #include "ipc/base/rand.h"
