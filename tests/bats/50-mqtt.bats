@@ -15,7 +15,7 @@ setup() {
 
 teardown() {
 	local pid
-	for pid in $background; do kill -s KILL "$pid" 2>/dev/null || true; done
+	for pid in $background; do kill -s TERM "$pid" 2>/dev/null || true; done
 	stop_emqxd
 }
 
