@@ -158,6 +158,14 @@ wait_events(struct loop *l, struct worker *w)
 	return n;
 }
 
+static void
+run_stage(struct loop *l, struct worker *w, enum loop_stage stage)
+{
+	doing(w, stage == LOOP_FLUSH ? "flush" : "end of turn");
+	for (size_t i = 0; i < l->at_turn[stage].n; i++)
+		l->at_turn[stage].p[i].fn(l->at_turn[stage].p[i].arg);
+}
+
 void
 loop_turn(struct loop *l)
 {
@@ -179,13 +187,12 @@ loop_turn(struct loop *l)
 	doing(w, "timers");
 	if (wheel_run(w->wheel, w->now))
 		l->is_hurried = true;
-	for (unsigned stage = 0; stage < LOOP_STAGE_N; stage++) {
-		doing(w, stage == LOOP_FLUSH ? "flush" : "end of turn");
-		for (size_t i = 0; i < l->at_turn[stage].n; i++)
-			l->at_turn[stage].p[i].fn(l->at_turn[stage].p[i].arg);
-		if (stage == LOOP_POST)
-			mailbox_post_all(w);
-	}
+	run_stage(l, w, LOOP_DELIVER);
+	run_stage(l, w, LOOP_POST);
+	mailbox_post_all(w);
+	run_stage(l, w, LOOP_FLUSH);
+	run_stage(l, w, LOOP_POST); /* pushed before the thread is quiescent */
+	run_stage(l, w, LOOP_BURY);
 	slab_turn();
 	atomic_store_explicit(&l->turns, loop_turns(l) + 1, memory_order_relaxed);
 	took = span_mono_now().ns - w->now.ns;

@@ -9,7 +9,9 @@
  * bury what died); quiescent.  Level-triggered.
  *
  * Letters come before descriptors and are posted before the flush: whoever acts
- * because of an acknowledgement finds, at any worker, what was acknowledged.
+ * because of an acknowledgement finds, at any worker, what was acknowledged.  They are
+ * posted again behind it, since flushing may end connections: nothing that a letter
+ * will name is kept over the quiescent state by whoever collects letters.
  *
  * Only its own thread touches a loop.
  */
@@ -31,7 +33,7 @@ struct watch {
 
 enum loop_stage {
 	LOOP_DELIVER, /* what was collected for receivers of this thread */
-	LOOP_POST,    /* letters to other threads */
+	LOOP_POST,    /* letters to other threads; before and after LOOP_FLUSH */
 	LOOP_FLUSH,   /* write what is pending */
 	LOOP_BURY,    /* free what ended in this turn */
 	LOOP_STAGE_N

@@ -5,9 +5,8 @@
  * A block is filled during the turn and posted at LOOP_POST, or when it is full.  One
  * that has little in it goes as a copy of the right size, and stays here for the next
  * turn: what waits at a slow receiver is then what was written, not what was reserved.
- * What is published later in the turn (a will, when a flush finds the connection
- * broken) is posted at LOOP_BURY: no record may outlast the turn here, since the routes
- * that it names are only good until then, or once its letter is on its way.
+ * No record outlasts the turn here, since the routes that it names are only good until
+ * then, or once its letter is on its way.
  * The letter's bytes, for the mailbox's mark, are that memory and the large payloads
  * that its records refer to.
  *
@@ -79,8 +78,7 @@ post(struct router_worker *here, unsigned to)
 	worker_post(worker_get(to), &b->letter);
 }
 
-/* At LOOP_POST and at LOOP_BURY: the loop pushes letters after the one, and after the
- * other before it is quiescent. */
+/* At LOOP_POST, before the loop posts its letters. */
 static void
 post_all(void *arg)
 {
@@ -120,7 +118,6 @@ relay_birth(struct router_worker *here)
 
 	here->outgoing = mem_new_array(worker_count(), sizeof(struct relay_block *));
 	loop_at_turn(loop, LOOP_POST, post_all, here);
-	loop_at_turn(loop, LOOP_BURY, post_all, here);
 	loop_at_turn(loop, LOOP_BURY, bury_opened, here);
 }
 
