@@ -27,6 +27,7 @@
 #define REGION_SIZE (4u << 20)
 #define FINE_MAX 512u
 #define CLASSES 42u
+#define EMPTY_KEEP 32u /* pages of a heap: 2 MiB */
 #define PAGE_MAGIC 0x51ab51abu
 
 struct free_object {
@@ -49,6 +50,7 @@ _Static_assert(sizeof(struct page) <= PAGE_HEAD, "a page's head");
 
 struct slab_heap {
 	struct page *room[CLASSES]; /* pages with a free object, by class */
+	unsigned empty;             /* pages without an object, listed */
 	_Atomic uint64_t used;      /* bytes in objects; written by the owner */
 	struct slab_heap *next;
 	_Alignas(64) _Atomic(struct free_object *) remote;
@@ -161,6 +163,7 @@ page_take(struct slab_heap *h, unsigned class)
 		.class = (uint16_t) class,
 		.cap = (uint16_t)((PAGE_SIZE - PAGE_HEAD) / class_size(class)) };
 	page_list(h, p);
+	h->empty++;
 	return p;
 }
 
@@ -202,6 +205,8 @@ page_new(struct slab_heap *h, unsigned class)
 						   (size_t)p->fresh * class_size(class));
 		p->fresh++;
 	}
+	if (p->live == 0)
+		h->empty--;
 	if (++p->live == p->cap)
 		page_unlist(h, p);
 	count_used(h, class_size(class));
@@ -226,12 +231,17 @@ page_free(struct slab_heap *h, struct page *p, struct free_object *o)
 	count_used(h, -(int64_t)class_size(p->class));
 	if (EM_UNLIKELY(!p->is_listed))
 		page_list(h, p);
-	/* An empty page goes back unless it is the class's only one with room. */
-	if (--p->live == 0 && (p->next != NULL || p->prev != NULL)) {
-		page_unlist(h, p);
-		p->magic = 0;
-		page_give(p);
+	if (--p->live > 0)
+		return;
+	/* Some empty pages stay for the next burst: giving them back and faulting them in
+	 * again each turn costs more than they do. */
+	if (h->empty < EMPTY_KEEP) {
+		h->empty++;
+		return;
 	}
+	page_unlist(h, p);
+	p->magic = 0;
+	page_give(p);
 }
 
 static void
