@@ -18,6 +18,7 @@ struct complete_item {
 /* Zero-initialise. */
 struct complete {
 	VEC(struct complete_item) v; /* in the order to be shown */
+	bool more;                   /* there are more than these */
 };
 
 /* Adds candidates of a type that begin with @prefix; @before: the arguments before it. */

@@ -62,13 +62,18 @@ add_files(struct complete *out, struct slice prefix)
 	str_fini(&path);
 	if (dir == NULL)
 		return;
-	while ((e = readdir(dir)) != NULL && out->v.n - first < FILES_MAX) {
+	while ((e = readdir(dir)) != NULL) {
 		/* Hidden ones only when a dot is typed. */
 		if (e->d_name[0] == '.' &&
 		    (stem.n == 0 || strspn(e->d_name, ".") == strlen(e->d_name)))
 			continue;
-		if (slice_starts(slice_str(e->d_name), stem))
-			add_file(out, folder, e->d_name);
+		if (!slice_starts(slice_str(e->d_name), stem))
+			continue;
+		if (out->v.n - first == FILES_MAX) {
+			out->more = true;
+			break;
+		}
+		add_file(out, folder, e->d_name);
 	}
 	closedir(dir);
 	if (out->v.n > first)
@@ -86,6 +91,7 @@ complete_ask(void *ctx, cmd_type type, struct slice prefix, const struct slice *
 		return;
 	}
 	names_ask(ctx, type, prefix, before, n_before, &names);
+	out->more = out->more || names.more;
 	for (size_t i = 0; i < names.v.n; i++)
 		if (slice_starts(slice_str(names.v.p[i]), prefix))
 			complete_add(out, slice_str(names.v.p[i]), NULL);

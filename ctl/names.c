@@ -68,9 +68,10 @@ names_ask(struct reach *r, cmd_type type, struct slice prefix, const struct slic
 	struct call_answer answer = { .kind = CALL_ROW };
 	mono_t end = mono_add(span_mono_now(), NAMES_WAIT);
 	struct params p = { 0 };
+	size_t rows = 0;
 	em_err err;
 
-	*out = (struct names){ .v = { NULL, 0, 0 } };
+	*out = (struct names){ .more = true };
 	err = fill(&p, type, prefix, before, n_before);
 	if (err == EM_OK)
 		err = reach_open(&own, &hurry, NULL);
@@ -80,9 +81,14 @@ names_ask(struct reach *r, cmd_type type, struct slice prefix, const struct slic
 		err = reach_next(&own, &answer, NULL);
 		if (err != EM_OK || answer.kind == CALL_END)
 			break;
-		if (answer.kind == CALL_ROW)
+		if (answer.kind == CALL_ROW) {
 			take(out, &answer.row);
+			rows++;
+		}
 	}
+	/* The daemon ends a list of any length at so many. */
+	if (err == EM_OK && answer.kind == CALL_END)
+		out->more = rows >= NAMES_MAX;
 	params_fini(&p);
 	reach_fini(&own);
 }

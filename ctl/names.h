@@ -13,6 +13,7 @@
 
 struct names {
 	VEC(char *) v; /* sorted as the daemon sorts */
+	bool more;     /* there may be more than these */
 };
 
 /* Asks for names of @type that begin with @prefix; @before are the arguments that stand

@@ -130,6 +130,8 @@ list(struct str *s, const struct complete *c)
 		if (last)
 			str_add_char(s, '\n');
 	}
+	if (c->more)
+		str_add(s, "\xe2\x80\xa6 more\n");
 }
 
 static int
@@ -163,11 +165,12 @@ complete_typed(EditLine *el, const struct typed *t, const struct complete *c)
 	struct slice common = complete_common(c);
 	struct str text = { 0 };
 
-	if (c->v.n == 1) {
+	/* What some begin with says nothing of those that are not here. */
+	if (c->v.n == 1 && !c->more) {
 		replace(el, t, common, !c->v.p[0].open);
 		return CC_REFRESH;
 	}
-	if (common.n > t->words[t->n - 1].n) {
+	if (!c->more && common.n > t->words[t->n - 1].n) {
 		replace(el, t, common, false);
 		return CC_REFRESH;
 	}

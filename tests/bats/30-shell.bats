@@ -228,7 +228,11 @@ subscriber() {
 	echo "$(((end - start) / 1000000)) ms"
 	[ $(((end - start) / 1000000)) -lt $((300 * SLOW)) ]
 	shell
-	keys 'clients show sensor-0999' Tab
+	keys 'clients show se' Tab
+	shows '… more'
+	shows '> clients show se'
+	hides '> clients show sensor-'
+	keys C-u 'clients show sensor-0999' Tab
 	shows '> clients show sensor-0999'
 	keys Tab
 	shows 'sensor-09999'
