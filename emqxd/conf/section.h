@@ -34,10 +34,12 @@ struct conf_section {
 	const char *overlay; /* NULL, or a path with $name whose values go over */
 	const struct conf_field *field;
 	size_t n;
-	size_t size;        /* of the struct */
-	uint32_t name_at;   /* of an array: offset of its const char *name */
-	uint32_t enable_at; /* offset of a bool that is cleared for a name that was there
-				    before a reload and is no more; 0: none */
+	size_t size;      /* of the struct */
+	uint32_t name_at; /* of an array: offset of its const char *name */
+	/* Of an array, offsets of two bools for a name that was there before a reload and is
+	 * no more: the first is cleared, the second set; its other fields stay as they were.
+	 * 0: none. */
+	uint32_t enable_at, gone_at;
 	const char *name_prefix; /* before the name: "tcp:"; NULL: none */
 	const char *born;        /* a name that is there unasked, or NULL */
 	/* After all sections are read: checks what fields together must keep and

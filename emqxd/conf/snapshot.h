@@ -6,8 +6,8 @@
  * gone after a grace period.  conf_get() gives a pointer into the current one,
  * good until the end of the loop's turn; keep = copy.  Names keep
  * their place in an array over a reload (a zone's or listener's number stays
- * valid): new names come behind, removed ones stay, with their defaults and
- * not enabled.
+ * valid): new names come behind, removed ones stay: zones with their
+ * defaults, listeners as they were, not enabled and marked as removed.
  *
  * Threads: loaded and published by main, read by any.
  */

@@ -432,6 +432,28 @@ is_gone(const struct validator *v, const struct conf_section *s, const char *nam
 	return there == NULL || there->kind != TREE_OBJECT;
 }
 
+/* What is gone is as it was, but off: no default may make something new of it.  Printed
+ * and read again, so that its texts are this snapshot's. */
+static void
+keep_gone(struct validator *v, const struct conf_section *s, size_t i, char *object)
+{
+	const void *old = section_object(v->before, s, i);
+	const bool on = true;
+
+	for (size_t j = 0; j < s->n; j++) {
+		struct str text = { 0 }, why = { 0 };
+
+		value_print(&s->field[j], old, &text);
+		if (!value_read_text(
+			&s->field[j], str_slice(&text), &v->s->pool, object, &why))
+			fill_default(v, &s->field[j], object); /* it was unset */
+		str_fini(&text);
+		str_fini(&why);
+	}
+	memset(object + s->enable_at, 0, sizeof(bool));
+	memcpy(object + s->gone_at, &on, sizeof(on));
+}
+
 static void
 fill_named(struct validator *v, const struct conf_section *s, size_t i, const char *name)
 {
@@ -439,11 +461,12 @@ fill_named(struct validator *v, const struct conf_section *s, size_t i, const ch
 	bool gone;
 
 	memcpy(object + s->name_at, &name, sizeof(name));
-	fill_struct(v, s, object);
 	gone = is_gone(v, s, section_name(s, object));
 	v->s->gone[s->id][i] = gone;
-	if (gone && s->enable_at > 0)
-		memset(object + s->enable_at, 0, sizeof(bool));
+	if (gone && s->gone_at > 0)
+		keep_gone(v, s, i, object);
+	else
+		fill_struct(v, s, object);
 }
 
 static void

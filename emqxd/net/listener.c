@@ -497,6 +497,9 @@ listener_start(struct listener *l, listener_done_fn *done, void *arg)
 	}
 	if (atomic_load(&l->is_running))
 		err = fault_set(&f, EM_STATE, "listener %s runs already", l->id);
+	else if (listener_settings(l)->is_removed)
+		err = fault_set(&f, EM_NOTFOUND,
+		    "listener %s was removed from the configuration", l->id);
 	else
 		err = open_socket(l, &f);
 	if (err == EM_OK) {
@@ -556,6 +559,7 @@ listener_info(const struct listener *l, struct listener_info *out)
 
 	*out = (struct listener_info){ .id = l->id,
 		.is_enabled = conf->enable,
+		.is_removed = conf->is_removed,
 		.is_running = atomic_load(&l->is_running),
 		.acceptors = worker_count(),
 		.max_connections = conf->max_connections,

@@ -44,7 +44,7 @@ void listener_stop(
 struct listener_info {
 	const char *id;              /* "tcp:default" */
 	char address[ADDR_TEXT_MAX]; /* as bound: the port that the kernel gave */
-	bool is_enabled, is_running;
+	bool is_enabled, is_running, is_removed;
 	uint32_t acceptors;       /* workers */
 	uint32_t max_connections; /* UINT32_MAX: infinity */
 	uint64_t current, accepted, refused;

@@ -30,7 +30,8 @@ struct tcp_options {
 struct listener_conf {
 	const char *name; /* "tcp:default" */
 	struct conf_addr bind;
-	bool enable; /* false: known, not started; also one that was removed */
+	bool enable;              /* false: known, not started */
+	bool is_removed;          /* the file names it no more: must not be started */
 	uint32_t max_connections; /* LISTENER_UNLIMITED: none */
 	const char *mountpoint;   /* resolved: its own, or its zone's; "": none */
 	const char *zone;

@@ -171,6 +171,36 @@ CONNECT_1S=100e00044d5154540402000100026331
 	wait $!
 }
 
+@test "listeners: one that was removed from the file cannot be started" {
+	stop_emqxd
+	start_emqxd 'listeners.tcp.b.bind = "127.0.0.1:0"'
+	port=$(port_of tcp:b)
+	/usr/bin/python3 -c 'import socket, sys
+socket.create_connection(("127.0.0.1", int(sys.argv[1]))).close()' "$port"
+	wait_until 5 has_gone tcp:b
+	emqxd_conf "$EMQXD_DIR/emqx.conf"
+	ctl conf reload
+	run -3 --separate-stderr ctl listeners start tcp:b
+	[[ $stderr == *'listener tcp:b was removed from the configuration'* ]]
+	run -3 ctl listeners restart tcp:b
+	# it has counts: it is still told, off, with the address that it had
+	[ "$(ctl listeners tcp:b --json | json '(d[0]["listen_on"], d[0]["enable"], d[0]["running"])')" = "('127.0.0.1:0', False, False)" ]
+	emqxd_conf "$EMQXD_DIR/emqx.conf" 'listeners.tcp.b.bind = "127.0.0.1:0"'
+	ctl conf reload
+	[ "$(ctl listeners tcp:b --json | json 'd[0]["running"]')" = True ]
+}
+has_gone() { [ "$(ctl listeners "$1" --json | json '(d[0]["current_conn"], len(d[0]["shutdown_count"]))')" = '(0, 1)' ]; }
+
+@test "listeners: one that was removed and never used is not there any more" {
+	stop_emqxd
+	start_emqxd 'listeners.tcp.b.bind = "127.0.0.1:0"'
+	emqxd_conf "$EMQXD_DIR/emqx.conf"
+	ctl conf reload
+	run -3 --separate-stderr ctl listeners start tcp:b
+	[[ $stderr == *"no listener 'tcp:b'"* ]]
+	[ "$(ctl listeners -o name)" = tcp:default ]
+}
+
 @test "listeners: unknown ones exit 3, words that are none exit 2" {
 	run -3 ctl listeners start tcp:nope
 	run -3 ctl listeners stop tcp:nope

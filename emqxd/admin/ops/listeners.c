@@ -8,6 +8,7 @@
 #include "ipc/base/mem.h"
 #include "emqxd/conf/snapshot.h"
 #include "emqxd/net/listener.h"
+#include "emqxd/net/listener_conf.h"
 #include "emqxd/admin/ctl_conf.h"
 #include "emqxd/admin/op.h"
 
@@ -33,20 +34,51 @@ row_id(struct op_ctx *op, struct row_writer *row, const char *id)
 	row_strf(row, "id", "%s%s", is_compat44(op) ? "mqtt:" : "", id);
 }
 
+/* One that the file names no more is shown while it has something to tell. */
+static bool
+is_shown(const struct listener *l)
+{
+	struct listener_info info;
+
+	listener_info(l, &info);
+	return !info.is_removed || info.is_running || info.current > 0 ||
+	       info.accepted > 0 || info.refused > 0;
+}
+
+typedef em_err find_fn(struct op_ctx *op, struct listener **out);
+
 static em_err
 find(struct op_ctx *op, struct listener **out)
 {
 	struct slice id = params_text(op->params, "id");
 	struct nearest near = nearest_of(id);
+	const struct listener *l;
 
 	*out = listener_find(id);
-	if (*out != NULL)
+	if (*out != NULL && is_shown(*out))
 		return EM_OK;
 	op_no(op, "listener", id);
 	fault_hint(&op->fault, "list them: emqx_ctl listeners -o name");
-	for (unsigned i = 0; listener_at(i) != NULL; i++)
-		nearest_offer(&near, slice_str(listener_id(listener_at(i))));
+	for (unsigned i = 0; (l = listener_at(i)) != NULL; i++) {
+		if (is_shown(l))
+			nearest_offer(&near, slice_str(listener_id(l)));
+	}
 	nearest_hint(&near, &op->fault);
+	return EM_NOTFOUND;
+}
+
+/* One that may be started. */
+static em_err
+find_to_start(struct op_ctx *op, struct listener **out)
+{
+	em_err err = find(op, out);
+
+	if (err != EM_OK || !listener_settings(*out)->is_removed)
+		return err;
+	op_fault(op, EM_NOTFOUND, "listener %s was removed from the configuration",
+	    listener_id(*out));
+	fault_hint(&op->fault,
+	    "write listeners.tcp.NAME.bind into the file, then: emqx_ctl conf reload");
 	return EM_NOTFOUND;
 }
 
@@ -128,8 +160,10 @@ listeners_call(struct op_ctx *op)
 		listener_row(op, l);
 		return EM_OK;
 	}
-	for (unsigned i = 0; (l = listener_at(i)) != NULL; i++)
-		listener_row(op, l);
+	for (unsigned i = 0; (l = listener_at(i)) != NULL; i++) {
+		if (is_shown(l))
+			listener_row(op, l);
+	}
 	return EM_OK;
 }
 
@@ -200,12 +234,12 @@ on_stopped_to_start(struct listener *l, void *arg, em_err err, struct fault *f)
 
 /* Remembers how many connections there were; in a dry run that is the answer. */
 static em_err
-prepare_stop(struct op_ctx *op, struct listener **l)
+prepare_stop(struct op_ctx *op, find_fn *find_it, struct listener **l)
 {
 	struct listener_info info;
 	uint64_t *closed;
 
-	if (find(op, l) != EM_OK)
+	if (find_it(op, l) != EM_OK)
 		return EM_NOTFOUND;
 	listener_info(*l, &info);
 	closed = MEM_NEW(uint64_t);
@@ -223,7 +257,7 @@ start_call(struct op_ctx *op)
 {
 	struct listener *l;
 
-	if (find(op, &l) != EM_OK)
+	if (find_to_start(op, &l) != EM_OK)
 		return EM_NOTFOUND;
 	listener_start(l, on_started, op);
 	return EM_AGAIN;
@@ -233,7 +267,7 @@ static em_err
 stop_call(struct op_ctx *op)
 {
 	struct listener *l;
-	em_err err = prepare_stop(op, &l);
+	em_err err = prepare_stop(op, find, &l);
 
 	if (err == EM_AGAIN)
 		listener_stop(l, false, on_stopped, op);
@@ -244,7 +278,7 @@ static em_err
 restart_call(struct op_ctx *op)
 {
 	struct listener *l;
-	em_err err = prepare_stop(op, &l);
+	em_err err = prepare_stop(op, find_to_start, &l);
 
 	if (err == EM_AGAIN)
 		listener_stop(l, false, on_stopped_to_start, op);
