@@ -5,6 +5,7 @@
  * would follow are never asked for.  SIGPIPE is ignored by main.
  */
 #include "ctl/out.h"
+#include "ctl/files.h"
 #include "ctl/pager.h"
 
 #include <errno.h>
@@ -55,8 +56,7 @@ open_file(struct out *out, const struct line *line, struct fault *fault)
 
 	out->fd = open(line->file, flags, 0666);
 	if (out->fd < 0)
-		return fault_set(fault, err_from_errno(errno), "cannot write %s: %s",
-		    line->file, strerror(errno));
+		return files_fault(fault, "write", line->file);
 	out->owned = true;
 	return EM_OK;
 }

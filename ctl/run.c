@@ -36,6 +36,8 @@ struct run {
 	struct str note, next; /* what the end of the answer said */
 	bool not_ready;        /* status: the node is there and does not serve */
 	bool connected;        /* somebody took our connection */
+	bool asked;            /* the daemon was asked: errors are its own */
+	char *made;            /* a file that was made for it, or NULL */
 };
 
 static unsigned
@@ -218,7 +220,9 @@ answer_watched(struct run *r, struct fault *f)
 		err = answer(r, f);
 	} while (err == EM_OK && watch_wait(&r->watch));
 	watch_fini(&r->watch);
-	return err != EM_OK ? err : fault_set(f, EM_CANCELLED, "interrupted");
+	if (err != EM_OK || r->watch.gone)
+		return err;
+	return fault_set(f, EM_CANCELLED, "interrupted");
 }
 
 static int
@@ -248,9 +252,10 @@ remote(struct run *r, struct fault *f)
 	if (err == EM_OK)
 		err = reach(r, f);
 	if (err == EM_OK)
-		err = files_open(params, f);
+		err = files_open(params, &r->made, f);
 	if (err != EM_OK)
 		return err;
+	r->asked = true;
 	r->flags = request_flags(&r->prefs, agreed);
 	if ((cmd->flags & CMDF_WATCH) != 0 && params_has(params, "watch")) {
 		r->watch.every = params_span(params, "watch", span_s(2));
@@ -268,8 +273,11 @@ finish(struct run *r, em_err err, struct fault *f)
 	/* The terminal has just echoed ^C. */
 	if (err == EM_CANCELLED && isatty(STDERR_FILENO) == 1)
 		(void)!write(STDERR_FILENO, "\n", 1);
-	if (err == EM_NOTFOUND)
+	if (err == EM_NOTFOUND && r->asked)
 		suggest_name(&r->tool->reach, &r->line->params, f);
+	/* Without an answer it may have been done. */
+	if (err != EM_OK && err != EM_CANCELLED && err != EM_TIMEOUT && r->connected)
+		files_unmake(r->made);
 	if (err != EM_OK && !silent)
 		talk_fault(&r->talk, r->connected ? cmd->path : NULL, f);
 	if (cmd->id == CMD_STATUS)
@@ -284,6 +292,7 @@ run_remote(struct run *r)
 	em_err err = remote(r, &f);
 	int code = finish(r, err, &f);
 
+	mem_free(r->made);
 	fault_clear(&f);
 	return code;
 }

@@ -4,9 +4,9 @@
  * backslash ends it.  An error names the line.
  */
 #include "ctl/script.h"
+#include "ctl/files.h"
 #include "ctl/interrupt.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -68,8 +68,7 @@ static int
 cannot_read(const struct tool *t, const char *file)
 {
 	struct fault f = { 0 };
-	em_err err = fault_set(
-	    &f, err_from_errno(errno), "cannot read %s: %s", file, strerror(errno));
+	em_err err = files_fault(&f, "read", file);
 	struct talk talk = prefs_talk(t->prefs);
 
 	talk_fault(&talk, NULL, &f);

@@ -10,6 +10,7 @@
 
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #define TO_TOP "\033[H"
 #define CLEAR_LINE "\033[K"
@@ -86,9 +87,10 @@ watch_show(struct watch *w, struct out *out, const char *title, bool color)
 }
 
 bool
-watch_wait(const struct watch *w)
+watch_wait(struct watch *w)
 {
 	mono_t end = mono_add(span_mono_now(), w->every);
+	struct pollfd reader;
 
 	for (;;) {
 		span_t left = mono_since(end, span_mono_now());
@@ -97,7 +99,11 @@ watch_wait(const struct watch *w)
 			return false;
 		if (left.ns <= 0)
 			return true;
-		(void)poll(NULL, 0, (int)(span_to_ms(left) + 1));
+		/* No events are asked for: an error comes unasked. */
+		reader = (struct pollfd){ .fd = STDOUT_FILENO };
+		w->gone = poll(&reader, 1, (int)(span_to_ms(left) + 1)) > 0;
+		if (w->gone)
+			return false;
 	}
 }
 

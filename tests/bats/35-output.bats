@@ -54,6 +54,23 @@ time.sleep(60)' "$PORT" "$1" 3>&- &
 	[ "$(cut -d / -f 1 <<<"$output" | sort -u)" = memory ]
 }
 
+@test "--watch ends when its reader went away" {
+	run -0 timeout $((10 * SLOW)) bash -o pipefail -c 'emqx_ctl status --watch=200ms | head -n 1'
+	[ "${#lines[@]}" -eq 1 ]
+}
+
+@test "a trace that is refused leaves no file, and an error of a file is the tool's" {
+	cd "$BATS_TEST_TMPDIR"
+	run -0 ctl trace start client c1 one.log
+	run -8 ctl trace start client c1 two.log
+	[ ! -e two.log ]
+	: >kept.log
+	run -8 ctl trace start client c1 kept.log
+	[ -e kept.log ]
+	run -3 --separate-stderr ctl trace start client c2 no/such/folder
+	[ "$stderr" = 'emqx_ctl: trace start: cannot write no/such/folder: No such file or directory' ]
+}
+
 @test "broker stats and broker metrics do not cut their names" {
 	run -0 ctl broker stats
 	[[ $output == *'connections.count             : 0'* ]]
