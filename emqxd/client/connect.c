@@ -106,6 +106,12 @@ expiry_of(const struct zone *zone, const struct mqtt_connect *p)
 	return s < SESSION_NEVER ? (uint32_t)s : SESSION_NEVER;
 }
 
+static uint32_t
+max_packet_of(const struct mqtt_connect *p)
+{
+	return PROP_GET(&p->props, MAX_PACKET_SIZE, max_packet_size, UINT32_MAX);
+}
+
 static uint16_t
 window_of(const struct zone *zone, const struct mqtt_connect *p)
 {
@@ -148,8 +154,7 @@ channel_new(struct conn *c, const struct zone *zone, const struct mqtt_connect *
 	ch->conn = c;
 	ch->version = (uint8_t)p->version;
 	ch->zone = listener_settings(c->listener)->zone_number;
-	ch->max_packet =
-	    PROP_GET(&p->props, MAX_PACKET_SIZE, max_packet_size, UINT32_MAX);
+	ch->max_packet = max_packet_of(p);
 	ch->expiry = expiry_of(zone, p);
 	ch->keepalive =
 	    zone->server_keepalive != 0 ? zone->server_keepalive : p->keepalive;
@@ -198,27 +203,33 @@ fill_props(struct mqtt_connack *ack, const struct zone *zone,
 		    slice_str(zone->response_information);
 }
 
-static void
-connack_send(
-    struct channel *ch, const struct mqtt_connect *p, bool present, bool assigned)
+/* False: the client takes no packet of that size, and is refused.  Before there is a
+ * channel, since a DISCONNECT may only follow a CONNACK that accepts [MQTT5-3.14.0-1]. */
+static bool
+connack_fits(struct conn *c, const struct mqtt_connect *p, const struct mqtt_connack *ack)
 {
-	struct mqtt_packet packet = {
-		.type = MQTT_CONNACK, .version = p->version, .first = MQTT_CONNACK << 4
-	};
-	struct mqtt_connack *ack = &packet.connack;
+	const struct mqtt_connack refusal = { .reason = REASON_PACKET_TOO_LARGE };
+	const char *detail = "CONNACK over the client's Maximum Packet Size";
+	uint32_t max = max_packet_of(p);
 
-	/* 3.1 has no session present flag. */
-	ack->session_present = present && p->version != MQTT_V31;
-	if (p->version == MQTT_V5)
-		fill_props(ack, channel_zone(ch), p, assigned);
-	if (mqtt_encode_connack_size(ack, p->version) > ch->max_packet) {
-		channel_refuse(ch, REASON_PACKET_TOO_LARGE,
-		    "CONNACK over the client's Maximum Packet Size");
-		return;
-	}
-	connack_write(ch->conn, ack, p->version);
+	if (mqtt_encode_connack_size(ack, p->version) <= max)
+		return true;
+	if (mqtt_encode_connack_size(&refusal, p->version) <= max)
+		connect_refuse(c, p->client_id, p->version, refusal.reason, detail);
+	else
+		conn_end(c, channel_end_of_code(refusal.reason), END_BY_SERVER, detail);
+	return false;
+}
+
+static void
+connack_send(struct channel *ch, const struct mqtt_connack *ack)
+{
+	connack_write(ch->conn, ack, channel_version(ch));
 	if (trace_is_on())
-		tracing_sent(ch, &packet);
+		tracing_sent(ch, &(struct mqtt_packet){ .type = MQTT_CONNACK,
+				     .version = channel_version(ch),
+				     .first = MQTT_CONNACK << 4,
+				     .connack = *ack });
 }
 
 void
@@ -234,6 +245,7 @@ connect_accept(struct conn *c, const struct mqtt_connect *p, bool assigned)
 		.has_username = p->has_username,
 		.clean_start = p->clean_start,
 		.version = (uint8_t)p->version };
+	struct mqtt_connack ack = { .reason = 0 };
 	struct channel *ch;
 	bool present;
 
@@ -241,6 +253,10 @@ connect_accept(struct conn *c, const struct mqtt_connect *p, bool assigned)
 		connect_refuse(c, p->client_id, p->version, code, detail);
 		return;
 	}
+	if (p->version == MQTT_V5)
+		fill_props(&ack, zone, p, assigned);
+	if (!connack_fits(c, p, &ack))
+		return;
 	if (p->has_will) {
 		open.will = will_of(p);
 		if (open.will.message == NULL) {
@@ -257,9 +273,9 @@ connect_accept(struct conn *c, const struct mqtt_connect *p, bool assigned)
 	open.to = ch;
 	ch->session = session_open(&open, &present);
 	metric_inc(METRIC_CLIENT_CONNECTED);
-	connack_send(ch, p, present, assigned);
-	if (conn_is_ended(c))
-		return;
+	/* 3.1 has no session present flag. */
+	ack.session_present = present && p->version != MQTT_V31;
+	connack_send(ch, &ack);
 	keepalive_start(ch);
 	if (present)
 		session_replay(ch->session);
