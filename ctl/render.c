@@ -52,9 +52,20 @@ kind_of_shape(const struct cmd *cmd)
 	UNREACHABLE();
 }
 
+/* EMQX has no --dry-run, and its tool names one client at a time: no shape of its own. */
+static const struct render_kind *
+kind_of_pipe(const struct render *r)
+{
+	if (r->cmd->classic == NULL)
+		return kind_of_shape(r->cmd);
+	return r->opts.several && r->cmd->said != NULL ? &render_said : &render_classic;
+}
+
 static const struct render_kind *
 choose(const struct render *r)
 {
+	bool would = r->opts.dry_run && r->cmd->would != NULL && !r->picked;
+
 	switch (r->opts.format) {
 	case RENDER_AUTO: break;
 	case RENDER_TABLE:
@@ -64,15 +75,14 @@ choose(const struct render *r)
 	case RENDER_JSONL: return &render_jsonl;
 	case RENDER_CSV: return &render_csv;
 	case RENDER_NAME: return &render_name;
-	case RENDER_CLASSIC:
-		return r->cmd->classic != NULL ? &render_classic : kind_of_shape(r->cmd);
+	case RENDER_CLASSIC: return would ? &render_would : kind_of_pipe(r);
 	case RENDER_FORMAT_N: UNREACHABLE();
 	}
 	if (r->picked)
 		return &render_table;
-	if (!r->out->terminal && r->cmd->classic != NULL)
-		return &render_classic;
-	return kind_of_shape(r->cmd);
+	if (would)
+		return &render_would;
+	return r->out->terminal ? kind_of_shape(r->cmd) : kind_of_pipe(r);
 }
 
 static bool

@@ -31,6 +31,8 @@ struct render_opts {
 	render_format format;
 	bool no_trunc, no_header, utc;
 	bool compat44; /* shapes of EMQX 4.4 */
+	bool dry_run;  /* rows say what would happen */
+	bool several;  /* things were named: a line says of which one it is */
 };
 
 struct render {
@@ -53,7 +55,7 @@ struct render_kind {
 };
 
 extern const struct render_kind render_table, render_pairs, render_detail, render_json,
-    render_jsonl, render_csv, render_name, render_classic, render_said;
+    render_jsonl, render_csv, render_name, render_classic, render_said, render_would;
 
 /* The format of this name ("jsonl"); RENDER_AUTO when there is none. */
 render_format render_find_format(struct slice name);

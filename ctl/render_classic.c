@@ -2,7 +2,7 @@
 /*
  * render_classic: EMQX's own line shapes, for the scripts that read them; of
  * 4.4 with --compat 4.4.  render_said: the sentence that a changing command
- * says to a person.
+ * says to a person; render_would: the one of its --dry-run.
  */
 #include "ctl/render.h"
 #include "ctl/cell.h"
@@ -36,5 +36,13 @@ said_row(struct render *r, const struct row *row)
 	str_add_char(&r->out->text, '\n');
 }
 
+static void
+would_row(struct render *r, const struct row *row)
+{
+	cell_add_template(&r->out->text, row, r->cmd->would, CELL_HUMAN, r->opts.utc);
+	str_add_char(&r->out->text, '\n');
+}
+
 const struct render_kind render_classic = { NULL, classic_row, classic_close };
 const struct render_kind render_said = { NULL, said_row, NULL };
+const struct render_kind render_would = { NULL, would_row, NULL };

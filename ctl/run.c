@@ -71,9 +71,11 @@ say_end(const struct run *r)
 		talk_say(&r->talk, "there is more: --after %s", str_get(&cursor));
 		str_fini(&cursor);
 	}
+	if (!params_is_write(&r->line->params))
+		return;
 	if (r->prefs.dry_run)
 		talk_say(&r->talk, "nothing was changed (--dry-run)");
-	else if (scope != NULL && params_is_write(&r->line->params))
+	else if (scope != NULL)
 		talk_say(&r->talk, "holds for %s", scope);
 }
 
@@ -156,15 +158,26 @@ reach(struct run *r, struct fault *f)
 	return err;
 }
 
+static bool
+names_several(const struct params *p)
+{
+	size_t n = cmd_n_args(p->cmd);
+
+	return n > 0 && params_count(p, p->cmd->args[n - 1].name) > 1;
+}
+
 /* Asks once and renders the answer to @out. */
 static em_err
 ask(struct run *r, struct out *out, struct fault *f)
 {
 	const struct cmdline *line = r->line;
+	struct render_opts opts = r->prefs.render;
 	struct params params = { 0 };
 	struct render render;
 	em_err err;
 
+	opts.dry_run = r->prefs.dry_run;
+	opts.several = names_several(&line->params);
 	err = reach(r, f);
 	if (err != EM_OK)
 		return err;
@@ -174,8 +187,7 @@ ask(struct run *r, struct out *out, struct fault *f)
 	params_fini(&params);
 	if (err != EM_OK)
 		return err;
-	err = render_open(
-	    &render, line->cmd, &r->prefs.render, columns_of(&line->params), out, f);
+	err = render_open(&render, line->cmd, &opts, columns_of(&line->params), out, f);
 	if (err != EM_OK) {
 		call_cancel(r->tool->reach.call);
 		return err;
@@ -238,6 +250,24 @@ status_exit(const struct run *r, em_err err)
 }
 
 static em_err
+check_dry_run(const struct run *r, struct fault *f)
+{
+	const struct cmd *cmd = r->line->cmd;
+	struct str those = { 0 };
+
+	if (!r->prefs.dry_run || cmd->would != NULL || !params_is_write(&r->line->params))
+		return EM_OK;
+	for (unsigned i = 0; i < CMD_N; i++)
+		if (cmd_get((cmd_id)i)->would != NULL)
+			str_addf(&those, "%s%s", those.n > 0 ? ", " : "",
+			    cmd_get((cmd_id)i)->path);
+	fault_set(f, EM_USAGE, "%s has no --dry-run", cmd->path);
+	fault_hint(f, "these have one: %s", str_get(&those));
+	str_fini(&those);
+	return EM_USAGE;
+}
+
+static em_err
 remote(struct run *r, struct fault *f)
 {
 	const struct cmd *cmd = r->line->cmd;
@@ -247,7 +277,9 @@ remote(struct run *r, struct fault *f)
 	bool agreed;
 	em_err err;
 
-	err = confirm_command(&r->prefs, params, can_ask, &agreed, f);
+	err = check_dry_run(r, f);
+	if (err == EM_OK)
+		err = confirm_command(&r->prefs, params, can_ask, &agreed, f);
 	/* A file is not made for a daemon that is not there. */
 	if (err == EM_OK)
 		err = reach(r, f);

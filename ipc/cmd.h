@@ -140,6 +140,7 @@ struct cmd {
 	const char *detail;  /* paragraphs, or NULL */
 	const char *example; /* one line that works */
 	const char *said;    /* SHAPE_SAID: template of the sentence */
+	const char *would;   /* the same of a --dry-run; NULL: it has none */
 	/* EMQX's line shapes, templates as template.h says: of 5.8, and of 4.4 where that one
 	 * differs (else NULL); what is printed when there is no row (or NULL: nothing). */
 	const char *classic, *classic44, *classic_none;

@@ -71,6 +71,16 @@ time.sleep(60)' "$PORT" "$1" 3>&- &
 	[ "$stderr" = 'emqx_ctl: trace start: cannot write no/such/folder: No such file or directory' ]
 }
 
+@test "--dry-run says what would happen, and of several each line says of which" {
+	run -0 --separate-stderr ctl listeners stop tcp:default --dry-run
+	[ "$output" = "would stop listener tcp:default on 127.0.0.1:$PORT and close 0 connections" ]
+	[ "$stderr" = 'nothing was changed (--dry-run)' ]
+	[ "$(ctl listeners tcp:default --json | json 'd[0]["running"]')" = True ]
+	run -3 --separate-stderr ctl clients kick a b --yes
+	[ "$output" = 'client a: no such client
+client b: no such client' ]
+}
+
 @test "broker stats and broker metrics do not cut their names" {
 	run -0 ctl broker stats
 	[[ $output == *'connections.count             : 0'* ]]

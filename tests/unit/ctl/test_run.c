@@ -178,6 +178,14 @@ TEST(several_at_once_need_yes_where_nobody_can_be_asked)
 	EQ(run(&t, "clients kick a b --dry-run"), 0);
 	EQ(d.last_flags, WIRE_REQ_DRY_RUN);
 	STR_EQ(err(), "nothing was changed (--dry-run)\n");
+	EQ(run(&t, "status --dry-run"), 0);
+	STR_EQ(err(), "");
+	EQ(d.calls, 3);
+	EQ(run(&t, "log set-level info --dry-run"), 2);
+	STR_EQ(err(), "emqx_ctl: log set-level has no --dry-run\n"
+		      "  hint: these have one: listeners stop, listeners restart, "
+		      "clients kick\n");
+	EQ(d.calls, 3);
 	EQ(run(&t, "clients kick a"), 0);
 	EQ(run(&t, "listeners stop tcp:default"), 0); /* EMQX's own form */
 	EQ(d.last_flags, 0);

@@ -119,6 +119,7 @@ TEST(templates_name_declared_columns)
 		OK(template_is_good(cmd, cmd->classic));
 		OK(template_is_good(cmd, cmd->classic44));
 		OK(template_is_good(cmd, cmd->said));
+		OK(cmd->would == NULL || template_is_good(cmd, cmd->would));
 	}
 }
 
