@@ -215,7 +215,9 @@ static const struct conf_field fields[] = {
 	    .words = never_or_zero,
 	    .unit = "ms",
 	    .reload = CONF_LIVE,
-	    .help = "How long a QoS 2 message waits for its PUBREL" },
+	    .help =
+		"How long a QoS 2 message that waits for its PUBREL keeps its place when "
+		"max_awaiting_rel is reached" },
 	{ .path = "mqueue_priorities",
 	    .built = CONF_IGNORED,
 	    ZONE(mqueue_priorities),

@@ -40,7 +40,7 @@ struct session_facts;
 
 /* What client/ does for a session that is attached; @to is its channel. */
 struct session_sink {
-	/* Sends a PUBLISH; false: it is larger than the client takes, or has no memory. */
+	/* Sends a PUBLISH; false: it is larger than the client takes, or there is no memory. */
 	bool (*publish)(void *to, struct message *m, const struct session_out *out);
 	void (*pubrel)(void *to, uint16_t packet_id);
 	/* Does it take more now?  Else on_writable leads to session_pump(). */
@@ -114,7 +114,8 @@ void session_detach(struct session *s, uint32_t expiry, bool has_will);
 /* Ends it: the connection (with @why), the subscriptions, everything. */
 void session_kick(struct session *s, end_reason why);
 
-/* Subscribes and sends the retained messages that @is_new and the options ask for. */
+/* Subscribes, or changes the options, and begins with the retained messages that they ask
+ * for.  EM_FULL: mqtt.max_subscriptions, or too much waits to be freed. */
 EM_MUST_USE em_err session_subscribe(
     struct session *s, struct slice group, struct slice filter, struct subopts o);
 EM_MUST_USE em_err session_unsubscribe(
@@ -132,7 +133,7 @@ EM_MUST_USE em_err session_pubrec(struct session *s, uint16_t id, bool is_error)
 EM_MUST_USE em_err session_pubcomp(struct session *s, uint16_t id);
 /* A QoS 2 message came.  EM_EXISTS: its id waits for a PUBREL already; EM_FULL: too many. */
 EM_MUST_USE em_err session_await_pubrel(struct session *s, uint16_t id);
-/* Forgets an id that was taken but whose message was refused; EM_NOTFOUND. */
+/* Its PUBREL came, or its message was refused: forgets the id.  EM_NOTFOUND: it did not wait. */
 EM_MUST_USE em_err session_pubrel(struct session *s, uint16_t id);
 
 /* The connection takes more again: sends what waits. */
