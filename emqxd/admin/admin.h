@@ -21,14 +21,18 @@
 
 struct conf_changes;
 
+/* On main's thread; takes what is in @changes and in @f. */
+typedef void admin_reloaded_fn(
+    void *arg, em_err err, struct conf_changes *changes, struct fault *f);
+
 enum admin_state { ADMIN_BOOTING, ADMIN_READY, ADMIN_DRAINING };
 
 /* What app hands over. */
 struct admin_house {
 	const char *node; /* its name */
-	/* On main's thread: reads the configuration again and puts it in force; EM_OK: what
-	 * changed is in @out.  NULL: cannot be done. */
-	em_err (*reload)(struct conf_changes *out, struct fault *f);
+	/* On main's thread: reads the configuration again and puts it in force; @done is told,
+	 * at once or later.  NULL: cannot be done. */
+	void (*reload)(admin_reloaded_fn *done, void *arg);
 };
 
 /* Opens the control socket (ctl.socket); served once admin's thread turns. */

@@ -21,7 +21,6 @@
 #include "emqxd/app/signals.h"
 #include "emqxd/app/state.h"
 #include "emqxd/app/watchdog.h"
-#include "emqxd/conf/change.h"
 #include "emqxd/core/crash.h"
 #include "emqxd/core/jobs.h"
 #include "emqxd/core/log.h"
@@ -83,7 +82,6 @@ home_down(struct app *a)
 static void
 on_signal(void *arg, int sig)
 {
-	struct conf_changes changes = { 0 };
 	struct app *a = arg;
 
 	switch (sig) {
@@ -92,10 +90,7 @@ on_signal(void *arg, int sig)
 		LOG(INFO, "signal", "name", sig == SIGTERM ? "TERM" : "INT");
 		shutdown_begin(a);
 		break;
-	case SIGHUP:
-		(void)reload_run(&changes, NULL);
-		conf_changes_fini(&changes);
-		break;
+	case SIGHUP: reload_run(NULL, NULL); break;
 	case SIGUSR1: log_sink_reopen(log_sinks()); break;
 	case SIGUSR2: state_dump(a); break;
 	}

@@ -3,10 +3,11 @@
  * doors: listeners by their number in the configuration.
  *
  * A listener opens at all workers, so the answer comes later, as a letter to main:
- * a->doors counts what is under way.
+ * a->doors counts what is under way, a round what a reload waits for.
  */
 #include "emqxd/app/doors.h"
 #include "emqxd/app/app.h"
+#include "ipc/base/mem.h"
 #include "emqxd/conf/snapshot.h"
 #include "emqxd/core/log.h"
 #include "emqxd/net/listener.h"
@@ -45,14 +46,48 @@ on_closed(struct listener *l, void *arg, em_err err, struct fault *f)
 	a->doors--;
 }
 
-/* A door that is opened or closed while we serve: what fails is told by the log. */
+/* What a reload opens and closes. */
+struct round {
+	struct app *app;
+	unsigned waiting;
+	doors_failed_fn *failed;
+	doors_done_fn *done;
+	void *arg;
+};
+
+static void
+fail(const struct round *r, const char *name, const struct fault *f)
+{
+	LOG(ERROR, "listener_failed", "listener", name, "text", f->text);
+	r->failed(r->arg, name, f);
+}
+
+static void
+leave(struct round *r)
+{
+	r->app->doors--;
+	if (--r->waiting > 0)
+		return;
+	r->done(r->arg);
+	mem_free(r);
+}
+
+static bool
+is_as_wanted(const struct listener *l)
+{
+	struct listener_info info;
+
+	listener_info(l, &info);
+	return info.is_running == listener_settings(l)->enable;
+}
+
+/* An operator may have done it by hand before. */
 static void
 on_changed(struct listener *l, void *arg, em_err err, struct fault *f)
 {
-	(void)arg;
-	if (err != EM_OK)
-		LOG(ERROR, "listener_failed", "listener", listener_id(l), "text",
-		    f->text);
+	if (err != EM_OK && !is_as_wanted(l))
+		fail(arg, listener_id(l), f);
+	leave(arg);
 }
 
 static struct listener *
@@ -102,23 +137,43 @@ doors_close(struct app *a)
 	}
 }
 
+static void
+enter(struct round *r)
+{
+	r->app->doors++;
+	r->waiting++;
+}
+
+static void
+change(struct round *r, const struct listener_conf *conf, bool was)
+{
+	if (conf->enable == was)
+		return;
+	enter(r);
+	if (conf->enable)
+		listener_start(find(conf->name), on_changed, r);
+	else
+		listener_stop(find(conf->name), false, on_changed, r);
+}
+
 void
-doors_reload(struct app *a, const struct listener_conf *before, size_t n)
+doors_reload(struct app *a, const struct listener_conf *before, size_t n,
+    doors_failed_fn *failed, doors_done_fn *done, void *arg)
 {
 	size_t now = conf_count(CONF_LISTENERS);
+	struct round *r = MEM_NEW(struct round);
 
+	*r = (struct round){ .app = a, .failed = failed, .done = done, .arg = arg };
+	enter(r); /* until all were asked */
 	for (unsigned i = 0; i < now; i++) {
 		const struct listener_conf *conf = conf_get(CONF_LISTENERS);
-		bool was = i < n && before[i].enable;
 		struct fault f = { .err = EM_OK };
 
 		if (i >= n && listener_set(i, &f) != EM_OK)
-			LOG(ERROR, "listener_failed", "listener", conf[i].name, "text",
-			    f.text);
-		else if (conf[i].enable && !was)
-			listener_start(find(conf[i].name), on_changed, a);
-		else if (!conf[i].enable && was)
-			listener_stop(find(conf[i].name), false, on_changed, a);
+			fail(r, conf[i].name, &f);
+		else
+			change(r, &conf[i], i < n && before[i].enable);
 		fault_clear(&f);
 	}
+	leave(r);
 }

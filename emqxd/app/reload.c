@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reload: load, compare, publish, tell the rooms.
+ * reload: load, compare, publish, tell the rooms, open and close doors, answer.
  *
  * The new snapshot is published whole, also where a value needs a restart: rooms
- * that took such a value at their birth keep it, and the log names the key.
+ * that took such a value at their birth keep it, the log names the key, and the
+ * snapshot remembers what is in force instead.
  */
 #include "emqxd/app/reload.h"
 #include "emqxd/app/app.h"
@@ -15,9 +16,11 @@
 #include "emqxd/conf/change.h"
 #include "emqxd/core/log.h"
 #include "emqxd/net/listener_conf.h"
+#include "ipc/base/mem.h"
+#include "ipc/base/str.h"
 
 /* All faults to the log, the first as the sentence. */
-static em_err
+static void
 refuse(const struct conf_report *report, em_err err, struct fault *f)
 {
 	const struct conf_note *first = &report->fault.p[0];
@@ -34,7 +37,6 @@ refuse(const struct conf_report *report, em_err err, struct fault *f)
 		fault_hint(f, "%zu more faults: emqxd check_config", report->fault.n - 1);
 	else if (first->hint != NULL)
 		fault_hint(f, "%s", first->hint);
-	return err;
 }
 
 static bool
@@ -49,7 +51,10 @@ log_changes(const struct conf_changes *changes)
 	for (size_t i = 0; i < changes->list.n; i++) {
 		const struct conf_change *c = &changes->list.p[i];
 
-		if (needs_restart(c))
+		if (c->failure != NULL)
+			LOG(ERROR, "conf_failed", "key", c->path, "after", c->after,
+			    "text", c->failure);
+		else if (needs_restart(c))
 			LOG(WARN, "conf_changed", "key", c->path, "before", c->before,
 			    "after", c->after, "in_force", conf_reload_text(c->reload));
 		else
@@ -80,33 +85,107 @@ reload_log(struct app *a)
 	fault_clear(&f);
 }
 
-em_err
-reload_run(struct conf_changes *out, struct fault *f)
+/* A reload whose listeners have not all answered. */
+struct reloading {
+	struct conf_changes changes;
+	struct fault fault;
+	admin_reloaded_fn *done;
+	void *arg;
+};
+
+/* The row that tells of the listener: its bind, else the first of it. */
+static struct conf_change *
+row_of(struct conf_changes *changes, const char *name)
 {
-	struct app *a = app_self();
+	struct conf_change *first = NULL;
+	struct str bind = { 0 };
+	size_t stem;
+
+	str_addf(&bind, "listeners.tcp.%s.", strchr(name, ':') + 1);
+	stem = bind.n;
+	str_add(&bind, "bind");
+	for (size_t i = 0; i < changes->list.n; i++) {
+		struct conf_change *c = &changes->list.p[i];
+
+		if (strncmp(c->path, str_get(&bind), stem) != 0)
+			continue;
+		if (first == NULL || strcmp(c->path, str_get(&bind)) == 0)
+			first = c;
+	}
+	str_fini(&bind);
+	return first;
+}
+
+static void
+on_failed(void *arg, const char *name, const struct fault *f)
+{
+	struct reloading *r = arg;
+	struct conf_change *c = row_of(&r->changes, name);
+
+	if (c != NULL && c->failure == NULL)
+		c->failure = mem_strdup(f->text);
+	if (r->fault.err != EM_OK)
+		return;
+	fault_set(&r->fault, EM_PARTLY, "%s", f->text);
+	if (f->hint != NULL)
+		fault_hint(&r->fault, "%s", f->hint);
+}
+
+static void
+finish(struct reloading *r)
+{
+	if (r->done != NULL)
+		r->done(r->arg, r->fault.err, &r->changes, &r->fault);
+	conf_changes_fini(&r->changes);
+	fault_clear(&r->fault);
+	mem_free(r);
+}
+
+static void
+on_doors(void *arg)
+{
+	struct reloading *r = arg;
+
+	log_changes(&r->changes);
+	LOG(INFO, "conf_reloaded", "file", app_self()->options->conf, "changes",
+	    r->changes.list.n);
+	finish(r);
+}
+
+static void
+put_in_force(struct app *a, struct conf_snapshot *after, struct reloading *r)
+{
 	const struct conf_snapshot *before = conf_current();
 	const struct listener_conf *listeners;
-	struct conf_report report = { .more = false };
-	struct conf_snapshot *after;
 	size_t n;
-	em_err err = settings_load(a->options->conf, before, &after, &report);
 
-	if (err != EM_OK) {
-		refuse(&report, err, f);
-		conf_report_fini(&report);
-		return err;
-	}
-	settings_log_warnings(&report);
-	conf_report_fini(&report);
-	conf_changes_find(before, after, out);
+	conf_changes_find(before, after, &r->changes);
 	/* Retired, not freed: the former one is good until the end of this turn. */
 	listeners = conf_snapshot_get(before, CONF_LISTENERS, &n);
 	conf_publish(&after);
-	if (has_changed(out, "log."))
+	if (has_changed(&r->changes, "log."))
 		reload_log(a);
 	app_rooms_reload();
-	doors_reload(a, listeners, n);
-	log_changes(out);
-	LOG(INFO, "conf_reloaded", "file", a->options->conf, "changes", out->list.n);
-	return EM_OK;
+	doors_reload(a, listeners, n, on_failed, on_doors, r);
+}
+
+void
+reload_run(admin_reloaded_fn *done, void *arg)
+{
+	struct app *a = app_self();
+	struct reloading *r = MEM_NEW(struct reloading);
+	struct conf_report report = { .more = false };
+	struct conf_snapshot *after;
+	em_err err = settings_load(a->options->conf, conf_current(), &after, &report);
+
+	r->done = done;
+	r->arg = arg;
+	if (err == EM_OK) {
+		settings_log_warnings(&report);
+		put_in_force(a, after, r);
+	} else {
+		refuse(&report, err, &r->fault);
+		finish(r);
+	}
+	conf_report_fini(&report);
 }

@@ -3,13 +3,11 @@
 #ifndef APP_RELOAD_H
 #define APP_RELOAD_H
 
-#include "ipc/base/err.h"
-
-struct conf_changes;
+#include "emqxd/admin/admin.h"
 
 /* On main.  A faulty file changes nothing, is logged fault by fault, and the first one is
- * the sentence.  Else what changed is in @out (the caller's: conf_changes_fini), and what
- * can be in force is. */
-em_err reload_run(struct conf_changes *out, struct fault *f);
+ * the sentence.  Else what can be in force is, and @done (NULL: nobody asks) is told once
+ * the listeners have answered; EM_PARTLY: one of them could not be opened. */
+void reload_run(admin_reloaded_fn *done, void *arg);
 
 #endif

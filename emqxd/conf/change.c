@@ -2,6 +2,9 @@
 /*
  * change: the differences between two snapshots.  A struct of a name that only
  * one of them has counts as changed in every field that is not at its default.
+ *
+ * What is compared is what was written, but a value that needs a restart is not in
+ * force until then: from reload to reload the new snapshot is told what is.
  */
 #include "emqxd/conf/change.h"
 #include "ipc/base/mem.h"
@@ -34,10 +37,51 @@ masked(const struct conf_field *f, struct str *text)
 
 /* A field in two snapshots; a or b is NULL where the name is not there. */
 struct pair {
-	const struct conf_snapshot *before, *after;
+	const struct conf_snapshot *before;
+	struct conf_snapshot *after;
 	const struct conf_section *section;
 	const void *a, *b;
 };
+
+static const char *
+owner_of(const struct pair *p)
+{
+	const char *name = "";
+
+	if (section_is_array(p->section))
+		memcpy(&name, (const char *)p->b + p->section->name_at, sizeof(name));
+	return name;
+}
+
+static void
+wait_for(struct conf_snapshot *s, const struct conf_change *c, const char *owner)
+{
+	struct conf_pending *w = VEC_PUSH(&s->pending);
+
+	*w = (struct conf_pending){ .path = conf_pool_text(&s->pool, slice_str(c->path)),
+		.in_force = conf_pool_text(&s->pool, slice_str(c->before)),
+		.want = conf_pool_text(&s->pool, slice_str(c->after)),
+		.owner = conf_pool_text(&s->pool, slice_str(owner)),
+		.id = c->id,
+		.reload = c->reload };
+}
+
+/* What was in force before is what started, whatever files said meanwhile; and who goes
+ * back to it waits for nothing. */
+static void
+settle_restart(const struct pair *p, struct conf_change *c)
+{
+	const struct conf_pending *old = snapshot_pending(p->before, c->path);
+
+	if (old != NULL) {
+		mem_free(c->before);
+		c->before = mem_strdup(old->in_force);
+	}
+	if (strcmp(c->before, c->after) == 0)
+		c->reload = CONF_LIVE;
+	else
+		wait_for(p->after, c, owner_of(p));
+}
 
 static void
 compare_field(const struct pair *p, const struct conf_field *f, struct conf_changes *out)
@@ -58,11 +102,14 @@ compare_field(const struct pair *p, const struct conf_field *f, struct conf_chan
 			shown;
 	if (shown && strcmp(str_get(&before), str_get(&after)) != 0) {
 		c = VEC_PUSH(&out->list);
-		c->path = str_take(&path);
+		*c = (struct conf_change){ .path = str_take(&path) };
 		c->before = masked(f, &before);
 		c->after = masked(f, &after);
 		c->id = p->section->id;
 		c->reload = p->a == NULL || p->b == NULL ? CONF_LIVE : f->reload;
+		if (!f->secret &&
+		    (c->reload == CONF_RESTART || c->reload == CONF_LISTENER))
+			settle_restart(p, c);
 	}
 	str_fini(&before);
 	str_fini(&after);
@@ -97,13 +144,45 @@ compare_section(struct pair p, struct conf_changes *out)
 	}
 }
 
+static bool
+has_path(const struct conf_changes *c, const char *path)
+{
+	for (size_t i = 0; i < c->list.n; i++) {
+		if (strcmp(c->list.p[i].path, path) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The file says the same as at the reload before, but it is not in force yet. */
+static void
+go_on_waiting(const struct conf_snapshot *before, struct conf_snapshot *after,
+    struct conf_changes *out)
+{
+	for (size_t i = 0; i < before->pending.n; i++) {
+		const struct conf_pending *old = &before->pending.p[i];
+		struct conf_change *c;
+
+		if (atomic_load(&old->is_over) || has_path(out, old->path))
+			continue;
+		c = VEC_PUSH(&out->list);
+		*c = (struct conf_change){ .path = mem_strdup(old->path),
+			.before = mem_strdup(old->in_force),
+			.after = mem_strdup(old->want),
+			.id = old->id,
+			.reload = old->reload };
+		wait_for(after, c, old->owner);
+	}
+}
+
 void
-conf_changes_find(const struct conf_snapshot *before, const struct conf_snapshot *after,
+conf_changes_find(const struct conf_snapshot *before, struct conf_snapshot *after,
     struct conf_changes *out)
 {
 	for (size_t i = 0; i < after->sections; i++)
 		compare_section(
 		    (struct pair){ before, after, after->section[i], NULL, NULL }, out);
+	go_on_waiting(before, after, out);
 }
 
 void
@@ -113,6 +192,7 @@ conf_changes_fini(struct conf_changes *c)
 		mem_free(c->list.p[i].path);
 		mem_free(c->list.p[i].before);
 		mem_free(c->list.p[i].after);
+		mem_free(c->list.p[i].failure);
 	}
 	VEC_FINI(&c->list);
 }

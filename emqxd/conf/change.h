@@ -13,14 +13,17 @@ struct conf_change {
 	char *before, *after; /* masked if secret; "" where there was or is none */
 	enum conf_id id;
 	enum conf_reload reload;
+	char *failure; /* why it is not in force all the same, or NULL */
 };
 
 struct conf_changes {
 	VEC(struct conf_change) list; /* in the order of the tables */
 };
 
-void conf_changes_find(const struct conf_snapshot *before,
-    const struct conf_snapshot *after, struct conf_changes *out);
+/* Also remembers in @after what waits for a restart; what waited before and still does is
+ * a change again. */
+void conf_changes_find(const struct conf_snapshot *before, struct conf_snapshot *after,
+    struct conf_changes *out);
 void conf_changes_fini(struct conf_changes *c);
 /* "at once", "new connections", "restart of the listener", "restart of emqxd". */
 const char *conf_reload_text(enum conf_reload reload);

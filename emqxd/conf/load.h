@@ -57,7 +57,9 @@ EM_MUST_USE em_err conf_load(
 
 struct conf_shown {
 	char path[256];
-	struct str value; /* masked if secret; caller's: str_fini */
+	/* In force, masked if secret; "auto (1 after a restart)" where the file says
+	 * something else already.  Caller's: str_fini. */
+	struct str value;
 	bool is_default;
 	bool is_secret;
 	struct str origin; /* "default", "emqx.conf:12:3", "EMQX_..."; caller's */

@@ -48,15 +48,31 @@ is_under(struct slice path, struct slice prefix)
 	       (path.n == prefix.n || path.p[prefix.n] == '.');
 }
 
+/* "auto (1 after a restart)": the value is the one in force. */
 static void
-describe(const struct place *p, const struct tree_node *node, const struct str *path,
-    struct conf_shown *out)
+add_pending(
+    const struct conf_pending *w, const struct conf_field *field, struct str *value)
 {
+	str_reset(value);
+	str_addf(value, "%s (%s after a restart%s)",
+	    *w->in_force != '\0' ? w->in_force : "unset",
+	    *w->want != '\0' ? w->want : "unset",
+	    field->reload == CONF_LISTENER ? " of the listener" : "");
+}
+
+static void
+describe(const struct conf_snapshot *s, const struct place *p,
+    const struct tree_node *node, const struct str *path, struct conf_shown *out)
+{
+	const struct conf_pending *waits = snapshot_pending(s, str_get(path));
+
 	*out = (struct conf_shown){ .field = p->field };
 	snprintf(out->path, sizeof(out->path), "%s", str_get(path));
 	out->is_default = node == NULL;
 	out->is_secret = p->field->secret;
 	value_print(p->field, p->object, &out->value);
+	if (waits != NULL)
+		add_pending(waits, p->field, &out->value);
 	if (out->is_secret && out->value.n > 0) {
 		str_reset(&out->value);
 		str_add(&out->value, MASK);
@@ -89,7 +105,7 @@ conf_show_next(const struct conf_snapshot *s, struct slice prefix, size_t *at,
 		    is_under(str_slice(&path), prefix);
 	}
 	if (found)
-		describe(&p, node, &path, out);
+		describe(s, &p, node, &path, out);
 	str_fini(&path);
 	return found;
 }

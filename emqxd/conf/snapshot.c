@@ -38,6 +38,7 @@ conf_snapshot_free(struct conf_snapshot **sp)
 	tree_fini(&s->tree);
 	conf_pool_fini(&s->pool);
 	VEC_FINI(&s->ignored);
+	VEC_FINI(&s->pending);
 	mem_free(s);
 }
 
@@ -72,6 +73,33 @@ conf_current(void)
 
 	CHECK(cell != NULL);
 	return atomic_load_explicit(&cell->current, memory_order_acquire);
+}
+
+void
+conf_taken(enum conf_id id, const char *name)
+{
+	struct conf_cell *cell = node_slot(ROOM_CONF);
+	struct conf_snapshot *s =
+	    atomic_load_explicit(&cell->current, memory_order_acquire);
+
+	for (size_t i = 0; i < s->pending.n; i++) {
+		struct conf_pending *p = &s->pending.p[i];
+
+		if (p->id == id && strcmp(p->owner, name) == 0)
+			atomic_store(&p->is_over, true);
+	}
+}
+
+const struct conf_pending *
+snapshot_pending(const struct conf_snapshot *s, const char *path)
+{
+	for (size_t i = 0; i < s->pending.n; i++) {
+		const struct conf_pending *p = &s->pending.p[i];
+
+		if (strcmp(p->path, path) == 0)
+			return atomic_load(&p->is_over) ? NULL : p;
+	}
+	return NULL;
 }
 
 void

@@ -42,6 +42,9 @@ void conf_publish(struct conf_snapshot **sp);
 /* What is in force, or NULL before the first. */
 const struct conf_snapshot *conf_current(void);
 void conf_snapshot_free(struct conf_snapshot **sp);
+/* The struct of that name (listener "tcp:default") was started with what is published: its
+ * values wait for no restart any more.  Any thread. */
+void conf_taken(enum conf_id id, const char *name);
 
 static inline const struct conf_part *
 conf_part(enum conf_id id)

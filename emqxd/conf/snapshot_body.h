@@ -10,6 +10,15 @@
 #include "emqxd/conf/load.h"
 #include "emqxd/conf/tree.h"
 
+/* A value that is not in force yet: it waits for a restart.  The texts are the pool's. */
+struct conf_pending {
+	const char *path, *in_force, *want;
+	const char *owner; /* the struct's name with its prefix, "" of a single one */
+	enum conf_id id;
+	enum conf_reload reload;
+	_Atomic bool is_over; /* the owner was restarted */
+};
+
 struct conf_snapshot {
 	struct conf_part part[CONF_ID_N];              /* first: conf_get() reads it */
 	const struct conf_section *section[CONF_ID_N]; /* in the order they were given */
@@ -20,7 +29,12 @@ struct conf_snapshot {
 	struct conf_tree tree;
 	struct conf_pool pool;
 	VEC(struct conf_ignored) ignored;
+	VEC(struct conf_pending) pending;
 };
+
+/* What waits for a restart under that path, or NULL. */
+const struct conf_pending *snapshot_pending(
+    const struct conf_snapshot *s, const char *path);
 
 struct conf_settling {
 	struct conf_snapshot *snapshot;

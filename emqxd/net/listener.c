@@ -471,6 +471,7 @@ open_socket(struct listener *l, struct fault *f)
 	getsockname(fd, (struct sockaddr *)&ss, &n);
 	l->bound = addr_of(&ss);
 	l->fd = fd;
+	conf_taken(CONF_LISTENERS, l->id);
 	return EM_OK;
 }
 

@@ -157,7 +157,10 @@ change_row(struct op_ctx *op, const struct conf_change *c)
 	row_str(row, "path", c->path);
 	row_str(row, "before", c->before);
 	row_str(row, "after", c->after);
-	row_str(row, "result", result_of(c->reload));
+	if (c->failure != NULL)
+		row_strf(row, "result", "failed: %s", c->failure);
+	else
+		row_str(row, "result", result_of(c->reload));
 	row_str(row, "node", admin_house()->node);
 	op_row_end(op);
 }
@@ -178,13 +181,25 @@ on_reloaded(struct letter *l)
 }
 
 static void
+on_done(void *arg, em_err err, struct conf_changes *changes, struct fault *f)
+{
+	struct reload *r = arg;
+
+	r->err = err;
+	r->changes = *changes;
+	r->fault = *f;
+	*changes = (struct conf_changes){ 0 };
+	*f = (struct fault){ .err = EM_OK };
+	r->letter = (struct letter){ .open = on_reloaded };
+	worker_post(worker_admin(), &r->letter);
+}
+
+static void
 on_main(struct letter *l)
 {
 	struct reload *r = LIST_OWNER(l, struct reload, letter);
 
-	r->err = admin_house()->reload(&r->changes, &r->fault);
-	r->letter = (struct letter){ .open = on_reloaded };
-	worker_post(worker_admin(), &r->letter);
+	admin_house()->reload(on_done, r);
 }
 
 static em_err

@@ -89,6 +89,49 @@ TEST(a_listener_that_comes_or_goes_is_a_change_at_once)
 	conf_changes_fini(&c);
 }
 
+static void
+reloads_to(struct loaded *from, struct loaded *to, struct conf_changes *c)
+{
+	OK(from->err == EM_OK && to->err == EM_OK);
+	conf_changes_find(from->s, to->s, c);
+}
+
+/* What waits is told again, from the value that is in force, until it is that again. */
+TEST(what_waits_for_a_restart_is_told_at_every_reload)
+{
+	struct loaded a = fixture_load("", NULL, NULL);
+	struct loaded b = fixture_load("node.workers = 1\n", NULL, a.s);
+	struct loaded c = fixture_load("node.workers = 2\n", NULL, b.s);
+	struct loaded d = fixture_load("node.workers = 2\n", NULL, c.s);
+	struct loaded e = fixture_load("", NULL, d.s);
+	struct loaded f = fixture_load("", NULL, e.s);
+	struct conf_changes changes[5] = { 0 };
+
+	reloads_to(&a, &b, &changes[0]);
+	reloads_to(&b, &c, &changes[1]);
+	reloads_to(&c, &d, &changes[2]);
+	for (unsigned i = 0; i < 3; i++) {
+		EQ(changes[i].list.n, 1);
+		STR_EQ(changes[i].list.p[0].before, "auto");
+		STR_EQ(changes[i].list.p[0].after, i == 0 ? "1" : "2");
+		EQ(changes[i].list.p[0].reload, CONF_RESTART);
+	}
+	reloads_to(&d, &e, &changes[3]);
+	EQ(changes[3].list.n, 1);
+	STR_EQ(changes[3].list.p[0].after, "auto");
+	EQ(changes[3].list.p[0].reload, CONF_LIVE);
+	reloads_to(&e, &f, &changes[4]);
+	EQ(changes[4].list.n, 0);
+	for (unsigned i = 0; i < 5; i++)
+		conf_changes_fini(&changes[i]);
+	fixture_free(&a);
+	fixture_free(&b);
+	fixture_free(&c);
+	fixture_free(&d);
+	fixture_free(&e);
+	fixture_free(&f);
+}
+
 TEST(secrets_are_masked)
 {
 	struct conf_changes c = changes("node.cookie = one\n", "node.cookie = two\n");

@@ -388,8 +388,9 @@ TEST(a_removed_listener_keeps_its_place_and_is_not_enabled)
 	l = conf_snapshot_get(b.s, CONF_LISTENERS, &n);
 	EQ(n, 3);
 	STR_EQ(l[1].name, "tcp:x");
-	OK(!l[1].enable);
-	OK(l[2].enable);
+	OK(!l[1].enable && l[1].is_removed);
+	EQ(l[1].bind.port, 1884); /* not a default's */
+	OK(l[2].enable && !l[2].is_removed);
 	l = conf_snapshot_get(c.s, CONF_LISTENERS, &n);
 	EQ(n, 3);
 	OK(l[1].enable);
