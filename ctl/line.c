@@ -157,8 +157,8 @@ parse_tail(struct line *line, size_t first, struct fault *fault)
 	return err;
 }
 
-em_err
-line_parse(struct slice text, struct line *line, struct fault *fault)
+static em_err
+read_line(struct slice text, struct line *line, struct fault *fault)
 {
 	size_t i = 0, first = SIZE_MAX;
 
@@ -191,6 +191,25 @@ line_parse(struct slice text, struct line *line, struct fault *fault)
 	if (!line->in_tail || line->open)
 		return EM_OK;
 	return parse_tail(line, first, fault);
+}
+
+static void
+drop_own_name(struct line *line)
+{
+	if (line->words.n < 2 || strcmp(line->words.p[0].text, "emqx_ctl") != 0)
+		return;
+	mem_free(line->words.p[0].text);
+	line->words.n--;
+	memmove(line->words.p, line->words.p + 1, line->words.n * sizeof *line->words.p);
+}
+
+em_err
+line_parse(struct slice text, struct line *line, struct fault *fault)
+{
+	em_err err = read_line(text, line, fault);
+
+	drop_own_name(line);
+	return err;
 }
 
 bool

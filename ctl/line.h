@@ -8,7 +8,8 @@
  * Words are parted by blanks; '...' keeps all, "..." all but \" and \\, a
  * backslash the next character.  | and > mean something only where a word
  * begins, so a>b is one word.  A line that begins with # is a comment (a # in
- * it is a topic).  Pure.
+ * it is a topic).  The tool's own name before a command is dropped, since hints
+ * and examples have it.  Pure.
  */
 #ifndef CTL_LINE_H
 #define CTL_LINE_H

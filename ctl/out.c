@@ -15,14 +15,20 @@
 
 enum { OUT_MUCH = 64 * 1024, OUT_WIDTH = 80 };
 
-static unsigned
-width_of(int fd)
+unsigned
+out_screen_width(int fd)
 {
 	struct winsize ws;
 
-	if (ioctl(fd, TIOCGWINSZ, &ws) == 0 && ws.ws_col > 0)
-		return ws.ws_col;
-	return OUT_WIDTH;
+	return ioctl(fd, TIOCGWINSZ, &ws) == 0 ? ws.ws_col : 0;
+}
+
+static unsigned
+width_of(int fd)
+{
+	unsigned width = out_screen_width(fd);
+
+	return width > 0 ? width : OUT_WIDTH;
 }
 
 static em_err
@@ -81,9 +87,10 @@ out_open(
 	bool plain = line == NULL || (line->file == NULL && line->greps.n == 0);
 	em_err err = EM_OK;
 
-	*out = (struct out){ .fd = fd };
+	/* A grep finds what is seen: the same rendering, but whole and without colours. */
+	*out = (struct out){ .fd = fd, .person = isatty(fd) == 1 };
 	if (plain) {
-		out->terminal = isatty(fd) == 1;
+		out->terminal = out->person;
 		out->color = color;
 		out->width = out->terminal ? width_of(fd) : 0;
 		return EM_OK;

@@ -19,10 +19,11 @@
 struct out {
 	int fd;
 	bool owned;     /* fd is closed by out_close */
-	bool terminal;  /* a person looks at it: tables, fitted to width */
+	bool terminal;  /* it is written to one: pages, watch in place */
+	bool person;    /* what a person would see: tables; behind | and > too */
 	bool color;     /* of what is written */
 	bool held;      /* nothing is written for now */
-	unsigned width; /* columns of the terminal; 0: no end */
+	unsigned width; /* columns that tables are fitted to; 0: no end */
 	struct str text;
 	regex_t *greps; /* NULL: all lines pass */
 	const struct line_grep *grep_rules;
@@ -32,6 +33,8 @@ struct out {
 	int saved_errno;
 };
 
+/* Columns of the terminal that @fd is; 0: it is none that knows. */
+unsigned out_screen_width(int fd);
 /* Begins to write to @fd as @line's tail says; @line (or NULL) lives until out_close.
  * @color: color_is_on of fd, off for what goes elsewhere. */
 EM_MUST_USE em_err out_open(

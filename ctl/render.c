@@ -82,7 +82,7 @@ choose(const struct render *r)
 		return &render_table;
 	if (would)
 		return &render_would;
-	return r->out->terminal ? kind_of_shape(r->cmd) : kind_of_pipe(r);
+	return r->out->person ? kind_of_shape(r->cmd) : kind_of_pipe(r);
 }
 
 static bool

@@ -4,8 +4,8 @@
  * wide the columns must be; a long list then runs on in these widths.
  *
  * On a terminal long texts are shortened until the line fits, and columns that
- * still have no room are left out, which the foot says.  Elsewhere nothing is
- * shortened.
+ * still have no room are left out, which the foot says.  Elsewhere, and where
+ * all was asked for, nothing is.
  */
 #include "ctl/render.h"
 #include "ctl/cell.h"
@@ -38,7 +38,7 @@ open_table(struct render *r, bool head)
 	struct table *t = MEM_NEW(struct table);
 
 	t->head = head && !r->opts.no_header;
-	t->cut = r->out->width > 0 && !r->opts.no_trunc;
+	t->cut = r->out->width > 0 && !r->opts.no_trunc && r->opts.format != RENDER_WIDE;
 	t->n_col = r->n_col;
 	if (t->head)
 		for (unsigned i = 0; i < r->n_col; i++)
@@ -222,7 +222,7 @@ table_close(struct render *r)
 
 	if (!t->laid)
 		lay(r, t);
-	if (r->out->terminal && (r->rows == 0 || t->n_col < r->n_col))
+	if (r->out->person && (r->rows == 0 || t->n_col < r->n_col))
 		put_foot(r, t);
 	MEM_FREE(r->state);
 }

@@ -118,6 +118,15 @@ subscriber() {
 	shows "no client 'a\\x0ab'"
 }
 
+@test "grep and > take what is seen, whole and without colour; the tool's name is dropped" {
+	shell
+	keys 'emqx_ctl log room-level | grep net' Enter
+	shows 'net      warning'
+	keys "log room-level > '$BATS_TEST_TMPDIR/levels'" Enter
+	wait_until 5 test -s "$BATS_TEST_TMPDIR/levels"
+	[[ $(head -n 1 "$BATS_TEST_TMPDIR/levels") == 'room '*level ]]
+}
+
 @test "Ctrl-C drops a line, and ends what runs" {
 	shell
 	keys 'clients list --watch=1s' Enter

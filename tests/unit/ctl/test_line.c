@@ -29,6 +29,18 @@ TEST(words_are_parted_by_blanks)
 	OK(!line.open && !line.in_tail);
 }
 
+TEST(the_tools_own_name_is_dropped_before_a_command)
+{
+	EQ(parse("emqx_ctl clients list | grep x"), EM_OK);
+	EQ(line.words.n, 2);
+	STR_EQ(word(0), "clients");
+	EQ(line.greps.n, 1);
+	EQ(parse("emqx_ctl"), EM_OK);
+	EQ(line.words.n, 1);
+	EQ(parse("clients show emqx_ctl"), EM_OK);
+	EQ(line.words.n, 3);
+}
+
 TEST(quotes_keep_blanks_and_each_other)
 {
 	EQ(parse("show 'a \"b' \"c 'd\\\" \\\\ \\n\" e\\ f ''"), EM_OK);

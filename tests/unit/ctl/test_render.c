@@ -24,7 +24,7 @@ rendered(struct render_opts opts, const char *columns, size_t n, unsigned width)
 	str_reset(&all);
 	OK(out_open(&out, STDOUT_FILENO, false, NULL, &f) == EM_OK);
 	out.held = true;
-	out.terminal = width > 0;
+	out.terminal = out.person = width > 0;
 	out.width = width;
 	OK(render_open(&r, row.cmd, &opts, slice_str(columns), &out, &f) == EM_OK);
 	for (size_t i = 0; i < n; i++)
@@ -242,7 +242,11 @@ TEST(a_table_fits_the_terminal)
 	OK(strstr(str_get(&all), "more columns have no room") != NULL);
 	opts.no_trunc = true;
 	OK(strstr(rendered(opts, "", 1, 60), id) != NULL);
-	opts.no_trunc = false;
+	opts = (struct render_opts){ .format = RENDER_WIDE };
+	OK(strstr(rendered(opts, "", 1, 60), id) != NULL);
+	OK(strstr(str_get(&all), "mqueue_max") != NULL);
+	OK(strstr(str_get(&all), "have no room") == NULL);
+	opts.format = RENDER_AUTO;
 	OK(strstr(rendered(opts, "", 1, 0), "Client(xxx") == str_get(&all));
 }
 
