@@ -83,7 +83,7 @@ lint_tidy() {
 	done | head -n 12)
 	[ -n "$files" ] || return 0
 	# shellcheck disable=SC2016
-	printf '%s\n' "$files" | xargs sh -c 'clang-tidy --quiet "$@" -- \
+	printf '%s\n' "$files" | xargs -n 2 -P "$(nproc)" sh -c 'clang-tidy --quiet "$@" -- \
 	    -std=c11 -D_GNU_SOURCE -I. "-DEMQXD_VERSION=\"0\""' tidy 2>/dev/null
 }
 
