@@ -340,14 +340,20 @@ send_parts(struct gather *g)
 	return is_over;
 }
 
+/* What was done in part has its rows all the same. */
+static bool
+has_rows(const struct gather *g)
+{
+	return g->sink != NULL && (g->fault.err == EM_OK || g->fault.err == EM_PARTLY);
+}
+
 static void
 send_rows(struct gather *g)
 {
 	struct slice row;
 
-	while (g->sink != NULL && g->fault.err == EM_OK && g->credit > 0 &&
-	       (g->limit == 0 || g->sent < g->limit) && g->sink->has_room(g->arg) &&
-	       sorted_take(&g->rows, &row)) {
+	while (has_rows(g) && g->credit > 0 && (g->limit == 0 || g->sent < g->limit) &&
+	       g->sink->has_room(g->arg) && sorted_take(&g->rows, &row)) {
 		g->sink->on_row(g->arg, row);
 		g->credit--;
 		g->sent++;
@@ -399,8 +405,7 @@ pump(struct gather *g)
 		return;
 	sorted_end(&g->rows);
 	send_rows(g);
-	if (g->sink != NULL && g->fault.err == EM_OK && !g->is_stopped &&
-	    sorted_count(&g->rows) > 0)
+	if (has_rows(g) && !g->is_stopped && sorted_count(&g->rows) > 0)
 		return; /* until there is credit, or room */
 	if (g->is_near)
 		tell_near(g);
@@ -436,7 +441,7 @@ take_rows(struct gather *g, struct part *p)
 	while (answer_next(&p->ctx.answer, &row, &order)) {
 		if (g->is_near)
 			keep_nearest(g, row);
-		else if (g->sink != NULL && g->fault.err == EM_OK &&
+		else if (has_rows(g) &&
 			 sorted_add(&g->rows, row, order, &g->fault) != EM_OK)
 			stop(g);
 	}
@@ -463,7 +468,8 @@ take_fault(struct gather *g, struct part *p)
 		if (g->fault.err == EM_OK)
 			fault_set(&g->fault, p->err, "%s", err_text(p->err));
 	}
-	stop(g);
+	if (g->fault.err != EM_PARTLY)
+		stop(g);
 }
 
 static void

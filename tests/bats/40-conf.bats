@@ -44,6 +44,40 @@ shown() { ctl conf show "$1" --json | json "d[0]['$2']"; }
 	[ "$(shown mqtt.idle_timeout value)" = 3s ]
 }
 
+@test "conf reload: a listener that cannot be opened is told in its row" {
+	emqxd_conf "$EMQXD_DIR/emqx.conf" "listeners.tcp.b.bind = \"127.0.0.1:$PORT\""
+	# the default's port was the kernel's: the file does not show the clash
+	run -7 --separate-stderr ctl conf reload --json
+	[[ $(printf %s "$output" | json '[r["result"] for r in d if r["path"] == "listeners.tcp.b.bind"]') == *"failed: listener tcp:b: cannot listen on 127.0.0.1:$PORT"* ]]
+	[[ $stderr == *"cannot listen on 127.0.0.1:$PORT"* ]]
+	[ "$(ctl listeners tcp:b --json | json 'd[0]["running"]')" = False ]
+	grep -q 'conf_failed' "$EMQXD_DIR/err"
+}
+
+@test "conf show: a value that waits for a restart is not the one in force" {
+	emqxd_conf "$EMQXD_DIR/emqx.conf" 'node.workers = 1'
+	ctl conf reload
+	[ "$(shown node.workers value)" = 'auto (1 after a restart)' ]
+	run -0 --separate-stderr ctl conf reload --json
+	[ "$(printf %s "$output" | json '[(r["before"], r["after"], r["result"]) for r in d]')" = "[('auto', '1', 'needs a restart of emqxd')]" ]
+	emqxd_conf "$EMQXD_DIR/emqx.conf"
+	run -0 --separate-stderr ctl conf reload --json
+	[ "$(printf %s "$output" | json '[(r["before"], r["after"], r["result"]) for r in d]')" = "[('auto', 'auto', 'ok')]" ]
+	[ "$(shown node.workers value)" = auto ]
+	run -0 --separate-stderr ctl conf reload
+	[ "$output" = 'nothing changed' ]
+}
+
+@test "conf show: what waits for its listener is in force once that is restarted" {
+	emqxd_conf "$EMQXD_DIR/emqx.conf" 'listeners.tcp.default.tcp_options.backlog = 99'
+	ctl conf reload
+	[ "$(shown listeners.tcp.default.tcp_options.backlog value)" = '1024 (99 after a restart of the listener)' ]
+	ctl listeners restart tcp:default --yes
+	[ "$(shown listeners.tcp.default.tcp_options.backlog value)" = 99 ]
+	run -0 --separate-stderr ctl conf reload
+	[ "$output" = 'nothing changed' ]
+}
+
 @test "conf reload: a file with an error changes nothing and is told" {
 	emqxd_conf "$EMQXD_DIR/emqx.conf" 'mqtt.idle_timeout = soon'
 	run -1 --separate-stderr ctl conf reload
