@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * help: pages of plain text, 80 columns wide; heads bold on a terminal.
+ * help: pages of plain text, as wide as the terminal; heads bold on a terminal.
  */
 #include "ctl/help.h"
 #include "ctl/color.h"
@@ -16,16 +16,21 @@ head(const struct help *h, const char *text)
 	str_add_char(h->to, '\n');
 }
 
-/* Adds @text in lines that begin at column @indent; the first one is there already. */
-static void
-wrapped(struct str *s, const char *text, size_t indent)
+static size_t
+width_of(const struct help *h)
+{
+	return h->width > 0 ? h->width : HELP_WIDTH;
+}
+
+void
+help_wrap(struct str *s, const char *text, size_t indent, size_t width)
 {
 	size_t col = indent;
 
 	while (*text != '\0') {
 		size_t n = strcspn(text, " \n");
 
-		if (col > indent && col + 1 + n > HELP_WIDTH) {
+		if (col > indent && col + 1 + n > width) {
 			str_addf(s, "\n%*s", (int)indent, "");
 			col = indent;
 		} else if (col > indent) {
@@ -40,19 +45,31 @@ wrapped(struct str *s, const char *text, size_t indent)
 	str_add_char(s, '\n');
 }
 
-/* "  left            right": right wraps in its own column. */
 static void
-pair(struct str *s, const char *left, const char *right)
+wrapped(const struct help *h, const char *text)
 {
-	size_t n = strlen(left) + HELP_INDENT;
+	help_wrap(h->to, text, 0, width_of(h));
+}
 
-	str_addf(s, "%*s%s", HELP_INDENT, "", left);
-	if (n + 2 > HELP_LEFT) {
-		str_add_char(s, '\n');
+/* "  left            right": right wraps in its own column, which has half of the line at
+ * least. */
+static void
+pair(const struct help *h, const char *left, const char *right)
+{
+	size_t width = width_of(h), n = strlen(left) + HELP_INDENT;
+	size_t at = width / 2 < HELP_LEFT ? width / 2 : HELP_LEFT;
+
+	str_addf(h->to, "%*s", HELP_INDENT, "");
+	if (n > width)
+		help_wrap(h->to, left, 2 * HELP_INDENT, width - HELP_INDENT);
+	else
+		str_add(h->to, left);
+	if (n > width || n + 2 > at) {
+		str_add(h->to, n > width ? "" : "\n");
 		n = 0;
 	}
-	str_addf(s, "%*s", (int)(HELP_LEFT - n), "");
-	wrapped(s, right, HELP_LEFT);
+	str_addf(h->to, "%*s", (int)(at - n), "");
+	help_wrap(h->to, right, at, width);
 }
 
 static bool
@@ -69,15 +86,15 @@ command_line(const struct help *h, const struct cmd *cmd)
 	struct str usage = { 0 };
 
 	cmd_usage(cmd, &usage);
-	pair(h->to, str_get(&usage), cmd->summary);
+	pair(h, str_get(&usage), cmd->summary);
 	str_fini(&usage);
 }
 
 static void
-add_values(struct str *s, const struct cmd_arg *arg)
+add_values(struct str *s, const struct cmd_arg *arg, const char *sep)
 {
 	for (size_t i = 0; arg->values != NULL && arg->values[i] != NULL; i++)
-		str_addf(s, "%s%s", i > 0 ? "|" : "", arg->values[i]);
+		str_addf(s, "%s%s", i > 0 ? sep : "", arg->values[i]);
 }
 
 void
@@ -92,7 +109,7 @@ help_option(struct str *s, const struct cmd_arg *opt)
 		return;
 	str_add(s, may ? "[=" : " ");
 	if (opt->type == CT_ENUM)
-		add_values(s, opt);
+		add_values(s, opt, "|");
 	else
 		str_addf(s, "<%s>", cmd_type_name(opt->type));
 	str_add(s, may ? "]" : "");
@@ -110,7 +127,7 @@ options(const struct help *h, const struct cmd_arg *opts)
 		str_add(&right, opts->help);
 		if (opts->dflt != NULL)
 			str_addf(&right, " (%s)", opts->dflt);
-		pair(h->to, str_get(&left), str_get(&right));
+		pair(h, str_get(&left), str_get(&right));
 	}
 	str_fini(&left);
 	str_fini(&right);
@@ -128,11 +145,11 @@ arguments(const struct help *h, const struct cmd *cmd)
 		str_add(&right, a->help);
 		if (a->type == CT_ENUM) {
 			str_add(&right, ": ");
-			add_values(&right, a);
+			add_values(&right, a, ", ");
 		}
 		if (a->dflt != NULL)
 			str_addf(&right, " (%s)", a->dflt);
-		pair(h->to, str_get(&left), str_get(&right));
+		pair(h, str_get(&left), str_get(&right));
 	}
 	str_fini(&left);
 	str_fini(&right);
@@ -146,7 +163,7 @@ columns(const struct help *h, const struct cmd *cmd)
 	for (const struct cmd_col *c = cmd->cols; c != NULL && c->name != NULL; c++) {
 		str_reset(&left);
 		str_addf(&left, "%s%s", c->name, c->wide ? " *" : "");
-		pair(h->to, str_get(&left), c->help);
+		pair(h, str_get(&left), c->help);
 	}
 	str_fini(&left);
 }
@@ -188,18 +205,28 @@ help_command(const struct help *h, const struct cmd *cmd)
 	const char *scope = cmd_scope_text(cmd->scope), *danger = danger_text(cmd);
 	struct str *s = h->to, usage = { 0 };
 
+	str_add(&usage, h->shell ? "" : "emqx_ctl ");
 	cmd_usage(cmd, &usage);
 	color_add(s, h->color, COLOR_HEAD, "Usage:");
-	str_addf(s, " %s%s\n", h->shell ? "" : "emqx_ctl ", str_get(&usage));
-	str_fini(&usage);
+	str_add_char(s, ' ');
+	help_wrap(s, str_get(&usage), strlen("Usage: "), width_of(h));
+	str_reset(&usage);
 	also_called(h, cmd);
-	str_addf(s, "\n%s.\n", cmd->summary);
+	str_addf(&usage, "%s.", cmd->summary);
+	str_add_char(s, '\n');
+	wrapped(h, str_get(&usage));
+	str_fini(&usage);
 	if (cmd->detail != NULL)
-		wrapped(s, cmd->detail, 0);
+		wrapped(h, cmd->detail);
 	if (danger != NULL)
-		wrapped(s, danger, 0);
-	if (scope != NULL)
-		str_addf(s, "What it changes holds for %s.\n", scope);
+		wrapped(h, danger);
+	if (scope != NULL) {
+		struct str text = { 0 };
+
+		str_addf(&text, "What it changes holds for %s.", scope);
+		wrapped(h, str_get(&text));
+		str_fini(&text);
+	}
 	if (cmd_n_args(cmd) > 0) {
 		head(h, "Arguments");
 		arguments(h, cmd);
@@ -240,12 +267,12 @@ help_all(const struct help *h)
 			command_line(h, cmd_get((cmd_id)i));
 	tool_options(h);
 	head(h, "More");
-	pair(h->to, "help <command>", "how one command is used, and an example");
+	pair(h, "help <command>", "how one command is used, and an example");
 	for (const struct help_topic *t = help_topics; t->name != NULL; t++) {
 		struct str left = { 0 };
 
 		str_addf(&left, "help %s", t->name);
-		pair(h->to, str_get(&left), t->summary);
+		pair(h, str_get(&left), t->summary);
 		str_fini(&left);
 	}
 }

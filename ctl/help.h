@@ -13,7 +13,8 @@
 struct help {
 	struct str *to;
 	bool color;
-	bool shell; /* commands of the shell too, and no program's name before them */
+	bool shell;     /* commands of the shell too, and no program's name before them */
+	unsigned width; /* of a line; 0: 80 */
 };
 
 /* All commands, a line each. */
@@ -34,6 +35,9 @@ extern const struct help_topic help_topics[];
 
 /* Does the path of @cmd, or an alias, begin with @words? */
 bool help_is_in_group(const struct cmd *cmd, const struct slice *words, size_t n);
+/* Adds @text in lines of at most @width that begin at column @indent, where the first one is
+ * already. */
+void help_wrap(struct str *s, const char *text, size_t indent, size_t width);
 /* "-o, --output table|wide": how an option is written. */
 void help_option(struct str *s, const struct cmd_arg *opt);
 

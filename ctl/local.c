@@ -59,6 +59,7 @@ help_to(const struct local *l, struct str *text)
 		.to = text,
 		.color = !plain && color_is_on(l->prefs->color, STDOUT_FILENO),
 		.shell = l->tool->shell,
+		.width = plain ? 0 : out_screen_width(STDOUT_FILENO),
 	};
 }
 

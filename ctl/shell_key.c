@@ -6,12 +6,10 @@
  * the middle of a value it is an ordinary character.
  */
 #include "ctl/shell_key.h"
-#include "ctl/cell.h"
 #include "ctl/complete.h"
 #include "ctl/help.h"
 #include "ctl/shell.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { KEY_FLAGS = CMDLINE_ABBREV | CMDLINE_SHELL, KEY_WIDTH = 80, KEY_NAME = 24 };
@@ -61,11 +59,9 @@ typed_fini(struct typed *t)
 static unsigned
 screen_width(void)
 {
-	struct winsize ws;
+	unsigned width = out_screen_width(STDOUT_FILENO);
 
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_col > 0)
-		return ws.ws_col;
-	return KEY_WIDTH;
+	return width > 0 ? width : KEY_WIDTH;
 }
 
 /* Below the line that is being typed; the caller has it drawn again. */
@@ -122,12 +118,11 @@ list(struct str *s, const struct complete *c)
 
 		if (item->help != NULL) {
 			add_padded(s, item->text, width);
-			cell_add_cut(s, slice_str(item->help),
-			    screen > width ? screen - width : 0);
+			help_wrap(s, item->help, width, screen);
 		} else {
 			add_padded(s, item->text, last ? 0 : width);
 		}
-		if (last)
+		if (last && item->help == NULL)
 			str_add_char(s, '\n');
 	}
 	if (c->more)
@@ -215,14 +210,20 @@ static void
 explain(struct str *s, const struct typed *t, const struct cmdline_place *p)
 {
 	struct complete c = { .v = { NULL, 0, 0 } };
+	unsigned screen = screen_width();
+	struct str text = { 0 };
 
 	if (p->cmd != NULL) {
+		cmd_usage(p->cmd, &text);
 		str_add(s, "usage: ");
-		cmd_usage(p->cmd, s);
-		str_addf(s, "\n%s\n", p->cmd->summary);
+		help_wrap(s, str_get(&text), strlen("usage: "), screen);
+		help_wrap(s, p->cmd->summary, 0, screen);
 	}
-	if (p->arg != NULL)
-		str_addf(s, "<%s>  %s\n", p->arg->name, p->arg->help);
+	if (p->arg != NULL) {
+		str_addf(s, "<%s>  ", p->arg->name);
+		help_wrap(s, p->arg->help, strlen(p->arg->name) + 4, screen);
+	}
+	str_fini(&text);
 	complete_words(&c, t->words, t->n, KEY_FLAGS, ask_nobody, NULL);
 	list(s, &c);
 	complete_fini(&c);

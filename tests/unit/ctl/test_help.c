@@ -29,6 +29,30 @@ TEST(every_command_is_explained_with_its_example)
 	}
 }
 
+TEST(help_is_as_wide_as_the_terminal)
+{
+	static const unsigned widths[] = { 60, 120 };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct help h = { .to = &s, .width = widths[i] };
+		size_t longest = 0;
+
+		str_reset(&s);
+		help_all(&h);
+		for (unsigned c = 0; c < CMD_N; c++) {
+			const struct cmd *cmd = cmd_get((cmd_id)c);
+
+			/* An example stays in one piece, to be copied. */
+			if (strlen(cmd->example) + 2 <= widths[i])
+				help_command(&h, cmd);
+		}
+		for (char *p = s.p, *nl; (nl = strchr(p, '\n')) != NULL; p = nl + 1)
+			longest = (size_t)(nl - p) > longest ? (size_t)(nl - p) : longest;
+		OK(longest <= widths[i]);
+		OK(longest > widths[i] - 10);
+	}
+}
+
 TEST(the_overview_names_every_command_but_hidden_ones)
 {
 	str_reset(&s);
