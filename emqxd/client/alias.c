@@ -6,6 +6,7 @@
 
 struct alias_in {
 	struct map by_alias; /* two bytes -> struct alias_topic */
+	size_t bytes;        /* of all topics */
 };
 
 struct alias_topic {
@@ -19,16 +20,24 @@ key_of(const uint16_t *alias)
 	return slice_of(alias, sizeof *alias);
 }
 
-void
-alias_set(struct alias_in **ap, uint16_t alias, struct slice topic)
+em_err
+alias_set(struct alias_in **ap, uint16_t alias, struct slice topic, size_t max)
 {
-	struct alias_topic *t = mem_new(sizeof *t + topic.n);
+	size_t before = alias_get(*ap, alias).n;
+	struct alias_topic *t;
 
 	if (*ap == NULL)
 		*ap = MEM_NEW(struct alias_in);
+	if ((*ap)->bytes - before + topic.n > max)
+		return EM_FULL;
+	t = mem_try(sizeof *t + topic.n);
+	if (t == NULL)
+		return EM_FULL;
 	t->n = topic.n;
 	memcpy(t->text, topic.p, topic.n);
+	(*ap)->bytes += topic.n - before;
 	mem_free(map_put(&(*ap)->by_alias, key_of(&alias), t));
+	return EM_OK;
 }
 
 struct slice

@@ -26,8 +26,12 @@ resolve_alias(struct channel *ch, struct mqtt_publish *p)
 		return false;
 	}
 	if (p->topic.n > 0) {
-		alias_set(&ch->alias, p->props.topic_alias, p->topic);
-		return true;
+		if (alias_set(&ch->alias, p->props.topic_alias, p->topic,
+			channel_zone(ch)->max_packet_size) == EM_OK)
+			return true;
+		channel_refuse(ch, REASON_QUOTA_EXCEEDED,
+		    "topic aliases of more bytes than mqtt.max_packet_size");
+		return false;
 	}
 	p->topic = alias_get(ch->alias, p->props.topic_alias);
 	if (p->topic.n == 0)

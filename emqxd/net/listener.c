@@ -26,12 +26,15 @@
 #include <unistd.h>
 
 #define ACCEPTS_A_TURN 64
-#define END_A_TURN 256 /* connections that a stop looks at */
+#define END_A_TURN 256       /* connections that a stop looks at */
+#define END_A_TURN_LAST 4096 /* at shutdown: there is a deadline */
+#define REST span_ms(100)    /* after an accept that failed for want of something */
 
 /* One worker's part: its watcher and its counters. */
 struct door {
 	struct watch watch;
 	struct listener *listener;
+	struct timer rest; /* after an accept that failed for want of something */
 	bool is_watched;
 	_Alignas(64) _Atomic int64_t current;
 	_Atomic uint64_t accepted, refused;
@@ -220,7 +223,7 @@ refuse(struct door *d, int fd)
 
 /* No descriptor is left: the spare one takes the peer's place so that it is told,
  * and so that the socket does not stay ready for ever. */
-static void
+static bool
 refuse_one_with_spare(struct door *d)
 {
 	struct net_node *node = net_node();
@@ -230,7 +233,7 @@ refuse_one_with_spare(struct door *d)
 	if (spare < 0) /* another worker has it, or somebody took its place meanwhile */
 		spare = spare_open();
 	if (spare < 0)
-		return;
+		return false;
 	close(spare);
 	fd = accept4(d->watch.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd >= 0)
@@ -239,6 +242,7 @@ refuse_one_with_spare(struct door *d)
 	if (spare >= 0) /* two workers were here */
 		close(spare);
 	LOG(ERROR, "listener_no_descriptor", "listener", d->listener->id);
+	return fd >= 0;
 }
 
 static void
@@ -261,6 +265,33 @@ set_options(int fd, const struct tcp_options *o)
 	}
 }
 
+static void on_door(struct watch *w, uint32_t events);
+
+static void
+on_rested(struct timer *t)
+{
+	struct door *d = LIST_OWNER(t, struct door, rest);
+
+	d->watch.on_ready = on_door;
+	if (loop_watch(worker_self()->loop, &d->watch, EPOLLIN | EPOLLEXCLUSIVE) != EM_OK)
+		timer_arm(t, REST, on_rested);
+}
+
+/* The socket stays ready while nothing can be accepted: this worker looks away for a
+ * while instead of asking again at once. */
+static void
+rest(struct door *d)
+{
+	loop_unwatch(worker_self()->loop, &d->watch);
+	timer_arm(&d->rest, REST, on_rested);
+}
+
+static bool
+is_short_of_something(int e)
+{
+	return e == EMFILE || e == ENFILE || e == ENOBUFS || e == ENOMEM;
+}
+
 static void
 on_door(struct watch *w, uint32_t events)
 {
@@ -272,8 +303,12 @@ on_door(struct watch *w, uint32_t events)
 		int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd < 0) {
-			if (errno == EMFILE || errno == ENFILE)
-				refuse_one_with_spare(d);
+			int e = errno;
+
+			if ((e == EMFILE || e == ENFILE) && refuse_one_with_spare(d))
+				continue;
+			if (is_short_of_something(e))
+				rest(d);
 			return;
 		}
 		if (conf->max_connections != LISTENER_UNLIMITED &&
@@ -383,11 +418,13 @@ on_switch(struct letter *letter)
 		m->err = loop_watch(loop, &d->watch, EPOLLIN | EPOLLEXCLUSIVE);
 		d->is_watched = m->err == EM_OK;
 	} else {
+		timer_cancel(&d->rest);
 		if (d->is_watched)
 			loop_unwatch(loop, &d->watch);
 		d->is_watched = false;
 		/* In portions, so that a million that end stall nobody. */
-		m->left = conn_each_some(m->left, END_A_TURN, end_one, s);
+		m->left = conn_each_some(
+		    m->left, s->is_shutdown ? END_A_TURN_LAST : END_A_TURN, end_one, s);
 		if (m->left > 0) {
 			worker_post(worker_self(), letter);
 			return;

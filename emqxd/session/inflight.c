@@ -5,8 +5,8 @@
 
 #define CAP_MIN 4u
 #define CAP_MAX 65536u
-#define SPAN 4u   /* holes and all, times the window */
-#define KEEP 256u /* a larger ring is given back when it is empty */
+#define SPAN 4u /* holes and all, times the window */
+#define KEEP 8u /* slots; a larger ring is given back when it is empty */
 
 struct inflight {
 	uint32_t head, tail; /* of the ring, counting up; tail - head slots are in use */
