@@ -46,6 +46,8 @@ options_usage(void)
 	       "  restart              stop, then start\n"
 	       "  ping                 print pong when the daemon answers\n"
 	       "  check_config [FILE]  say what is wrong in the configuration\n"
+	       "  docs conf|reasons|metrics\n"
+	       "                       reference of the manual pages, as mdoc source\n"
 	       "  version              versions of emqxd and of the libraries\n"
 	       "  -c FILE              the configuration, instead of " OPTIONS_CONF "\n";
 }

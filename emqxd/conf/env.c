@@ -61,11 +61,41 @@ apply(struct conf_tree *t, struct slice path, struct slice value, const char *va
 	return hocon_parse_value(t, path, value, pos, r) == EM_OK || r->fault.n > 0;
 }
 
+/* "mqtt.max_inflight" to EMQX_MQTT__MAX_INFLIGHT. */
+static void
+add_variable(struct slice path, struct str *out)
+{
+	str_add(out, PREFIX);
+	for (size_t i = 0; i < path.n; i++) {
+		char c = (char)path.p[i];
+
+		if (c == '.')
+			str_add(out, "__");
+		else
+			str_add_char(
+			    out, c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c);
+	}
+}
+
+/* What was meant by the first that names no key. */
+static void
+add_nearest(const struct keys *keys, struct slice path, struct str *hint)
+{
+	struct str nearest = { 0 };
+
+	if (hint->n == 0 && is_plain(path) && keys_nearest(keys, path, &nearest)) {
+		str_add(hint, "did you mean ");
+		add_variable(str_slice(&nearest), hint);
+		str_add_char(hint, '?');
+	}
+	str_fini(&nearest);
+}
+
 void
 env_apply(struct conf_tree *t, char *const *environ, const struct keys *keys,
     struct conf_report *r)
 {
-	struct str unknown = { 0 }, path = { 0 }, variable = { 0 };
+	struct str unknown = { 0 }, path = { 0 }, variable = { 0 }, hint = { 0 };
 	size_t count = 0;
 
 	for (char *const *e = environ; e != NULL && *e != NULL; e++) {
@@ -88,12 +118,15 @@ env_apply(struct conf_tree *t, char *const *environ, const struct keys *keys,
 			keys, r))
 			continue;
 		str_addf(&unknown, "%s%s", count++ > 0 ? ", " : "", str_get(&variable));
+		add_nearest(keys, str_slice(&path), &hint);
 	}
 	if (count > 0)
-		report_warn(r, (struct tree_pos){ 0 }, "emqxd docs conf lists all keys",
+		report_warn(r, (struct tree_pos){ 0 },
+		    hint.n > 0 ? str_get(&hint) : "man 5 emqx.conf lists all keys",
 		    "no key has the name of %s: %s",
 		    count > 1 ? "these variables" : "this variable", str_get(&unknown));
 	str_fini(&unknown);
+	str_fini(&hint);
 	str_fini(&path);
 	str_fini(&variable);
 }

@@ -436,6 +436,7 @@ put_value(
 		}
 		(void)tree_path_next(&rest, &segment);
 	}
+	(*np)->key = k->pos;
 	tree_put(into, segment, np);
 	return true;
 }

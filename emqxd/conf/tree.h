@@ -46,6 +46,7 @@ struct tree_node {
 	char *text;        /* of a text or reference */
 	const char *as; /* the tree's: the 4.x name that it was written under, or NULL */
 	struct tree_pos pos;
+	struct tree_pos key;      /* where its name stands; line 0: nowhere of its own */
 	struct tree_node *before; /* what a join stands in place of, or NULL */
 	VEC(struct tree_node *) child;
 };

@@ -153,6 +153,26 @@ named(struct validator *v, const struct conf_name *name, const struct tree_node 
 		ignore(v, node->as != NULL ? node->as : path, node->pos);
 }
 
+static struct tree_pos
+key_pos(const struct tree_node *node)
+{
+	return node->key.line > 0 ? node->key : node->pos;
+}
+
+static void
+group_as_value(struct validator *v, const struct tree_node *node, struct slice path)
+{
+	struct str shown = { 0 }, hint = { 0 };
+
+	str_add_escaped(&shown, slice_head(path, 200));
+	str_addf(&hint, "write %s.KEY = VALUE, or %s { KEY = VALUE }", str_get(&shown),
+	    str_get(&shown));
+	report_fault(v->report, key_pos(node), str_get(&hint),
+	    "%s is a group of keys and has no value itself", str_get(&shown));
+	str_fini(&shown);
+	str_fini(&hint);
+}
+
 static void
 unknown(struct validator *v, const struct tree_node *node, struct slice path)
 {
@@ -168,10 +188,10 @@ unknown(struct validator *v, const struct tree_node *node, struct slice path)
 		str_add_escaped(&hint, str_slice(&nearest));
 		str_add_char(&hint, '?');
 	} else {
-		str_add(&hint, "emqxd docs conf lists all keys");
+		str_add(&hint, "man 5 emqx.conf lists all keys");
 	}
 	report_fault(
-	    v->report, node->pos, str_get(&hint), "unknown key %s", str_get(&shown));
+	    v->report, key_pos(node), str_get(&hint), "unknown key %s", str_get(&shown));
 	str_fini(&shown);
 	str_fini(&nearest);
 	str_fini(&hint);
@@ -199,7 +219,10 @@ look(struct validator *v, const struct tree_node *node, struct str *path)
 		return;
 	}
 	if (node->kind != TREE_OBJECT) {
-		unknown(v, node, str_slice(path));
+		if (keys_is_above(v->keys, str_slice(path), false))
+			group_as_value(v, node, str_slice(path));
+		else
+			unknown(v, node, str_slice(path));
 		return;
 	}
 	if (node->child.n == 0 && n > 0 && !keys_is_above(v->keys, str_slice(path), true))

@@ -602,6 +602,17 @@ expected_words(const struct conf_field *f, const char *before, struct str *out)
 	}
 }
 
+/* A size that is no round number also as the round one below it. */
+static void
+print_bound(const struct conf_field *f, int64_t v, struct str *out)
+{
+	const int64_t mb = 1 << 20;
+
+	print_number(f, v, out);
+	if (f->type == CONF_SIZE && v > mb && v % 1024 != 0)
+		str_addf(out, " (%" PRId64 "MB)", v / mb);
+}
+
 static void
 expected_range(const struct conf_field *f, struct str *out)
 {
@@ -610,9 +621,9 @@ expected_range(const struct conf_field *f, struct str *out)
 
 	bounds(f, &min, &max);
 	plain.words = NULL;
-	print_number(&plain, min, out);
+	print_bound(&plain, min, out);
 	str_add(out, " .. ");
-	print_number(&plain, max, out);
+	print_bound(&plain, max, out);
 }
 
 static void

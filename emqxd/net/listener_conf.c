@@ -184,12 +184,46 @@ find_zone(struct listener_conf *l, struct conf_settling *in)
 	return NULL;
 }
 
+/* Of every address, or the same one, at the same port: the second could not open. */
+static bool
+is_clash(const struct conf_addr *a, const struct conf_addr *b)
+{
+	const char *every = "0.0.0.0";
+	const char *x = *a->host != '\0' ? a->host : every;
+	const char *y = *b->host != '\0' ? b->host : every;
+
+	if (a->port == 0 || a->port != b->port)
+		return false;
+	x = strcmp(x, "localhost") == 0 ? "127.0.0.1" : x;
+	y = strcmp(y, "localhost") == 0 ? "127.0.0.1" : y;
+	if (strcmp(x, y) == 0)
+		return true;
+	return (strcmp(x, every) == 0 && strchr(y, ':') == NULL) ||
+	       (strcmp(y, every) == 0 && strchr(x, ':') == NULL);
+}
+
+static void
+check_address(const struct listener_conf *l, struct conf_settling *in)
+{
+	size_t n;
+	const struct listener_conf *all = conf_settling_get(in, CONF_LISTENERS, &n);
+
+	for (size_t i = 0; i < n && &all[i] != l; i++) {
+		if (l->enable && all[i].enable && is_clash(&l->bind, &all[i].bind))
+			conf_settling_fault(in, "bind",
+			    "give each a port of its own, or set enable = false of one",
+			    "listeners %s and %s are on one address", all[i].name,
+			    l->name);
+	}
+}
+
 static void
 settle(void *self, struct conf_settling *in)
 {
 	struct listener_conf *l = self;
 	const struct zone *z = find_zone(l, in);
 
+	check_address(l, in);
 	if (!parse_keepalive(&l->tcp))
 		conf_settling_fault(in, "tcp_options.keepalive",
 		    "such as 240,30,5, or none",

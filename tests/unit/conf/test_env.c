@@ -79,6 +79,15 @@ TEST(unknown_variables_get_one_warning)
 	fixture_free(&l);
 }
 
+TEST(an_unknown_variable_gets_the_nearest)
+{
+	struct loaded l =
+	    fixture_load(NULL, ENV((char[]){ "EMQX_MQTT__MAX_INFLIGT=6" }), NULL);
+
+	STR_EQ(l.report.warning.p[0].hint, "did you mean EMQX_MQTT__MAX_INFLIGHT?");
+	fixture_free(&l);
+}
+
 TEST(a_value_with_a_hash_or_a_comma_is_whole)
 {
 	struct loaded l = fixture_load(

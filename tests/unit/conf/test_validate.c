@@ -198,7 +198,8 @@ TEST(a_guard_that_is_not_built_stops_the_start)
 		"listeners.tcp.default.max_conn_rate = \"1000/s\"",
 		"listeners.tcp.default.messages_rate = \"10/s\"",
 		"listener.tcp.external.access.1 = deny all",
-		"listener.tcp.external.max_conn_rate = 1000",
+		"listener.tcp.external.max_conn_rate = 1000\n"
+		"listener.tcp.external = 1884",
 		"listener.tcp.external.rate_limit = 1024,4096",
 		"durable_sessions.enable = true",
 		"zones.a.durable_sessions.enable = on",
@@ -259,7 +260,8 @@ TEST(a_guard_that_asks_for_nothing_is_accepted)
 		"listeners.tcp.default.access_rules = [\"allow all\"]",
 		"listener.tcp.external.access.1 = allow all",
 		"listeners.tcp.default.proxy_protocol = false",
-		"listener.tcp.external.proxy_protocol = off",
+		"listener.tcp.external.proxy_protocol = off\n"
+		"listener.tcp.external = 1884",
 		"listeners.tcp.default.max_conn_rate = infinity",
 		"durable_sessions.enable = false",
 		"retainer.backend.storage_type = ram",
@@ -317,7 +319,8 @@ TEST(an_unknown_key_is_a_fault_with_the_nearest)
 	fixture_refuses("mqtt { max_inflite = 1 }", 1, "did you mean mqtt.max_inflight?");
 	fixture_refuses("foo { bar { baz = 1 } }", 1, "unknown key foo.bar.baz");
 	fixture_refuses("foo {}", 1, "unknown key foo");
-	fixture_refuses("mqtt = 5", 1, "unknown key mqtt");
+	fixture_refuses("foo = bar", 1, "emqx.conf:1:1: unknown key foo");
+	fixture_refuses("mqtt = 5", 1, "1:1: mqtt is a group of keys");
 	fixture_refuses("zone.external.nothing_like = 1", 1, "unknown key");
 }
 
@@ -375,6 +378,32 @@ TEST(a_zones_number_stays_over_a_reload)
 	STR_EQ(z[3].name, "c");
 	fixture_free(&a);
 	fixture_free(&b);
+}
+
+static void
+passes(const char *text)
+{
+	struct loaded l = fixture_takes(text);
+
+	fixture_free(&l);
+}
+
+TEST(two_listeners_on_one_address_are_refused)
+{
+	fixture_refuses("listeners.tcp.b.bind = 1883", 1,
+	    "listeners tcp:default and tcp:b are on one address");
+	fixture_refuses("listeners.tcp.b.bind = \"127.0.0.1:1883\"", 1, "one address");
+	fixture_refuses("listeners.tcp.default.bind = \"localhost:1\"\n"
+			"listeners.tcp.b.bind = \"127.0.0.1:1\"",
+	    1, "one address");
+	passes("listeners.tcp.b.bind = 1884");
+	passes("listeners.tcp.default.bind = 0\nlisteners.tcp.b.bind = 0");
+	passes("listeners.tcp.b { bind = 1883, enable = false }");
+}
+
+TEST(a_size_out_of_range_is_told_as_a_size)
+{
+	fixture_refuses("mqtt.max_packet_size = 999GB", 1, "268435460 (256MB)");
 }
 
 TEST(a_removed_listener_keeps_its_place_and_is_not_enabled)
