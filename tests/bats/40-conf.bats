@@ -88,7 +88,7 @@ shown() { ctl conf show "$1" --json | json "d[0]['$2']"; }
 
 @test "conf reload: is written to the log" {
 	ctl conf reload
-	grep -q 'audit .*command="conf reload" result=ok' "$EMQXD_DIR/err"
+	wait_until 5 grep -q 'audit .*command="conf reload" result=ok' "$EMQXD_DIR/err"
 }
 
 @test "SIGHUP reads the file again" {
