@@ -52,11 +52,12 @@ offer(struct complete *c, struct slice prefix, struct slice text, const char *he
 		complete_add(c, text, help);
 }
 
-/* What a path word leads to: the summary of its command, or nothing for a group. */
+/* What a path word leads to: the summary of its command, or for a group what is in it. */
 static const char *
-word_help(const struct slice *path, size_t n, struct slice word)
+word_help(const struct slice *path, size_t n, struct slice word, struct str *group)
 {
-	struct slice full[CMD_PATH_WORDS + 1];
+	struct slice full[CMD_PATH_WORDS + 1], next[CMD_N];
+	size_t n_next;
 	const struct cmd *cmd;
 	size_t used;
 
@@ -66,7 +67,13 @@ word_help(const struct slice *path, size_t n, struct slice word)
 		full[i] = path[i];
 	full[n] = word;
 	cmd = cmd_match(full, n + 1, false, &used);
-	return cmd != NULL && used == n + 1 ? cmd->summary : NULL;
+	if (cmd != NULL && used == n + 1)
+		return cmd->summary;
+	str_reset(group);
+	n_next = cmd_next_words(full, n + 1, false, next, CMD_N);
+	for (size_t i = 0; i < n_next; i++)
+		str_addf(group, "%s%.*s", i > 0 ? ", " : "", SLICE_FMT(next[i]));
+	return n_next > 0 ? str_get(group) : NULL;
 }
 
 static void
@@ -75,9 +82,11 @@ offer_path(struct complete *c, const struct slice *path, size_t n, struct slice 
 {
 	struct slice next[CMD_N];
 	size_t n_next = cmd_next_words(path, n, shell, next, CMD_N);
+	struct str group = { 0 };
 
 	for (size_t i = 0; i < n_next; i++)
-		offer(c, prefix, next[i], word_help(path, n, next[i]));
+		offer(c, prefix, next[i], word_help(path, n, next[i], &group));
+	str_fini(&group);
 }
 
 static bool

@@ -4,6 +4,7 @@
  */
 #include "ctl/help.h"
 #include "ctl/color.h"
+#include "ipc/cmdline.h"
 #include "ipc/nearest.h"
 
 enum { HELP_INDENT = 2, HELP_LEFT = 34, HELP_WIDTH = 80 };
@@ -349,6 +350,8 @@ nothing_known(const struct slice *words, size_t n, struct fault *f)
 	    f, EM_USAGE, "there is no command and no topic '%.*s'", SLICE_FMT(words[0]));
 	fault_hint(f, "all of them: emqx_ctl help");
 	nearest_hint(&near, f);
+	if (cmdline_is_of_emqx(words[0]))
+		fault_hint(f, CMDLINE_OF_EMQX);
 	return EM_USAGE;
 }
 

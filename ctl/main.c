@@ -11,7 +11,28 @@
 #include "ipc/cmdline.h"
 
 #include <locale.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* Does somebody send lines, that would be lost?  /dev/null is nobody. */
+static bool
+has_lines(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 &&
+	       (S_ISFIFO(st.st_mode) || S_ISREG(st.st_mode) || S_ISSOCK(st.st_mode));
+}
+
+static int
+say_dash(const struct local *l)
+{
+	struct fault f = { 0 };
+
+	fault_set(&f, EM_USAGE,
+	    "no command is given; emqx_ctl - runs the lines of standard input");
+	return local_fail(l, &f);
+}
 
 /* What there is to do when no command is named. */
 static int
@@ -23,6 +44,8 @@ run_options(struct tool *t, const struct params *options, bool from_stdin)
 		return script_run(t, from_stdin ? "-" : t->prefs->file);
 	if (isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1)
 		return shell_run(t);
+	if (has_lines(STDIN_FILENO))
+		return say_dash(&l);
 	return local_help(&l, NULL, 0);
 }
 

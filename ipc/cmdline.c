@@ -185,6 +185,22 @@ join_words(const struct slice *words, size_t n, struct slice prefix, struct str 
 	return n_found;
 }
 
+bool
+cmdline_is_of_emqx(struct slice word)
+{
+	static const char *const names[] = { "acl", "admins", "authz", "ban", "banned",
+		"bridges", "cluster", "cluster_call", "data", "ds", "eviction",
+		"exclusive", "gateway", "gateway-clients", "gateway-metrics",
+		"gateway-registry", "license", "mgmt", "mnesia", "modules", "node_dump",
+		"observer", "olp", "pem_cache", "plugins", "rebalance", "recon",
+		"resources", "retainer", "rules", "telemetry", "traces" };
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (slice_eq_str(word, names[i]))
+			return true;
+	return false;
+}
+
 /* Says that no command is called @word behind @group, or what may be meant. */
 static void
 unknown_word(const struct str *group, struct slice word, const struct slice *next,
@@ -199,7 +215,9 @@ unknown_word(const struct str *group, struct slice word, const struct slice *nex
 	for (size_t i = 0; i < n_next; i++)
 		nearest_offer(&near, next[i]);
 	nearest_hint(&near, f);
-	if (word.n > 0 && join_words(next, n_next, word, &some) > 1)
+	if (group->n == 0 && cmdline_is_of_emqx(word))
+		fault_hint(f, CMDLINE_OF_EMQX);
+	else if (word.n > 0 && join_words(next, n_next, word, &some) > 1)
 		fault_hint(f, "one of %s", str_get(&some));
 	else if (near.best.n == 0 && group->n > 0 &&
 		 join_words(next, n_next, SLICE_NONE, &some) > 0)

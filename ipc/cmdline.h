@@ -65,4 +65,8 @@ struct cmdline_place {
 void cmdline_place(
     struct cmdline_place *out, const struct slice *words, size_t n, unsigned flags);
 
+/* Is @word a command of EMQX that is none here?  Nobody mistyped it then. */
+bool cmdline_is_of_emqx(struct slice word);
+#define CMDLINE_OF_EMQX "a command of EMQX that this version does not have"
+
 #endif

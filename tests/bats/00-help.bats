@@ -19,7 +19,7 @@ setup() {
 }
 
 @test "no words and no terminal: help" {
-	run -0 emqx_ctl
+	run -0 emqx_ctl </dev/null
 	[ "${lines[0]}" = 'Usage: emqx_ctl [--<option>...] <command> [<argument>...]' ]
 }
 
@@ -56,6 +56,25 @@ setup() {
 	[[ $stderr == *"did you mean 'list'?"* ]]
 	run -2 --separate-stderr emqx_ctl help clinets
 	[[ $stderr == *"did you mean 'clients'?"* ]]
+}
+
+@test "a command that EMQX has and this version has not is called so" {
+	local name
+	for name in cluster plugins retainer admins rules ban; do
+		run -2 --separate-stderr emqx_ctl "$name" list
+		[ "$stderr" = "emqx_ctl: no command '$name'
+  hint: a command of EMQX that this version does not have" ]
+		run -2 --separate-stderr emqx_ctl help "$name"
+		[[ $stderr == *'a command of EMQX that this version does not have' ]]
+	done
+}
+
+@test "lines on standard input without - are not left unread in silence" {
+	run -2 --separate-stderr emqx_ctl <<<'status'
+	[ -z "$output" ]
+	[ "$stderr" = 'emqx_ctl: no command is given; emqx_ctl - runs the lines of standard input' ]
+	run -2 --separate-stderr bash -c 'echo status | emqx_ctl'
+	[ "${#stderr_lines[@]}" -eq 1 ]
 }
 
 @test "wrong words are 2 and say what is wrong" {
