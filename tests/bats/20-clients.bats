@@ -161,8 +161,8 @@ not_connected() { [ "$(field "$1" 'r["connected"]')" = False ]; }
 	subscriber a
 	ctl clients kick a
 	run -3 ctl clients kick nobody
-	grep -q "audit uid=$(id -u) .*command=\"clients kick clientid=a\" result=ok duration_us=" "$EMQXD_DIR/err"
-	grep -q 'audit .*command="clients kick clientid=nobody" result=notfound' "$EMQXD_DIR/err"
+	wait_until 5 grep -q "audit uid=$(id -u) .*command=\"clients kick clientid=a\" result=ok duration_us=" "$EMQXD_DIR/err"
+	wait_until 5 grep -q 'audit .*command="clients kick clientid=nobody" result=notfound' "$EMQXD_DIR/err"
 }
 
 @test "clients: what a client chose forges no line and no column" {

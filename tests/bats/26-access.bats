@@ -41,7 +41,7 @@ start() { start_emqxd 'ctl.mode = "0666"' "$@"; }
 	[[ $stderr == *'user 65534 may not change anything here'*ctl.admin_group* ]]
 	run -5 as_nobody clients kick c1
 	[ "$(ctl log primary-level)" = warning ]
-	grep -q 'audit uid=65534 .*command="clients kick clientid=c1" result=denied' "$EMQXD_DIR/err"
+	wait_until 5 grep -q 'audit uid=65534 .*command="clients kick clientid=c1" result=denied' "$EMQXD_DIR/err"
 }
 
 @test "ctl.admin_group may change" {
@@ -49,7 +49,7 @@ start() { start_emqxd 'ctl.mode = "0666"' "$@"; }
 	run -0 --separate-stderr as_nobody log primary-level debug
 	[ "$output" = debug ]
 	run -0 --separate-stderr as_nobody listeners restart tcp:default
-	grep -q 'audit uid=65534 .*command="listeners restart id=tcp:default" result=ok' "$EMQXD_DIR/err"
+	wait_until 5 grep -q 'audit uid=65534 .*command="listeners restart id=tcp:default" result=ok' "$EMQXD_DIR/err"
 }
 
 @test "ctl.dangerous = root keeps the dangerous ones to root" {
