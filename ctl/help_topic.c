@@ -33,7 +33,8 @@ const struct help_topic help_topics[] = {
 	    "The daemon filters, so rows that are not wanted do not travel.\n" },
 	{ "output", "how answers look",
 	    "On a terminal: tables, or blocks of \"key : value\" lines; long texts are\n"
-	    "shortened (--no-trunc) and some columns left out (--wide). In a pipe:\n"
+	    "shortened (--no-trunc) and some columns left out (--wide does neither).\n"
+	    "Behind the shell's | and > it is the same, whole. In a pipe:\n"
 	    "the line shapes of EMQX 5.8, with --compat 4.4 those of 4.4.\n"
 	    "\n"
 	    "  -o table    columns under a head          -o wide   all columns\n"
@@ -53,7 +54,7 @@ const struct help_topic help_topics[] = {
 	    "  ?               explains what may stand here\n"
 	    "  cl l            commands may be shortened as long as they stay unique\n"
 	    "  ... | grep [-iv] TEXT     only these lines of the answer\n"
-	    "  ... > FILE, >> FILE       into a file\n"
+	    "  ... > FILE, >> FILE       into a file; both take what is seen, whole\n"
 	    "  'a b' \"a b\" a\\ b          one word; an open quote or a \\ at the end "
 	    "of a\n"
 	    "                            line goes on in the next\n"
