@@ -293,7 +293,7 @@ TEST(completion_offers_live_names_as_one_shot)
 	EQ(run(&t, str_get(&line)), 0);
 	STR_EQ(out(), "sensor-1\t\n");
 	EQ(run(&t, "__complete cl"), 0);
-	STR_EQ(out(), "clients\t\n");
+	STR_EQ(out(), "clients\tlist, show, kick\n");
 	str_fini(&line);
 	daemon_stop(&d);
 }
