@@ -72,9 +72,15 @@ void conf_shown_fini(struct conf_shown *v);
 bool conf_show_next(const struct conf_snapshot *s, struct slice prefix, size_t *at,
     struct conf_shown *out);
 
+/* Today's key of an old name ("zone.external.max_mqueue_len"), and in @wide the key that
+ * holds where the zone sets none, or "".  False: it is no old name. */
+bool conf_show_alias(struct slice old, struct str *today, struct str *wide);
+
 /* A key that was accepted and means nothing here. */
 struct conf_ignored {
 	const char *path, *origin; /* the snapshot's */
+	const char *value;         /* "" where it may be a secret */
+	bool is_so_anyway;         /* it asks for what is so without it */
 };
 size_t conf_ignored_count(const struct conf_snapshot *s);
 struct conf_ignored conf_ignored_get(const struct conf_snapshot *s, size_t i);

@@ -117,6 +117,26 @@ conf_shown_fini(struct conf_shown *v)
 	str_fini(&v->origin);
 }
 
+bool
+conf_show_alias(struct slice old, struct str *today, struct str *wide)
+{
+	struct name_captures c;
+	size_t at = 0;
+	const struct conf_name *name = names_find_old(old, &at, &c);
+	struct slice rest, segment;
+
+	if (name == NULL || name->class != NAME_ALIAS)
+		return false;
+	str_reset(today);
+	str_reset(wide);
+	names_fill(name->to, &c, today);
+	rest = str_slice(today);
+	if (slice_starts(rest, SLICE_LIT("zones.")) && tree_path_next(&rest, &segment) &&
+	    tree_path_next(&rest, &segment))
+		str_add_slice(wide, rest);
+	return true;
+}
+
 size_t
 conf_ignored_count(const struct conf_snapshot *s)
 {

@@ -93,13 +93,18 @@ asks_for_nothing(const struct conf_name *guard, const struct tree_node *node)
 	return nothing;
 }
 
+static bool
+takes_words(const struct conf_name *guard)
+{
+	return guard->off != NULL && *guard->off != '\0' && *guard->off != '[';
+}
+
 /* A value is shown only where it is a word: others may be secrets. */
 static void
 refuse(struct validator *v, struct tree_pos pos, const struct conf_name *guard,
     const char *path, const char *as, const char *value)
 {
-	bool is_word = value != NULL && guard->off != NULL && *guard->off != '\0' &&
-		       *guard->off != '[';
+	bool is_word = value != NULL && takes_words(guard);
 	struct str text = { 0 };
 
 	str_add_escaped(&text, slice_str(as != NULL ? as : path));
@@ -117,7 +122,8 @@ refuse(struct validator *v, struct tree_pos pos, const struct conf_name *guard,
 }
 
 static void
-ignore(struct validator *v, const char *path, struct tree_pos pos)
+ignore(struct validator *v, const char *path, struct tree_pos pos, const char *value,
+    bool is_so_anyway)
 {
 	struct str origin = { 0 };
 	struct conf_ignored entry;
@@ -125,6 +131,8 @@ ignore(struct validator *v, const char *path, struct tree_pos pos)
 	tree_pos_print(pos, &origin);
 	entry.path = conf_pool_text(&v->s->pool, slice_str(path));
 	entry.origin = conf_pool_text(&v->s->pool, str_slice(&origin));
+	entry.value = conf_pool_text(&v->s->pool, slice_str(value));
+	entry.is_so_anyway = is_so_anyway;
 	VEC_ADD(&v->s->ignored, entry);
 	str_fini(&origin);
 }
@@ -146,11 +154,14 @@ static void
 named(struct validator *v, const struct conf_name *name, const struct tree_node *node,
     const char *path)
 {
-	if (name->class == NAME_GUARD && !asks_for_nothing(name, node))
-		refuse(v, node->pos, name, path, node->as,
-		    node->kind == TREE_TEXT ? node->text : NULL);
+	bool is_guard = name->class == NAME_GUARD;
+	const char *text = node->kind == TREE_TEXT ? node->text : NULL;
+
+	if (is_guard && !asks_for_nothing(name, node))
+		refuse(v, node->pos, name, path, node->as, text);
 	else
-		ignore(v, node->as != NULL ? node->as : path, node->pos);
+		ignore(v, node->as != NULL ? node->as : path, node->pos,
+		    is_guard && text != NULL && takes_words(name) ? text : "", is_guard);
 }
 
 static struct tree_pos
@@ -248,7 +259,10 @@ look_at_legacy(struct validator *v)
 		    !is_one_of(name->off, slice_str(old->value)))
 			refuse(v, old->pos, name, old->path, NULL, old->value);
 		else
-			ignore(v, old->path, old->pos);
+			ignore(v, old->path, old->pos,
+			    name->class == NAME_GUARD && takes_words(name) ? old->value
+									   : "",
+			    name->class == NAME_GUARD);
 	}
 }
 
@@ -256,11 +270,15 @@ static void
 warn_ignored(struct validator *v)
 {
 	struct str list = { 0 };
-	size_t n = v->s->ignored.n;
+	size_t n = 0;
 
-	for (size_t i = 0; i < n && i < 5; i++) {
-		str_add(&list, i > 0 ? ", " : "");
-		str_add_escaped(&list, slice_str(v->s->ignored.p[i].path));
+	for (size_t i = 0; i < v->s->ignored.n; i++) {
+		const struct conf_ignored *k = &v->s->ignored.p[i];
+
+		if (k->is_so_anyway || n++ >= 5)
+			continue;
+		str_add(&list, list.n > 0 ? ", " : "");
+		str_add_escaped(&list, slice_str(k->path));
 	}
 	if (n > 0)
 		report_warn(v->report, (struct tree_pos){ 0 },
@@ -314,7 +332,8 @@ unbuilt(struct validator *v, const struct tree_node *node, const struct conf_fie
 	str_add_escaped(&name, slice_str(node->as != NULL ? node->as : path));
 	str_add_escaped(&shown, slice_head(str_slice(value), 60));
 	if (f->built == CONF_IGNORED)
-		ignore(v, str_get(&name), node->pos);
+		ignore(
+		    v, str_get(&name), node->pos, f->secret ? "" : str_get(value), false);
 	else
 		report_fault(v->report, node->pos, "take this out until it is",
 		    "not built yet: %s = %s", str_get(&name), str_get(&shown));

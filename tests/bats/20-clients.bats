@@ -225,6 +225,10 @@ EOF
 	run -0 ctl subscriptions show c1
 	[ "$output" = 'c1 -> topic:keep qos:0 nl:0 rh:0 rap:0' ]
 	run -3 ctl subscriptions del c1 'gone/#'
+	ctl subscriptions add c1 'rooms/kitchen' 0
+	run -3 --separate-stderr ctl subscriptions del c1 'rooms/kitchn'
+	[[ $stderr == *"no subscription 'rooms/kitchn'"*"did you mean 'rooms/kitchen'?"*'emqx_ctl subscriptions show c1'* ]]
+	[[ $stderr != *'clients list'* ]]
 	run -3 ctl subscriptions del nobody 'gone/#'
 }
 

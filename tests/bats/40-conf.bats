@@ -105,6 +105,18 @@ is_4s() { [ "$(shown mqtt.idle_timeout value)" = 4s ]; }
 	[[ $output == *sysmon.vm.long_gc* ]]
 }
 
+@test "conf show: an old name is shown as the key that it is today" {
+	run -0 ctl conf show zone.external.max_mqueue_len
+	[ "$output" = 'mqtt.max_mqueue_len = 1000' ]
+	stop_emqxd
+	start_emqxd 'zone.external.max_mqueue_len = 7' 'acl_nomatch = allow'
+	run -0 ctl conf show zone.external.max_mqueue_len
+	[ "$output" = 'zones.external.mqtt.max_mqueue_len = 7' ]
+	run -0 ctl conf show --ignored
+	[ "$output" = 'acl_nomatch = allow' ]
+	[ "$(ctl conf show --ignored --json | json 'd[0]["note"]')" = 'says what is so anyway' ]
+}
+
 @test "conf check: a good file and a bad one, without a daemon" {
 	run -0 "$EMQX_CTL" conf check "$EMQXD_DIR/emqx.conf"
 	emqxd_conf "$EMQXD_DIR/bad.conf" 'mqtt.max_qos_allowed = 7'

@@ -16,18 +16,29 @@
 struct walk {
 	size_t at;
 	bool found;
+	struct str path, wide; /* what an old name became */
 };
 
 static em_err
 show_open(struct op_ctx *op)
 {
-	op->state = MEM_NEW(struct walk);
+	struct walk *w = MEM_NEW(struct walk);
+	struct slice path = params_text(op->params, "path");
+
+	op->state = w;
+	if (params_bool(op->params, "ignored") ||
+	    !conf_show_alias(path, &w->path, &w->wide))
+		str_add_slice(&w->path, path);
 	return EM_OK;
 }
 
 static void
 show_close(struct op_ctx *op)
 {
+	struct walk *w = op->state;
+
+	str_fini(&w->path);
+	str_fini(&w->wide);
 	MEM_FREE(op->state);
 }
 
@@ -76,7 +87,10 @@ ignored_row(struct op_ctx *op, const struct conf_ignored *k)
 
 	row_str(row, "path", k->path);
 	row_str(row, "origin", k->origin);
-	row_str(row, "note", "accepted, without meaning here");
+	row_str(row, "value", *k->value != '\0' ? k->value : "(ignored)");
+	row_str(row, "note",
+	    k->is_so_anyway ? "says what is so anyway"
+			    : "accepted, without meaning here");
 	op_row_end(op);
 }
 
@@ -104,18 +118,33 @@ ignored_step(struct op_ctx *op, struct slice prefix)
 	return EM_OK;
 }
 
+/* The zone sets none of its own: what all zones have holds. */
+static void
+go_wide(struct walk *w)
+{
+	str_reset(&w->path);
+	str_add_slice(&w->path, str_slice(&w->wide));
+	str_reset(&w->wide);
+	w->at = 0;
+}
+
 static em_err
 show_step(struct op_ctx *op)
 {
-	struct slice prefix = params_text(op->params, "path");
 	struct walk *w = op->state;
 	struct conf_shown v;
 
 	if (params_bool(op->params, "ignored"))
-		return ignored_step(op, prefix);
+		return ignored_step(op, str_slice(&w->path));
 	while (!op_is_full(op)) {
-		if (!conf_show_next(conf_current(), prefix, &w->at, &v))
-			return w->found ? EM_OK : no_path(op, prefix);
+		if (!conf_show_next(conf_current(), str_slice(&w->path), &w->at, &v)) {
+			if (w->found)
+				return EM_OK;
+			if (w->wide.n == 0)
+				return no_path(op, params_text(op->params, "path"));
+			go_wide(w);
+			continue;
+		}
 		w->found = true;
 		shown_row(op, &v);
 		conf_shown_fini(&v);

@@ -9,6 +9,7 @@
 #include "ipc/base/mem.h"
 #include "ipc/base/str.h"
 #include "ipc/base/vec.h"
+#include "ipc/nearest.h"
 #include "emqxd/model/topic.h"
 #include "emqxd/session/registry.h"
 #include "emqxd/session/session.h"
@@ -16,6 +17,7 @@
 #include "emqxd/admin/op.h"
 
 #define SESSIONS_A_STEP 16u
+#define NEAR_MOST 1000u /* of one client, looked at for "did you mean" */
 
 extern const struct op op_near_client;
 
@@ -248,6 +250,42 @@ const struct op op_SUBSCRIPTIONS_ADD = {
 	.where = OP_AT_HOME, .key = "clientid", .call = add_call, .near = &op_near_client
 };
 
+/* The client is there, the subscription is not: was another of its own meant? */
+static em_err
+no_subscription(struct op_ctx *op, struct session *s)
+{
+	const struct subscription *v = router_subscriptions(&s->subscriber);
+	struct slice wanted = params_text(op->params, "topic");
+	struct nearest near = nearest_of(wanted);
+	struct str filter = { 0 }, best = { 0 }, id = { 0 };
+
+	op_no(op, "subscription", wanted);
+	for (uint32_t i = 0; i < s->subscriber.n && i < NEAR_MOST; i++) {
+		str_reset(&filter);
+		add_filter(&filter, &v[i]);
+		nearest_offer(&near, str_slice(&filter));
+		if (near.best.n > 0 && near.best.p == str_slice(&filter).p) {
+			str_reset(&best);
+			str_add_slice(&best, near.best);
+			near.best = str_slice(&best);
+		}
+	}
+	str_reset(&filter);
+	str_add_escaped(&filter, str_slice(&best));
+	str_add_escaped(&id, op->value);
+	if (best.n > 0)
+		fault_hint(&op->fault,
+		    "did you mean '%s'?   list them: emqx_ctl subscriptions show %s",
+		    str_get(&filter), str_get(&id));
+	else
+		fault_hint(&op->fault, "list them: emqx_ctl subscriptions show %s",
+		    str_get(&id));
+	str_fini(&filter);
+	str_fini(&best);
+	str_fini(&id);
+	return EM_NOTFOUND;
+}
+
 static em_err
 del_call(struct op_ctx *op)
 {
@@ -260,7 +298,7 @@ del_call(struct op_ctx *op)
 	if (parse(op, &f) != EM_OK)
 		return EM_USAGE;
 	if (session_unsubscribe(s, f.group, f.filter) != EM_OK)
-		return op_no(op, "subscription", params_text(op->params, "topic"));
+		return no_subscription(op, s);
 	row = op_row(op);
 	row_text(row, "clientid", op->value);
 	row_text(row, "topic", params_text(op->params, "topic"));

@@ -200,7 +200,8 @@ TEST(a_guard_that_is_not_built_stops_the_start)
 		"listener.tcp.external.access.1 = deny all",
 		"listener.tcp.external.max_conn_rate = 1000\n"
 		"listener.tcp.external = 1884",
-		"listener.tcp.external.rate_limit = 1024,4096",
+		"listener.tcp.external.rate_limit = 1024,4096\n"
+		"listener.tcp.external = 1884",
 		"durable_sessions.enable = true",
 		"zones.a.durable_sessions.enable = on",
 		"retainer.backend.storage_type = disc",
