@@ -54,21 +54,21 @@ user_up(struct app *a, struct fault *f)
 static em_err
 log_up(struct app *a, struct fault *f)
 {
-	em_err err = logs_configure(core_of(a), a->options->word == OPTIONS_CONSOLE, f);
+	const struct core_conf *conf = core_of(a);
+	em_err err = logs_configure(conf, a->options->word == OPTIONS_CONSOLE, f);
 
-	if (err == EM_OK)
-		settings_log_warnings(a->report);
-	return err;
+	if (err != EM_OK)
+		return err;
+	LOG(INFO, "emqxd_starting", "version", EMQXD_VERSION, "node", conf->node_name,
+	    "conf", a->options->conf, "data_dir", conf->data_dir, "pid", getpid());
+	settings_log_warnings(a->report);
+	return EM_OK;
 }
 
 static em_err
 home_up(struct app *a, struct fault *f)
 {
-	const struct core_conf *conf = core_of(a);
-
-	LOG(INFO, "emqxd_starting", "version", EMQXD_VERSION, "node", conf->node_name,
-	    "conf", a->options->conf, "data_dir", conf->data_dir, "pid", getpid());
-	return home_open(conf->data_dir, &a->home, f);
+	return home_open(core_of(a)->data_dir, &a->home, f);
 }
 
 static void
@@ -248,8 +248,8 @@ static const struct step {
 	void (*down)(struct app *a);
 } steps[] = {
 	{ user_up, NULL },
+	{ home_up, home_down }, /* first: the log may be that of the daemon that has it */
 	{ log_up, NULL },
-	{ home_up, home_down },
 	{ engine_up, engine_down },
 	{ rooms_up, rooms_down },
 	{ threads_up, threads_down },
@@ -309,7 +309,7 @@ boot_serve(const struct options *options, boot_ready_fn *on_ready, int fd)
 	if (settings_load(options->conf, NULL, &a.loaded, &report) == EM_OK)
 		status = live(&a);
 	else
-		settings_say(&report);
+		settings_refuse(&report);
 	conf_report_fini(&report);
 	conf_snapshot_free(&a.loaded);
 	log_stop();

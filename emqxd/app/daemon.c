@@ -178,7 +178,10 @@ stop_daemon(const struct core_conf *conf, pid_t pid)
 static int
 none_runs(const struct core_conf *conf)
 {
-	fprintf(stderr, "emqxd: no daemon runs with node.data_dir %s\n", conf->data_dir);
+	fprintf(stderr,
+	    "emqxd: no daemon runs with node.data_dir %s\n"
+	    "  hint: one of another configuration: -c FILE\n",
+	    conf->data_dir);
 	return 1;
 }
 

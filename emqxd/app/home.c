@@ -3,8 +3,8 @@
  * home: the folder, its FORMAT and its lock.
  *
  * The lock is flock() on emqxd.pid, so it ends with its process however that ends;
- * the text inside ("1234\n", and "ready\n" behind it once it serves) is for those
- * who come too late or look.  The file goes away with the daemon; whoever locked a
+ * the text inside (the pid, and a line's end behind it once it serves) is for those
+ * who come too late or look, kill -HUP $(cat emqxd.pid) too.  The file goes away with the daemon; whoever locked a
  * file that was just taken away sees that the name leads elsewhere and tries again.
  */
 #include "emqxd/app/home.h"
@@ -98,18 +98,17 @@ check_format(const struct home *h, struct fault *f)
 	return EM_UNSUPPORTED;
 }
 
-/* "1234\nready\n" */
+/* "1234", or "1234\n" of one that serves. */
 static bool
 parse_owner(const char *text, pid_t *pid, bool *serves)
 {
-	const char *end = strchr(text, '\n');
+	size_t end = strcspn(text, "\n");
 	uint64_t n;
 
-	if (end == NULL ||
-	    num_parse_u64(slice_of(text, (size_t)(end - text)), &n) != EM_OK)
+	if (num_parse_u64(slice_of(text, end), &n) != EM_OK)
 		return false;
 	*pid = (pid_t)n;
-	*serves = strcmp(end + 1, "ready\n") == 0;
+	*serves = text[end] == '\n';
 	return true;
 }
 
@@ -164,10 +163,10 @@ lock_dir(struct home *h, struct fault *f)
 }
 
 static em_err
-write_owner(struct home *h, const char *state, struct fault *f)
+write_owner(struct home *h, struct fault *f)
 {
 	char text[64];
-	int n = snprintf(text, sizeof text, "%d\n%s", (int)getpid(), state);
+	int n = snprintf(text, sizeof text, "%d%s", (int)getpid(), h->serves ? "\n" : "");
 
 	if (ftruncate(h->fd, 0) != 0 || pwrite(h->fd, text, (size_t)n, 0) != n)
 		return fault_of(h, errno, f);
@@ -191,7 +190,7 @@ home_open(const char *dir, struct home **out, struct fault *f)
 	if (err == EM_OK)
 		err = lock_dir(h, f);
 	if (err == EM_OK)
-		err = write_owner(h, "", f);
+		err = write_owner(h, f);
 	if (err == EM_OK)
 		*out = h;
 	else
@@ -214,7 +213,7 @@ home_serve(struct home *h, struct fault *f)
 	if (did != n)
 		return fault_of(h, did < 0 ? errno : ENOSPC, f);
 	h->serves = true;
-	return write_owner(h, "ready\n", f);
+	return write_owner(h, f);
 }
 
 void

@@ -38,13 +38,22 @@ settings_say(const struct conf_report *report)
 	str_fini(&text);
 }
 
+void
+settings_refuse(const struct conf_report *report)
+{
+	settings_say(report);
+	fputs("emqxd: this configuration is refused; -c FILE names another\n", stderr);
+}
+
 em_err
 settings_read(const char *file, bool warn, struct conf_snapshot **out)
 {
 	struct conf_report report = { .more = false };
 	em_err err = settings_load(file, NULL, out, &report);
 
-	if (err != EM_OK || warn)
+	if (err != EM_OK)
+		settings_refuse(&report);
+	else if (warn)
 		settings_say(&report);
 	conf_report_fini(&report);
 	return err;

@@ -12,6 +12,8 @@ EM_MUST_USE em_err settings_load(const char *file, const struct conf_snapshot *b
 EM_MUST_USE em_err settings_read(const char *file, bool warn, struct conf_snapshot **out);
 /* Faults and warnings to stderr. */
 void settings_say(const struct conf_report *report);
+/* The same of one that cannot be used, and what to do. */
+void settings_refuse(const struct conf_report *report);
 /* Each warning is a line of the log. */
 void settings_log_warnings(const struct conf_report *report);
 /* The keys as mdoc. */

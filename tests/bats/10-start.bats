@@ -37,7 +37,7 @@ says_only() {
 @test "foreground: says ready once, ends with 0 on TERM and leaves nothing" {
 	start_emqxd
 	[ "$(cat "$EMQXD_DIR/out")" = 'emqxd ready' ]
-	[ "$(head -n 1 "$EMQXD_DIR/data/emqxd.pid")" = "$EMQXD_PID" ]
+	[ "$(cat "$EMQXD_DIR/data/emqxd.pid")" = "$EMQXD_PID" ]
 	stop_emqxd
 	nothing_is_left
 	[ "$(cat "$EMQXD_DIR/data/FORMAT")" = 1 ]
@@ -87,6 +87,18 @@ has_line() {
 	stop_emqxd
 	wait $!
 	[[ $(tail -n 1 "$EMQXD_DIR/heard") == e0*8b* ]]
+}
+
+@test "a second daemon that is refused leaves the log of the first alone" {
+	start_emqxd 'log.file.enable = true' "log.file.path = \"$BATS_TEST_TMPDIR/emqx.log\"" \
+	    'sysmon.vm.long_gc = disabled'
+	lines_of() { wc -l <"$BATS_TEST_TMPDIR/emqx.log"; }
+	sleep 0.2
+	before=$(lines_of)
+	run "$EMQXD" foreground -c "$EMQXD_DIR/emqx.conf"
+	[ "$status" -eq 1 ]
+	[ "$(lines_of)" = "$before" ]
+	stop_emqxd
 }
 
 @test "a second daemon on the same folder is refused with the pid of the first" {
@@ -162,7 +174,7 @@ has_line() {
 @test "a configuration that is not there is told by name" {
 	run "$EMQXD" foreground -c "$EMQXD_DIR/none.conf"
 	[ "$status" -eq 1 ]
-	[[ $output == *"none.conf: not found" ]]
+	[[ $output == *"none.conf: not found"*"-c FILE"* ]]
 }
 
 @test "check_config: says what is ok and what is not, and starts nothing" {
@@ -182,7 +194,8 @@ has_line() {
 	    "log.file.path = \"$EMQXD_DIR/emqx.log\""
 	run "$EMQXD" ping -c "$EMQXD_DIR/emqx.conf"
 	[ "$status" -eq 1 ]
-	[ "$output" = "emqxd: no daemon runs with node.data_dir $EMQXD_DIR/data" ]
+	[ "${lines[0]}" = "emqxd: no daemon runs with node.data_dir $EMQXD_DIR/data" ]
+	[[ ${lines[1]} == *'-c FILE'* ]]
 	run "$EMQXD" start -c "$EMQXD_DIR/emqx.conf"
 	[ "$status" -eq 0 ]
 	[[ $output == "emqxd "*" is started" ]]

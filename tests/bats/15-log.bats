@@ -119,6 +119,7 @@ start_logged() {
 	[[ $output == *"LogHandler(id=file, level=info, destination=$LOG, status=started)"* ]]
 	[[ $output == *"LogHandler(id=console, level=info, destination=console, status=started)"* ]]
 	[ "$(ctl log handlers stop file -o classic)" = 'log handler file stopped' ]
+	wait_until 5 grep -q 'log_handler_stopping.*handler=file' "$LOG"
 	run ctl log handlers stop file
 	[ "$status" -ne 0 ]
 	kill -s USR2 "$EMQXD_PID"

@@ -143,11 +143,27 @@ handlers_start_call(struct op_ctx *op)
 const struct op op_LOG_HANDLERS_START = { .where = OP_ADMIN,
 	.call = handlers_start_call };
 
+static bool
+handler_is_started(struct slice id)
+{
+	struct log_sink_info info;
+
+	for (unsigned i = 0; log_sink_get(log_sinks(), i, &info); i++) {
+		str_fini(&info.destination);
+		if (slice_eq_str(id, info.id))
+			return info.is_started;
+	}
+	return false;
+}
+
 static em_err
 handlers_stop_call(struct op_ctx *op)
 {
 	struct slice id = params_text(op->params, "id");
 
+	/* The audit's line comes after it, and this handler does not get that one. */
+	if (handler_is_started(id))
+		LOG(INFO, "log_handler_stopping", "handler", id);
 	return handler_told(op, log_sink_stop(log_sinks(), id, &op->fault), NULL);
 }
 
