@@ -69,6 +69,15 @@ setup() {
 	done
 }
 
+@test "the commands in the manual pages are commands" {
+	local line found=0
+	while IFS= read -r line; do
+		found=$((found + 1))
+		run -4 emqx_ctl - <<<"${line%% | jq*} --timeout 100ms"
+	done < <(sed -n 's/\\(aq/'"'"'/g; s/^\.Dl \(emqx_ctl .*\)/\1/p' "$ROOT"/man/*.in | grep -v ' wait ')
+	[ "$found" -ge 4 ]
+}
+
 @test "lines on standard input without - are not left unread in silence" {
 	run -2 --separate-stderr emqx_ctl <<<'status'
 	[ -z "$output" ]
