@@ -95,6 +95,7 @@ field() { ctl clients show "$1" --json | json "(lambda r: $2)(d)"; }
 	kill "$last"
 	wait_until 5 not_connected c1
 	run -0 ctl clients show c1
+	[[ $output == *'keepalive=60'* ]]
 	[[ $output == *"connected=false"*", disconnected_at="* ]]
 	[ "$(field c1 'r["disconnected_at"] is not None and r["listener"] is None')" = True ]
 }
@@ -145,7 +146,7 @@ not_connected() { [ "$(field "$1" 'r["connected"]')" = False ]; }
 	run -2 ctl clients kick a b
 	[ "$(ids)" = 'a b' ]
 	run -7 --separate-stderr ctl clients kick b nobody a --yes
-	[ "${lines[*]}" = 'ok no such client ok' ]
+	[ "${lines[*]}" = 'client b: ok client nobody: no such client client a: ok' ]
 	[[ $stderr == *'1 of 3 failed'* ]]
 	run -3 ctl clients kick x y --yes
 }
