@@ -271,6 +271,7 @@ connect_accept(struct conn *c, const struct mqtt_connect *p, bool assigned)
 	ch = channel_new(c, zone, p);
 	open.expiry = ch->expiry;
 	open.to = ch;
+	open.keepalive = ch->keepalive;
 	ch->session = session_open(&open, &present);
 	metric_inc(METRIC_CLIENT_CONNECTED);
 	/* 3.1 has no session present flag. */

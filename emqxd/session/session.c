@@ -225,6 +225,7 @@ attach(struct session *s, const struct session_open *o)
 	s->expiry = o->expiry;
 	s->window = o->window;
 	s->zone = o->zone;
+	s->keepalive = o->keepalive;
 	s->version = o->version;
 	s->clean_start = o->clean_start;
 	s->attached = clock_wall();
@@ -348,6 +349,7 @@ session_facts(struct session *s, struct session_facts *f)
 		.is_connected = s->to != NULL,
 		.clean_start = s->clean_start,
 		.version = s->version,
+		.keepalive = s->keepalive,
 		.expiry = s->expiry,
 		.subscriptions = s->subscriber.n,
 		.inflight = inflight_count(s->inflight),

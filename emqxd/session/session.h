@@ -78,6 +78,7 @@ struct session {
 	uint32_t seq;    /* packet ids given so far: the next is 1 + seq % 65535 */
 	uint16_t window; /* QoS 1 and 2 under way at most */
 	uint16_t zone;
+	uint16_t keepalive; /* seconds, of its client or of the last that it had */
 	uint8_t version;
 	bool clean_start;
 };
@@ -98,7 +99,7 @@ struct session_open {
 	struct slice clientid, username, peer;
 	bool has_username, clean_start;
 	uint8_t version;
-	uint16_t window, zone;
+	uint16_t window, zone, keepalive;
 	uint32_t expiry;
 	void *to;
 	struct session_will will; /* message NULL: none */
