@@ -123,7 +123,7 @@ play: all tools
 bats: all tools
 	$(TEST) bats
 bench: all
-	@BUILD=$(BUILD) sh tests/bench/bench.sh
+	@BUILD=$(BUILD) sh tests/bench/bench.sh && BUILD=$(BUILD) sh tests/bench/answer.sh
 fuzz:
 	@$(MAKE) asan WHAT=
 	@sh tests/tools/fuzz.sh build-asan
