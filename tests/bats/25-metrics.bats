@@ -130,7 +130,7 @@ while s.recv(4096): pass' "$EMQX_SOCKET"
 
 @test "--dry-run is refused where it would not be true" {
 	subscriber a -t x
-	run -1 ctl subscriptions del a x --dry-run
+	run -2 ctl subscriptions del a x --dry-run
 	[ "$(figure stats subscriptions.count)" = 1 ]
 }
 

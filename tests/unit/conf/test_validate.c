@@ -261,8 +261,8 @@ TEST(a_guard_that_asks_for_nothing_is_accepted)
 		"listeners.tcp.default.access_rules = [\"allow all\"]",
 		"listener.tcp.external.access.1 = allow all",
 		"listeners.tcp.default.proxy_protocol = false",
-		"listener.tcp.external.proxy_protocol = off\n"
-		"listener.tcp.external = 1884",
+		("listener.tcp.external.proxy_protocol = off\n"
+		 "listener.tcp.external = 1884"),
 		"listeners.tcp.default.max_conn_rate = infinity",
 		"durable_sessions.enable = false",
 		"retainer.backend.storage_type = ram",
