@@ -142,7 +142,7 @@ resend(struct session *s)
 	struct inflight_slot *slot;
 	uint16_t id;
 
-	while ((slot = inflight_resend(s->inflight, s->seq, s->window, &id)) != NULL) {
+	while ((slot = inflight_resend(s->inflight, s->window, &id)) != NULL) {
 		struct session_out out = { .subid = slot->subid,
 			.packet_id = id,
 			.qos = slot->qos,

@@ -4,9 +4,10 @@
 #include "emqxd/core/slab.h"
 
 #define CAP_MIN 4u
-#define CAP_MAX 65536u
-#define SPAN 4u /* holes and all, times the window */
+#define CAP_MAX 131072u
 #define KEEP 8u /* slots; a larger ring is given back when it is empty */
+#define IDS (uint32_t) UINT16_MAX
+#define SEQS (IDS * 65536u) /* seq stays below, so that ids go on over its wrap */
 
 struct inflight {
 	uint32_t head, tail; /* of the ring, counting up; tail - head slots are in use */
@@ -26,31 +27,93 @@ size_of(uint32_t cap)
 bool
 inflight_has_room(const struct inflight *f, uint16_t window)
 {
-	return f == NULL || (f->live < window && f->resend == f->tail &&
-				f->tail - f->head < SPAN * (uint32_t)window &&
-				f->tail - f->head < UINT16_MAX);
+	return f == NULL || (f->live < window && f->resend == f->tail);
 }
 
+/* The first is 1, as seq is 1 then. */
+static uint16_t
+id_of(uint32_t seq)
+{
+	return (uint16_t)(1 + (seq + IDS - 1) % IDS);
+}
+
+/* How many were begun after this one. */
+static uint32_t
+age(const struct inflight_slot *slot, uint32_t seq)
+{
+	return seq >= slot->seq ? seq - slot->seq : seq + (SEQS - slot->seq);
+}
+
+/* A ring without the holes, with room for one more. */
 static void
-grow(struct inflight **fp)
+rebuild(struct inflight **fp)
 {
 	struct inflight *f = *fp, *g;
-	uint32_t cap = f == NULL ? CAP_MIN : 2 * (f->mask + 1);
+	uint32_t cap = f == NULL ? CAP_MIN : f->mask + 1;
 
+	if (f != NULL && f->live > cap / 4 * 3)
+		cap *= 2;
 	CHECK(cap <= CAP_MAX);
 	g = slab_new(size_of(cap));
 	*g = (struct inflight){ .mask = cap - 1 };
 	if (f != NULL) {
-		g->head = f->head;
-		g->tail = f->tail;
-		g->live = f->live;
-		g->resend = f->resend;
-		g->on_way = f->on_way;
 		for (uint32_t i = f->head; i != f->tail; i++)
-			g->a[i & g->mask] = f->a[i & f->mask];
+			if (f->a[i & f->mask].state != INFLIGHT_DONE)
+				g->a[g->tail++] = f->a[i & f->mask];
+		g->live = g->resend = g->tail;
+		g->on_way = f->on_way;
 		slab_free(f, size_of(f->mask + 1));
 	}
 	*fp = g;
+}
+
+/* The slot of this age, or NULL.  The oldest comes first; one stands so far from the tail
+ * as it is old, or nearer where holes went. */
+static struct inflight_slot *
+find_age(struct inflight *f, uint32_t seq, uint32_t wanted)
+{
+	uint32_t from = f->head, to = f->tail;
+
+	if (wanted < to - from)
+		from = to - 1 - wanted;
+	for (uint32_t i = from; from != to; i = from + (to - from) / 2) {
+		struct inflight_slot *slot = &f->a[i & f->mask];
+		uint32_t its = age(slot, seq);
+
+		if (its == wanted)
+			return slot;
+		if (its < wanted)
+			to = i;
+		else
+			from = i + 1;
+	}
+	return NULL;
+}
+
+struct inflight_slot *
+inflight_find(struct inflight *f, uint32_t seq, uint16_t id)
+{
+	uint32_t behind, oldest;
+
+	if (f == NULL || id == 0 || f->head == f->tail)
+		return NULL;
+	oldest = age(&f->a[f->head & f->mask], seq);
+	/* How far the id lies behind the newest one, or behind that by rounds of all ids. */
+	for (behind = (seq % IDS + IDS - id) % IDS; behind <= oldest; behind += IDS) {
+		struct inflight_slot *slot = find_age(f, seq, behind);
+
+		if (slot != NULL && slot->state != INFLIGHT_DONE)
+			return slot;
+	}
+	return NULL;
+}
+
+/* Has one that was begun at least 65535 before the id of @seq? */
+static bool
+is_taken(struct inflight *f, uint32_t seq)
+{
+	return f->head != f->tail && age(&f->a[f->head & f->mask], seq) >= IDS &&
+	       inflight_find(f, seq, id_of(seq)) != NULL;
 }
 
 uint16_t
@@ -58,34 +121,19 @@ inflight_push(struct inflight **fp, uint32_t *seq, struct inflight_slot slot)
 {
 	struct inflight *f;
 
+	CHECK(*fp == NULL || (*fp)->resend == (*fp)->tail);
 	if (*fp == NULL || (*fp)->tail - (*fp)->head > (*fp)->mask)
-		grow(fp);
+		rebuild(fp);
 	f = *fp;
-	CHECK(f->resend == f->tail);
+	do
+		*seq = *seq == SEQS - 1 ? 0 : *seq + 1;
+	while (is_taken(f, *seq));
+	slot.seq = *seq;
 	f->a[f->tail++ & f->mask] = slot;
 	f->resend++;
 	f->live++;
 	f->on_way++;
-	/* seq stays below a multiple of 65535, so that it may wrap. */
-	*seq = *seq == UINT16_MAX * 65536u - 1 ? 0 : *seq + 1;
-	return (uint16_t)(1 + (*seq + UINT16_MAX - 1) % UINT16_MAX);
-}
-
-struct inflight_slot *
-inflight_find(struct inflight *f, uint32_t seq, uint16_t id)
-{
-	struct inflight_slot *slot;
-	uint32_t n, behind;
-
-	if (f == NULL || id == 0)
-		return NULL;
-	n = f->tail - f->head;
-	/* How far the id lies behind the newest one. */
-	behind = (seq % UINT16_MAX + UINT16_MAX - id) % UINT16_MAX;
-	if (behind >= n)
-		return NULL;
-	slot = &f->a[(f->tail - 1 - behind) & f->mask];
-	return slot->state == INFLIGHT_DONE ? NULL : slot;
+	return id_of(*seq);
 }
 
 /* Does the slot stand before those that are still to be sent again? */
@@ -143,18 +191,16 @@ inflight_rewind(struct inflight *f)
 }
 
 struct inflight_slot *
-inflight_resend(struct inflight *f, uint32_t seq, uint16_t window, uint16_t *id)
+inflight_resend(struct inflight *f, uint16_t window, uint16_t *id)
 {
 	while (f != NULL && f->resend != f->tail && f->on_way < window) {
-		uint32_t i = f->resend++;
-		uint32_t behind = f->tail - 1 - i;
+		struct inflight_slot *slot = &f->a[f->resend++ & f->mask];
 
-		if (f->a[i & f->mask].state == INFLIGHT_DONE)
+		if (slot->state == INFLIGHT_DONE)
 			continue;
 		f->on_way++;
-		*id = (uint16_t)(1 + (seq % UINT16_MAX + 2 * UINT16_MAX - 1 - behind) %
-					 UINT16_MAX);
-		return &f->a[i & f->mask];
+		*id = id_of(slot->seq);
+		return slot;
 	}
 	return NULL;
 }

@@ -2,9 +2,10 @@
 /*
  * inflight: QoS 1 and 2 messages under way to one client, by packet id.
  *
- * Ids count up, so the window is a ring and an id finds its slot by subtraction;
- * an id is not given again while it is in the ring.  Out-of-order acknowledgements
- * leave holes, which the ring may hold up to SPAN times the window.
+ * Ids count up, so the window is a ring in which an id mostly finds its slot by
+ * subtraction.  Out-of-order acknowledgements leave holes, which go when the ring is
+ * full of them: a message that is never acknowledged takes its place in the window,
+ * holds up nobody, and its id is passed over.
  *
  * Owned by one session; exists from its first message on, a large one only while
  * something is under way.
@@ -24,6 +25,7 @@ enum inflight_state {
 struct inflight_slot {
 	struct message *message; /* our reference, while PUBLISH */
 	uint32_t subid;
+	uint32_t seq; /* inflight_push writes it */
 	uint8_t state, qos;
 	bool retain;
 };
@@ -46,8 +48,7 @@ uint32_t inflight_unreceived(const struct inflight *f);
 void inflight_rewind(struct inflight *f);
 /* The next to be sent again while fewer than @window are on this connection's way, or
  * NULL; after that it is. */
-struct inflight_slot *inflight_resend(
-    struct inflight *f, uint32_t seq, uint16_t window, uint16_t *id);
+struct inflight_slot *inflight_resend(struct inflight *f, uint16_t window, uint16_t *id);
 /* Are there some to be sent again? */
 bool inflight_has_more(const struct inflight *f);
 void inflight_free(struct inflight **fp);

@@ -76,25 +76,80 @@ TEST(ids_wrap_to_1_after_65535_and_0_is_never_given)
 	worker_fini();
 }
 
-TEST(an_id_in_use_is_not_given_again)
+TEST(what_is_never_acknowledged_holds_up_nobody_and_keeps_its_id)
 {
+	enum { HELD = 3, N = 300000 };
 	struct inflight *f = NULL;
-	uint32_t seq = 0;
-	uint16_t first;
+	uint32_t seq = 60000;
+	uint16_t held[HELD], got;
 
 	worker_init(1);
-	first = push(&f, &seq);
-	/* All others come and go; the window lets the ring be four times as long. */
-	while (inflight_has_room(f, 20000)) {
-		uint16_t id = push(&f, &seq);
+	for (unsigned i = 0; i < N; i++) {
+		uint16_t id;
 
-		OK(id != first);
-		inflight_done(&f, inflight_find(f, seq, id));
+		OK(inflight_has_room(f, HELD + 1));
+		id = push(&f, &seq);
+		for (unsigned k = 0; k < HELD && k < i / 100; k++)
+			OK(id != held[k]);
+		if (i % 100 == 0 && i / 100 < HELD)
+			held[i / 100] = id;
+		else
+			inflight_done(&f, inflight_find(f, seq, id));
 	}
-	EQ(inflight_count(f), 1);
-	OK(inflight_find(f, seq, first) != NULL);
-	inflight_done(&f, inflight_find(f, seq, first));
-	OK(inflight_has_room(f, 20000));
+	EQ(inflight_count(f), HELD);
+	inflight_rewind(f);
+	for (unsigned k = 0; k < HELD; k++) {
+		OK(inflight_resend(f, HELD, &got) != NULL);
+		EQ(got, held[k]);
+	}
+	for (unsigned k = HELD; k-- > 0;)
+		inflight_done(&f, inflight_find(f, seq, held[k]));
+	EQ(inflight_count(f), 0);
+	inflight_free(&f);
+	worker_fini();
+}
+
+TEST(all_ids_but_one_may_be_under_way)
+{
+	struct inflight *f = NULL;
+	uint32_t seq = 5;
+	uint16_t last;
+
+	worker_init(1);
+	for (unsigned i = 1; i < UINT16_MAX; i++)
+		push(&f, &seq);
+	OK(inflight_find(f, seq, 5) == NULL);
+	last = push(&f, &seq);
+	EQ(last, 5);
+	OK(!inflight_has_room(f, UINT16_MAX));
+	inflight_done(&f, inflight_find(f, seq, 1000));
+	OK(inflight_has_room(f, UINT16_MAX));
+	EQ(push(&f, &seq), 1000);
+	inflight_free(&f);
+	worker_fini();
+}
+
+TEST(ids_go_on_where_their_count_wraps)
+{
+	struct inflight *f = NULL;
+	uint32_t seq = UINT16_MAX * 65536u - 4;
+	uint16_t id[8];
+
+	worker_init(1);
+	for (unsigned i = 0; i < 8; i++) {
+		id[i] = push(&f, &seq);
+		EQ(id[i], i < 3 ? 65532 + i : i == 3 ? 65535 : i - 3);
+	}
+	for (unsigned i = 0; i < 8; i += 2)
+		inflight_done(&f, inflight_find(f, seq, id[i]));
+	for (unsigned i = 0; i < 20; i++) { /* the holes go */
+		uint16_t more = push(&f, &seq);
+
+		inflight_done(&f, inflight_find(f, seq, more));
+	}
+	for (unsigned i = 1; i < 8; i += 2)
+		inflight_done(&f, inflight_find(f, seq, id[i]));
+	EQ(inflight_count(f), 0);
 	inflight_free(&f);
 	worker_fini();
 }
@@ -125,10 +180,10 @@ TEST(acknowledgements_out_of_order_are_found)
 	inflight_rewind(f);
 	for (unsigned i = 0; i < N; i++)
 		if (inflight_find(f, seq, id[i]) != NULL) {
-			OK(inflight_resend(f, seq, N, &got) != NULL);
+			OK(inflight_resend(f, N, &got) != NULL);
 			EQ(got, id[i]);
 		}
-	OK(inflight_resend(f, seq, N, &got) == NULL);
+	OK(inflight_resend(f, N, &got) == NULL);
 	inflight_free(&f);
 	worker_fini();
 }
@@ -159,17 +214,17 @@ TEST(a_smaller_window_holds_what_is_sent_again)
 	for (unsigned i = 1; i <= 5; i++)
 		push(&f, &seq);
 	inflight_rewind(f);
-	OK(inflight_resend(f, seq, 2, &id) != NULL && id == 1);
-	OK(inflight_resend(f, seq, 2, &id) != NULL && id == 2);
-	OK(inflight_resend(f, seq, 2, &id) == NULL);
+	OK(inflight_resend(f, 2, &id) != NULL && id == 1);
+	OK(inflight_resend(f, 2, &id) != NULL && id == 2);
+	OK(inflight_resend(f, 2, &id) == NULL);
 	/* One that is not on its way yet makes no room. */
 	inflight_done(&f, inflight_find(f, seq, 4));
-	OK(inflight_resend(f, seq, 2, &id) == NULL);
+	OK(inflight_resend(f, 2, &id) == NULL);
 	inflight_done(&f, inflight_find(f, seq, 2));
-	OK(inflight_resend(f, seq, 2, &id) != NULL && id == 3);
+	OK(inflight_resend(f, 2, &id) != NULL && id == 3);
 	OK(!inflight_has_room(f, 100));
 	inflight_done(&f, inflight_find(f, seq, 1));
-	OK(inflight_resend(f, seq, 2, &id) != NULL && id == 5);
+	OK(inflight_resend(f, 2, &id) != NULL && id == 5);
 	OK(!inflight_has_more(f));
 	OK(inflight_has_room(f, 100));
 	inflight_free(&f);
