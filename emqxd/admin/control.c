@@ -17,6 +17,7 @@
 #include "ipc/base/str.h"
 #include "ipc/base/vec.h"
 #include "emqxd/conf/snapshot.h"
+#include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
 #include "emqxd/core/loop.h"
 #include "emqxd/core/timer.h"
@@ -38,6 +39,7 @@
 #define OUT_HIGH (256u << 10) /* no more rows while so much waits */
 #define OUT_MAX (8u << 20)    /* more than rows and their ends can come to */
 #define HELLO_WITHIN span_s(10)
+#define STOP_WITHIN span_s(1)
 #define FRAMES_A_TURN 64u
 #define ACCEPTS_A_TURN 16u
 
@@ -75,7 +77,8 @@ struct control {
 	VEC(struct peer *) dirty;
 	VEC(struct peer *) dead;
 	size_t list_bytes;
-	int spare_fd; /* given up for a peer when no descriptor is left */
+	unsigned unfinished; /* requests */
+	int spare_fd;        /* given up for a peer when no descriptor is left */
 	bool is_serving;
 };
 
@@ -303,7 +306,8 @@ start_call(struct peer *p, uint32_t id, struct wire_req *req)
 {
 	struct gather_asker who = { .uid = p->cred.uid,
 		.pid = p->cred.pid,
-		.list_bytes = &p->control->list_bytes };
+		.list_bytes = &p->control->list_bytes,
+		.unfinished = &p->control->unfinished };
 	const struct op *op = op_get(req->cmd->id);
 	struct call *call = MEM_NEW(struct call);
 	struct gather *g;
@@ -702,6 +706,26 @@ control_serve(struct control *c)
 	c->is_serving = true;
 }
 
+static void
+on_too_late(struct timer *t)
+{
+	(void)t;
+}
+
+/* Requests whose parts are away on other threads come home and end. */
+static void
+await_requests(struct control *c)
+{
+	struct worker *w = worker_self();
+	mono_t until = mono_add(clock_mono(), STOP_WITHIN);
+	struct timer timer = { .next = NULL };
+
+	timer_arm(&timer, STOP_WITHIN, on_too_late);
+	while (c->unfinished > 0 && clock_mono().ns < until.ns)
+		loop_turn(w->loop);
+	timer_cancel(&timer);
+}
+
 void
 control_stop(struct control *c)
 {
@@ -712,6 +736,7 @@ control_stop(struct control *c)
 	loop_unwatch(worker_self()->loop, &c->door);
 	while (!list_is_empty(&c->peers))
 		end_peer(LIST_OWNER(c->peers.next, struct peer, node));
+	await_requests(c);
 	on_flush(c);
 	on_bury(c);
 }

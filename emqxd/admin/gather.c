@@ -279,6 +279,8 @@ sum_up(struct gather *g)
 static void
 free_gather(struct gather *g)
 {
+	if (g->who.unfinished != NULL)
+		--*g->who.unfinished;
 	free_parts(g);
 	sorted_fini(&g->rows);
 	filter_free(&g->filter);
@@ -536,6 +538,8 @@ gather_start(struct wire_req *req, const struct op *op, const struct gather_aske
 	g->req = *req;
 	*req = (struct wire_req){ 0 };
 	g->who = *who;
+	if (who->unfinished != NULL)
+		++*who->unfinished;
 	g->sink = sink;
 	g->arg = arg;
 	g->op = op;

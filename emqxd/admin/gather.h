@@ -35,6 +35,7 @@ struct gather_asker {
 	uid_t uid; /* for the audit */
 	pid_t pid;
 	size_t *list_bytes; /* that lists keep, all together; lives until gather_leave */
+	unsigned *unfinished; /* requests, also those that were left; or NULL */
 };
 
 /* Takes the request, to be answered by @op.  What is wrong with its options is told through

@@ -24,7 +24,7 @@ static struct {
 	pthread_t *thread;
 	unsigned started;
 	worker_life_fn *birth, *death;
-	_Atomic bool is_stopping;
+	_Atomic unsigned stay; /* so many threads, the first ones, go on */
 	void *slot[ROOM_N];
 } node;
 
@@ -72,7 +72,7 @@ run(void *arg)
 	qsbr_register();
 	clock_read(w);
 	node.birth(w);
-	while (!atomic_load_explicit(&node.is_stopping, memory_order_relaxed))
+	while (w->id < atomic_load_explicit(&node.stay, memory_order_relaxed))
 		loop_turn(w->loop);
 	node.death(w);
 	mailbox_post_all(w);
@@ -88,7 +88,7 @@ worker_start(worker_life_fn *birth, worker_life_fn *death)
 
 	node.birth = birth;
 	node.death = death;
-	atomic_store(&node.is_stopping, false);
+	atomic_store(&node.stay, node.clients + 1);
 	/* Signals are main's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &was);
@@ -104,15 +104,24 @@ worker_start(worker_life_fn *birth, worker_life_fn *death)
 	return err;
 }
 
+/* Ends the threads but for the first ones. */
+static void
+stop_but(unsigned stay)
+{
+	atomic_store(&node.stay, stay);
+	for (unsigned i = stay; i < node.started; i++)
+		loop_wake(node.all[i].loop);
+	while (node.started > stay)
+		pthread_join(node.thread[--node.started], NULL);
+}
+
 void
 worker_stop(void)
 {
-	atomic_store(&node.is_stopping, true);
 	qsbr_offline();
-	for (unsigned i = 0; i < node.started; i++)
-		loop_wake(node.all[i].loop);
-	while (node.started > 0)
-		pthread_join(node.thread[--node.started], NULL);
+	/* Admin first: it asks, and the others answer. */
+	stop_but(node.clients);
+	stop_but(0);
 	qsbr_online();
 }
 

@@ -79,7 +79,7 @@ void worker_init(unsigned clients);
  * @birth and @death are called on the new thread, before the first and after the last turn. */
 typedef void worker_life_fn(struct worker *w);
 EM_MUST_USE em_err worker_start(worker_life_fn *birth, worker_life_fn *death);
-/* Asks all threads to end after their turn and joins them. */
+/* Asks all threads to end after their turn and joins them; admin ends before the others. */
 void worker_stop(void);
 void worker_fini(void);
 

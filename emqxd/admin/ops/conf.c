@@ -228,7 +228,10 @@ on_main(struct letter *l)
 {
 	struct reload *r = LIST_OWNER(l, struct reload, letter);
 
-	admin_house()->reload(on_done, r);
+	if (node_slot(ROOM_ADMIN) == NULL) /* who asked is gone, with all others */
+		mem_free(r);
+	else
+		admin_house()->reload(on_done, r);
 }
 
 static em_err
