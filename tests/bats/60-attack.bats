@@ -21,3 +21,17 @@ resident() { awk '$1 == "VmRSS:" { print int($2 / 1024) }' "/proc/$EMQXD_PID/sta
 	attack again_and_again "$PORT"
 	[ "$(resident)" -lt 60 ]
 }
+
+@test "an end while tools ask and clients come and go, and an end in a hurry, are clean" {
+	local i tools
+	for i in 1 2 3; do
+		start_emqxd 'node.workers = 4'
+		attack come_and_go "$PORT" >/dev/null 2>&1 3>&- &
+		(while ctl clients list --json && ctl broker stats; do :; done) >/dev/null 2>&1 3>&- &
+		tools=$!
+		sleep 0.5
+		[ $i -lt 3 ] || kill -s TERM "$EMQXD_PID"
+		stop_emqxd
+		wait "$tools" || true
+	done
+}

@@ -134,5 +134,27 @@ def again_and_again(port):
     c.until(13)
 
 
+def come_and_go(port):
+    """Until the broker is gone: take-overs, wills, half CONNECTs, publishes, resets."""
+    from random import random, randrange
+    while True:
+        some = []
+        try:
+            for i in range(20):
+                whole = connect(f"c{randrange(5)}", clean=random() < 0.5, will=("t/w", "w"),
+                                props=b"\x11" + struct.pack(">I", randrange(2)))
+                whole += subscribe(1, "t/#", "$share/g/t/+", qos=randrange(3))
+                whole += publish("t/1", b"x" * randrange(5000), 1, 9, retain=randrange(2))
+                some.append(Client(port, whole[:randrange(9, len(whole))] if i % 4 == 0 else whole))
+            for c in some:
+                if random() < 0.5:
+                    c.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                c.s.close()
+        except ConnectionRefusedError:
+            return
+        except OSError:
+            pass
+
+
 if __name__ == "__main__":
     globals()[sys.argv[1]](*sys.argv[2:])
