@@ -141,11 +141,13 @@ block_with_room(struct router_worker *here, unsigned to, size_t size)
 	struct relay_block *b = here->outgoing[to];
 	size_t room = BLOCK_SIZE - sizeof *b;
 
-	if (b != NULL && b->size - b->used >= size && b->referred < REFERRED_MAX)
-		return b;
-	if (b != NULL && b->used > 0)
+	if (b != NULL && b->used > 0 &&
+	    (b->size - b->used < size || b->referred >= REFERRED_MAX))
 		post(here, to);
-	else if (b != NULL)
+	b = here->outgoing[to]; /* it stays when there was little in it */
+	if (b != NULL && b->size - b->used >= size)
+		return b;
+	if (b != NULL)
 		block_free(b);
 	here->outgoing[to] = NULL;
 	if (size > room)

@@ -91,6 +91,9 @@ publish(struct thread *t)
 	m = message_view(slice_str(topic), slice_of(payload, size[rand_below(5)]));
 	m.publisher = worker_self()->id;
 	m.qos = 1;
+	/* More than a block takes, behind one in which there is little. */
+	if (rand_below(16) == 0)
+		m.props = slice_of(zeros, sizeof zeros);
 	if (rand_below(8) == 0 && retain_store(&m) != EM_OK)
 		t->is_wrong = true;
 	router_publish(&m);
