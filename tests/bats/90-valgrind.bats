@@ -47,6 +47,7 @@ int main(void) { return malloc(7) == NULL; }'
 	# A will, of a client that is killed.
 	sub -t w -C 1 >"$BATS_TEST_TMPDIR/will" 3>&- &
 	local watcher=$!
+	wait_until 10 ctl topics show w
 	mosquitto_sub -p "$PORT" -i dies -t x --will-topic w --will-payload gone 3>&- &
 	local dying=$!
 	wait_until 10 ctl clients show dies
