@@ -16,11 +16,13 @@
 #include "emqxd/app/settings.h"
 #include "emqxd/app/version.h"
 #include "emqxd/conf/snapshot.h"
+#include "emqxd/core/alarm.h"
 #include "emqxd/core/log.h"
 #include "emqxd/core/loop.h"
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/client/client.h"
+#include "emqxd/model/hook.h"
 #include "emqxd/model/zone.h"
 #include "emqxd/net/listener.h"
 #include "emqxd/observe/observe.h"
@@ -48,6 +50,22 @@ follow_router(void)
 	};
 
 	router_set_strategy(strategies[zone_get(0)->shared_subscription_strategy]);
+}
+
+static em_err
+birth_of_alarm(struct fault *f)
+{
+	(void)f;
+	alarm_birth();
+	return EM_OK;
+}
+
+static em_err
+birth_of_model(struct fault *f)
+{
+	(void)f;
+	hook_birth();
+	return EM_OK;
 }
 
 static em_err
@@ -101,6 +119,8 @@ birth_of_admin(struct fault *f)
 }
 
 static const struct app_room rooms[] = {
+	{ .name = "alarm", .birth = birth_of_alarm, .death = alarm_death },
+	{ .name = "model", .birth = birth_of_model, .death = hook_death },
 	{ .name = "router",
 	    .birth = birth_of_router,
 	    .worker_birth = router_worker_birth,

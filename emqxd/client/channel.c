@@ -8,6 +8,7 @@
 #include "emqxd/core/slab.h"
 #include "emqxd/core/trace_point.h"
 #include "emqxd/mqtt/encode.h"
+#include "emqxd/model/hook.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/net/listener.h"
 
@@ -204,7 +205,6 @@ on_ended(struct conn *c, end_reason why, end_side side, const char *detail)
 {
 	struct channel *ch = c->owner;
 
-	(void)side;
 	if (trace_is_on())
 		tracing_ended(c, why, detail);
 	if (ch == NULL)
@@ -212,6 +212,11 @@ on_ended(struct conn *c, end_reason why, end_side side, const char *detail)
 	CHECK_OBJ(ch, CHANNEL_MAGIC);
 	c->owner = NULL;
 	metric_inc(METRIC_CLIENT_DISCONNECTED);
+	if (hook_is_on(HOOK_CLIENT_DISCONNECTED)) {
+		struct clientinfo who = session_info(ch->session);
+
+		hook_run_client_disconnected(&who, why, side, detail);
+	}
 	if ((ch->flags & CHANNEL_TAKEN) == 0)
 		session_detach(ch->session, ch->expiry,
 		    (ch->flags & CHANNEL_HAS_WILL) != 0 &&
@@ -257,6 +262,16 @@ facts(void *to, struct session_facts *f)
 	f->is_congested = (ch->conn->watch.flags & CONN_OUT_ARMED) != 0;
 }
 
+static void
+info(void *to, struct clientinfo *who)
+{
+	const struct channel *ch = to;
+
+	who->peer = conn_peer(ch->conn);
+	who->listener = listener_id(ch->conn->listener);
+	who->sockport = listener_port(ch->conn->listener);
+}
+
 const struct session_sink *
 client_session_sink(void)
 {
@@ -266,6 +281,7 @@ client_session_sink(void)
 		.can_take = outgoing_can_take,
 		.taken = taken,
 		.facts = facts,
+		.info = info,
 	};
 
 	return &sink;

@@ -5,6 +5,7 @@
 #include "emqxd/client/channel.h"
 #include "emqxd/core/slab.h"
 #include "emqxd/core/trace_point.h"
+#include "emqxd/model/hook.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/model/topic.h"
 #include "emqxd/mqtt/encode.h"
@@ -278,6 +279,11 @@ connect_accept(struct conn *c, const struct mqtt_connect *p, bool assigned)
 	ack.session_present = present && p->version != MQTT_V31;
 	connack_send(ch, &ack);
 	keepalive_start(ch);
+	if (hook_is_on(HOOK_CLIENT_CONNECTED)) {
+		struct clientinfo who = session_info(ch->session);
+
+		hook_run_client_connected(&who);
+	}
 	if (present)
 		session_replay(ch->session);
 }

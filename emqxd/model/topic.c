@@ -144,3 +144,16 @@ topic_filter_parse(struct slice text, struct topic_filter *out)
 	*out = f;
 	return EM_OK;
 }
+
+void
+topic_filter_print(struct str *s, struct slice group, struct slice filter)
+{
+	if (slice_eq_str(group, "$queue")) {
+		str_add(s, "$queue/");
+	} else if (group.n > 0) {
+		str_add(s, "$share/");
+		str_add_slice(s, group);
+		str_add_char(s, '/');
+	}
+	str_add_slice(s, filter);
+}

@@ -8,6 +8,7 @@
 
 #include "ipc/base/err.h"
 #include "ipc/base/slice.h"
+#include "ipc/base/str.h"
 
 /* A name to publish to: not empty, no + and # (U+0000 was refused before). */
 bool topic_name_is_valid(struct slice topic);
@@ -30,6 +31,8 @@ struct topic_filter {
 };
 /* Takes $share/ and $queue/ off and checks both parts; EM_MALFORMED: 0x8F. */
 EM_MUST_USE em_err topic_filter_parse(struct slice text, struct topic_filter *out);
+/* The other way: adds what the client wrote ("$share/group/filter", "$queue/filter"). */
+void topic_filter_print(struct str *s, struct slice group, struct slice filter);
 
 /* The next level of @*rest and moves behind it; false when there is none left.  The
  * empty level behind a last slash is one too: at the end @*rest has p == NULL. */

@@ -20,7 +20,7 @@
 #include "emqxd/core/timer.h"
 #include "emqxd/model/end.h"
 #include "emqxd/model/message.h"
-#include "emqxd/net/addr.h"
+#include "emqxd/model/addr.h"
 
 struct conn;
 struct listener;

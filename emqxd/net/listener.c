@@ -195,6 +195,12 @@ listener_settings(const struct listener *l)
 	return (const struct listener_conf *)conf_get(CONF_LISTENERS) + l->number;
 }
 
+uint16_t
+listener_port(const struct listener *l)
+{
+	return l->bound.port;
+}
+
 const char *
 listener_id(const struct listener *l)
 {

@@ -11,7 +11,7 @@
 #define NET_LISTENER_H
 
 #include "emqxd/model/end.h"
-#include "emqxd/net/addr.h"
+#include "emqxd/model/addr.h"
 #include "emqxd/net/conn.h"
 
 #define LISTENERS_MAX 64
@@ -58,6 +58,8 @@ bool listener_is_closing(const struct listener *l);
 /* What conn.c needs: settings of the listener, and counting. */
 const struct listener_conf *listener_settings(const struct listener *l);
 const char *listener_id(const struct listener *l);
+/* The port it is bound to. */
+uint16_t listener_port(const struct listener *l);
 void listener_count_end(struct listener *l, end_reason why, end_side side);
 /* One more or one less connected here. */
 void listener_count_current(struct listener *l, int by);

@@ -22,7 +22,7 @@
 #include "emqxd/core/trace_point.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/model/topic.h"
-#include "emqxd/net/addr.h"
+#include "emqxd/model/addr.h"
 #include "emqxd/observe/observe.h"
 #include "emqxd/observe/trace_file.h"
 

@@ -23,7 +23,7 @@ dropped(struct session *s, unsigned cause, uint32_t n)
 
 /* Hands it to the connection.  False: refused, and counted. */
 static bool
-send(struct session *s, struct message *m, const struct session_out *out)
+send_now(struct session *s, struct message *m, const struct session_out *out)
 {
 	if (EM_LIKELY(session_worker()->sink->publish(s->to, m, out))) {
 		s->delivered++;
@@ -66,7 +66,7 @@ begin(struct session *s, struct session_out *out, struct message *m, struct mess
 		.retain = out->retain };
 
 	out->packet_id = inflight_push(&s->inflight, &s->seq, slot);
-	if (!send(s, m, out))
+	if (!send_now(s, m, out))
 		inflight_done(
 		    &s->inflight, inflight_find(s->inflight, s->seq, out->packet_id));
 }
@@ -96,7 +96,7 @@ deliver_to(struct session *s, const struct subopts *opts, struct message *m, boo
 		return;
 	}
 	if (out.qos == 0) {
-		send(s, m, &out);
+		send_now(s, m, &out);
 		return;
 	}
 	kept = message_keep(m);
@@ -178,7 +178,7 @@ session_pump(struct session *s)
 			dropped(s, METRIC_DELIVERY_DROPPED_EXPIRED, 1);
 			message_unref(&e.message);
 		} else if (e.qos == 0) {
-			send(s, e.message, &out);
+			send_now(s, e.message, &out);
 			message_unref(&e.message);
 		} else {
 			begin(s, &out, e.message, e.message);

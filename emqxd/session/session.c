@@ -6,7 +6,9 @@
 #include "emqxd/session/session.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/slab.h"
+#include "emqxd/model/hook.h"
 #include "emqxd/model/metrics.h"
+#include "emqxd/model/topic.h"
 #include "emqxd/session/inside.h"
 #include "ipc/base/mem.h"
 
@@ -309,7 +311,48 @@ session_detach(struct session *s, uint32_t expiry, bool has_will)
 	arm(s);
 }
 
+struct clientinfo
+session_info(struct session *s)
+{
+	struct clientinfo who = { .clientid = session_clientid(s),
+		.username = session_username(s),
+		.has_username = s->names->has_username,
+		.zone = s->zone,
+		.keepalive = s->keepalive,
+		.expiry = s->expiry,
+		.connected_at = s->attached,
+		.version = s->version,
+		.clean_start = s->clean_start };
+
+	if (s->to != NULL)
+		session_worker()->sink->info(s->to, &who);
+	return who;
+}
+
 /* ---- subscriptions */
+
+static void
+tell_subscribed(struct session *s, struct slice group, struct slice filter,
+    const struct subopts *o, bool is_new)
+{
+	struct clientinfo who = session_info(s);
+	struct str text = { 0 };
+
+	topic_filter_print(&text, group, filter);
+	hook_run_session_subscribed(&who, str_slice(&text), o, is_new);
+	str_fini(&text);
+}
+
+static void
+tell_unsubscribed(struct session *s, struct slice group, struct slice filter)
+{
+	struct clientinfo who = session_info(s);
+	struct str text = { 0 };
+
+	topic_filter_print(&text, group, filter);
+	hook_run_session_unsubscribed(&who, str_slice(&text));
+	str_fini(&text);
+}
 
 em_err
 session_subscribe(
@@ -325,6 +368,8 @@ session_subscribe(
 	err = router_subscribe(&s->subscriber, group, filter, o, &is_new);
 	if (err != EM_OK)
 		return err;
+	if (hook_is_on(HOOK_SESSION_SUBSCRIBED))
+		tell_subscribed(s, group, filter, &o, is_new);
 	/* Retained messages follow after the route is entered; never for a group. */
 	if (group.n == 0 && o.retain_handling != 2 && (is_new || o.retain_handling == 0))
 		pull_begin(s, filter);
@@ -334,7 +379,11 @@ session_subscribe(
 em_err
 session_unsubscribe(struct session *s, struct slice group, struct slice filter)
 {
-	return router_unsubscribe(&s->subscriber, group, filter);
+	em_err err = router_unsubscribe(&s->subscriber, group, filter);
+
+	if (err == EM_OK && hook_is_on(HOOK_SESSION_UNSUBSCRIBED))
+		tell_unsubscribed(s, group, filter);
+	return err;
 }
 
 void

@@ -14,6 +14,7 @@
 #define SESSION_SESSION_H
 
 #include "emqxd/core/timer.h"
+#include "emqxd/model/clientinfo.h"
 #include "emqxd/model/end.h"
 #include "emqxd/model/message.h"
 #include "emqxd/model/subopts.h"
@@ -49,6 +50,7 @@ struct session_sink {
 	void (*taken)(void *to, end_reason why);
 	/* Adds what it knows. */
 	void (*facts)(void *to, struct session_facts *f);
+	void (*info)(void *to, struct clientinfo *who);
 };
 
 /* Texts that belong to a session; one block, replaced when a connection attaches. */
@@ -156,6 +158,9 @@ session_peer(const struct session *s)
 	return slice_of(s->names->text + s->names->clientid_n + s->names->username_n,
 	    s->names->peer_n);
 }
+
+/* Who its client is, for hooks and rules; good for the call. */
+struct clientinfo session_info(struct session *s);
 
 /* What lists show; slices and pointers are good until the end of the turn. */
 struct session_facts {

@@ -27,16 +27,7 @@ extern const struct op op_near_client;
 static void
 add_filter(struct str *out, const struct subscription *sub)
 {
-	struct slice group = router_group(sub);
-
-	if (slice_eq_str(group, "$queue"))
-		str_add(out, "$queue/");
-	else if (group.n > 0) {
-		str_add(out, "$share/");
-		str_add_slice(out, group);
-		str_add_char(out, '/');
-	}
-	str_add_slice(out, router_filter(sub));
+	topic_filter_print(out, router_group(sub), router_filter(sub));
 }
 
 static void

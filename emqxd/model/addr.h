@@ -2,8 +2,8 @@
 /*
  * addr: where a peer is.  sockaddr <-> text, and networks.  Pure.
  */
-#ifndef NET_ADDR_H
-#define NET_ADDR_H
+#ifndef MODEL_ADDR_H
+#define MODEL_ADDR_H
 
 #include "ipc/base/err.h"
 #include "ipc/base/slice.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* addr: see addr.h. */
-#include "emqxd/net/addr.h"
+#include "emqxd/model/addr.h"
 #include "ipc/base/num.h"
 
 #include <arpa/inet.h>

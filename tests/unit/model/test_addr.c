@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Facts of addresses. */
-#include "emqxd/net/addr.h"
+#include "emqxd/model/addr.h"
 #include "tests/unit/tap.h"
 
 static const char *
