@@ -108,7 +108,7 @@ cov:
 
 # ---- tests
 TEST = @BUILD=$(BUILD) sh tests/tools/run.sh
-.PHONY: check check-all check-bare lint play bats bench fuzz coverage
+.PHONY: check check-all check-bare lint play bats bench soak fuzz coverage
 check:
 	@$(MAKE) -j$(JOBS) all units tools
 	$(TEST) lint units play bats
@@ -124,6 +124,8 @@ bats: all tools
 	$(TEST) bats
 bench: all
 	@BUILD=$(BUILD) sh tests/bench/bench.sh && BUILD=$(BUILD) sh tests/bench/answer.sh
+soak: all tools
+	@SOAK_SECONDS=$${SOAK_SECONDS:-600} bats --print-output-on-failure tests/bats/56-soak.bats
 fuzz:
 	@$(MAKE) asan WHAT=
 	@sh tests/tools/fuzz.sh build-asan
@@ -176,6 +178,7 @@ help:
 	@echo 'make check-bare   the two commands of the README in a bare Debian folder (root)'
 	@echo 'make lint|units|play|bats   one kind of test'
 	@echo 'make bench        CPU per message beside mosquitto'
+	@echo 'make soak         ten minutes of cut connections, every message counted (SOAK_SECONDS, SOAK_SEED)'
 	@echo 'make fuzz         each fuzzer 60 s from its corpus (FUZZ_TIME=seconds)'
 	@echo 'make coverage     lines that the tests run, by room'
 	@echo 'make docs         man pages and completions from the registers'
