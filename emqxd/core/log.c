@@ -29,8 +29,9 @@ enum {
 	EVENT_PERIOD_MS = 100, /* 10 a second */
 };
 
-static const char *const rooms[] = { "ipc", "core", "conf", "model", "mqtt", "net",
-	"router", "retain", "publish", "session", "client", "observe", "admin", "app" };
+static const char *const rooms[] = { "ipc", "core", "conf", "model", "mqtt", "limit",
+	"store", "net", "router", "retain", "access", "publish", "session", "client",
+	"modules", "observe", "admin", "app" };
 enum { ROOMS_N = sizeof rooms / sizeof rooms[0], ROOM_OF_MAIN = ROOMS_N - 1 };
 
 struct event_slot {
