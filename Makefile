@@ -92,6 +92,41 @@ $(fuzzers): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libemqxd.a $(BUILD)/libctl.a $
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(BUILD)/libemqxd.a $(BUILD)/libctl.a $(BUILD)/libipc.a -Wl,--end-group $(LIBS_emqxd) $(LIBS_ctl) $(LIBS_ipc) -lm
 .SECONDARY: $(call objs,$(fuzz_src))
 
+# ---- the simulation: the rooms as they are over tests/sim's system calls (--wrap), the
+# mailboxes with a chance to give way before each atomic step; sim-NAME is the same with
+# the fault NAME of tests/sim/plants
+sim_wrap   := recv readv send sendmsg shutdown close getsockopt getpeername write \
+              epoll_create1 epoll_ctl epoll_wait eventfd span_mono_now span_wall_now \
+              jobs_post lock_take lock_give urcu_qsbr_synchronize_rcu \
+              urcu_qsbr_register_thread urcu_qsbr_unregister_thread \
+              urcu_qsbr_thread_online urcu_qsbr_thread_offline \
+              slab_new slab_new_zero slab_try slab_free slab_resize slab_turn
+sim_o      := $(call objs,$(wildcard tests/sim/*.c))
+sim_plants := $(shell sed -n 's/^plant \([^ ]*\) .*/\1/p' tests/sim/plants)
+sims       := $(BUILD)/tests/sim/sim $(sim_plants:%=$(BUILD)/tests/sim/sim-%)
+sim_libs   := $(BUILD)/sim/yield.a $(BUILD)/libemqxd.a $(BUILD)/libipc.a
+SIM_LINK    = $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(sim_wrap:%=-Wl,--wrap=%) -Wl,--start-group $(sim_libs) -Wl,--end-group $(LIBS_emqxd) $(LIBS_ipc) -lm
+$(BUILD)/sim/mailbox.o: emqxd/core/mailbox.c tests/sim/yield.h
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -include tests/sim/yield.h -MMD -MP -c -o $@ $<
+$(BUILD)/sim/yield.a: $(BUILD)/sim/mailbox.o
+	@rm -f $@
+	ar rcs $@ $^
+$(BUILD)/sim/plant-%.c: tests/sim/plants tests/sim/plant.awk $(emqxd_src)
+	@mkdir -p $(@D)
+	awk -v plant=$* -f tests/sim/plant.awk tests/sim/plants > $@
+$(BUILD)/sim/plant-%.o: $(BUILD)/sim/plant-%.c tests/sim/yield.h
+	$(CC) $(CFLAGS) -include tests/sim/yield.h -MMD -MP -c -o $@ $<
+$(BUILD)/tests/sim/sim: $(sim_o) $(sim_libs)
+	@mkdir -p $(@D)
+	$(SIM_LINK)
+$(BUILD)/tests/sim/sim-%: $(sim_o) $(BUILD)/sim/plant-%.o $(sim_libs)
+	@mkdir -p $(@D)
+	$(SIM_LINK)
+.SECONDARY: $(sim_o) $(sim_plants:%=$(BUILD)/sim/plant-%.c) $(sim_plants:%=$(BUILD)/sim/plant-%.o)
+.PHONY: sims
+sims: $(sims)
+
 # ---- the other builds: make asan|tsan|cov WHAT="all units"
 JOBS ?= $(shell nproc)
 WHAT ?= all units tools
@@ -108,7 +143,7 @@ cov:
 
 # ---- tests
 TEST = @BUILD=$(BUILD) sh tests/tools/run.sh
-.PHONY: check check-all check-bare lint play bats bench soak fuzz coverage
+.PHONY: check check-all check-bare lint play bats sim bench soak fuzz coverage
 check:
 	@$(MAKE) -j$(JOBS) all units tools
 	$(TEST) lint units play bats
@@ -122,6 +157,8 @@ play: all tools
 	$(TEST) play
 bats: all tools
 	$(TEST) bats
+sim: sims
+	$(TEST) sim
 bench: all
 	@BUILD=$(BUILD) sh tests/bench/bench.sh && BUILD=$(BUILD) sh tests/bench/answer.sh
 soak: all tools
@@ -176,7 +213,7 @@ help:
 	@echo 'make check        lint, unit, play and bats tests; the last line is the sum'
 	@echo 'make check-all    the tests under ASan+UBSan (clang) and TSan (gcc), some under valgrind'
 	@echo 'make check-bare   the two commands of the README in a bare Debian folder (root)'
-	@echo 'make lint|units|play|bats   one kind of test'
+	@echo 'make lint|units|play|bats|sim   one kind of test'
 	@echo 'make bench        CPU per message beside mosquitto'
 	@echo 'make soak         ten minutes of cut connections, every message counted (SOAK_SECONDS, SOAK_SEED)'
 	@echo 'make fuzz         each fuzzer 60 s from its corpus (FUZZ_TIME=seconds)'

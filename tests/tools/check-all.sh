@@ -5,9 +5,10 @@
 #	sh tests/tools/check-all.sh		from the top of the tree
 #
 #  asan      clang, AddressSanitizer, LeakSanitizer, UBSan: units, play, bats, the
-#            fuzzers' corpora
+#            fuzzers' corpora, 1 000 schedules of the simulation
 #  tsan      gcc, ThreadSanitizer: units, and the bats files whose daemons work
 #            hardest with several threads
+#  sim       the plain build: 10 000 schedules, and the planted faults
 #  valgrind  the plain build: units of the rooms that parse, and a daemon with
 #            clients (tests/bats/90-valgrind.bats)
 #
@@ -33,12 +34,16 @@ build() {
 }
 
 echo '== ASan and UBSan (clang)'
-build asan && { BUILD=build-asan SLOW=3 BATS_TAGS='!plain' \
-    sh tests/tools/run.sh units play bats corpus || bad=1; }
+build asan WHAT='all units tools build-asan/tests/sim/sim' && { BUILD=build-asan SLOW=3 \
+    BATS_TAGS='!plain' SIM_SCHEDULES=1000 SIM_PLANTS='' \
+    sh tests/tools/run.sh units play bats corpus sim || bad=1; }
 
 echo '== TSan (gcc)'
 build tsan && { BUILD=build-tsan SLOW=5 BATS_TAGS='!plain,!slow' \
     sh tests/tools/run.sh units bats || bad=1; }
+
+echo '== simulation'
+build all sims && { sh tests/tools/run.sh sim || bad=1; }
 
 echo '== valgrind'
 build all units && { SLOW=10 UNITS='unit/(base|ipc|mqtt|conf|session)/' BATS=tests/bats/90-valgrind.bats \

@@ -4,7 +4,7 @@
 #
 #	sh tests/tools/run.sh SUITE...		from the top of the tree
 #
-# SUITE: lint units play bats valgrind-units corpus.
+# SUITE: lint units play bats sim valgrind-units corpus.
 # Everything that a suite runs speaks TAP.  The last line is the sum:
 # "N passed, N failed, N skipped"; exit status 1 when something failed.
 #
@@ -130,6 +130,9 @@ run_corpus() {
 		    "$BUILD/tests/fuzz/fuzz_$name" "tests/fuzz/corpus/$name"
 	done
 }
+
+# Schedules by chance, and the faults that they must find.
+run_sim() { tap sim tests/sim 300 sh tests/sim/run.sh; }
 
 # missing SUITE PACKAGE: the whole suite counts as one test that was skipped.
 missing() {
