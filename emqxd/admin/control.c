@@ -718,7 +718,7 @@ await_requests(struct control *c)
 {
 	struct worker *w = worker_self();
 	mono_t until = mono_add(clock_mono(), STOP_WITHIN);
-	struct timer timer = { .next = NULL };
+	struct timer timer = { .fn = NULL };
 
 	timer_arm(&timer, STOP_WITHIN, on_too_late);
 	while (c->unfinished > 0 && clock_mono().ns < until.ns)

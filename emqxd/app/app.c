@@ -245,7 +245,7 @@ on_look(struct timer *t)
 bool
 app_turn_until(struct app *a, bool (*is_done)(const struct app *a), span_t limit)
 {
-	struct timer timer = { .next = NULL };
+	struct timer timer = { .fn = NULL };
 	struct worker *w = worker_main();
 	mono_t until = mono_add(span_mono_now(), limit);
 	bool done;

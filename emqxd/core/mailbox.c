@@ -3,7 +3,7 @@
  * mailbox: see mailbox.h.
  *
  * The box is a stack that senders push chains on with one compare-and-swap; the
- * reader takes it whole and turns it round.  A sender keeps its chain newest
+ * reader takes it whole and turns it round, and opens as many as a turn has time for.  A sender keeps its chain newest
  * first as well, so order by sender is kept.  The reader says `sleeping` before
  * it looks a last time: a sender that sees it wakes it, one wake-up for all.
  */
@@ -11,6 +11,8 @@
 #include "emqxd/core/loop.h"
 #include "emqxd/core/worker.h"
 #include "ipc/base/mem.h"
+
+#define A_TURN span_us(500) /* that opening letters may take in one turn */
 
 void
 mailbox_init(struct mailbox *b)
@@ -84,30 +86,49 @@ mailbox_post_all(struct worker *w)
 	}
 }
 
-bool
-mailbox_open_all(struct worker *w)
+/* Takes what came and puts it in order behind what is left of the last turn. */
+static void
+take_in(struct mailbox *box)
 {
-	struct letter *l, *in_order = NULL;
-	uint64_t bytes = 0;
+	struct letter *l, *first = NULL, *last;
 
-	if (atomic_load_explicit(&w->box.head, memory_order_relaxed) == NULL)
-		return false;
-	l = atomic_exchange(&w->box.head, NULL);
+	if (atomic_load_explicit(&box->head, memory_order_relaxed) == NULL)
+		return;
+	last = l = atomic_exchange(&box->head, NULL);
 	while (l != NULL) {
 		struct letter *next = l->next;
 
-		bytes += l->bytes;
-		l->next = in_order;
-		in_order = l;
+		l->next = first;
+		first = l;
 		l = next;
 	}
-	while (in_order != NULL) {
-		l = in_order;
-		in_order = l->next;
+	if (box->rest == NULL)
+		box->rest = first;
+	else
+		box->rest_end->next = first;
+	box->rest_end = last;
+}
+
+bool
+mailbox_open_all(struct worker *w)
+{
+	struct mailbox *box = &w->box;
+	uint64_t bytes = 0;
+	mono_t end;
+
+	take_in(box);
+	if (box->rest == NULL)
+		return false;
+	end = mono_add(span_mono_now(), A_TURN);
+	do {
+		struct letter *l = box->rest;
+
+		box->rest = l->next;
+		bytes += l->bytes;
 		l->open(l);
-	}
+	} while (box->rest != NULL && span_mono_now().ns < end.ns);
 	if (bytes > 0)
-		atomic_fetch_sub_explicit(&w->box.waiting, bytes, memory_order_relaxed);
+		atomic_fetch_sub_explicit(&box->waiting, bytes, memory_order_relaxed);
 	return true;
 }
 
@@ -115,7 +136,7 @@ bool
 mailbox_may_sleep(struct worker *w)
 {
 	atomic_store(&w->box.sleeping, 1);
-	return atomic_load(&w->box.head) == NULL;
+	return w->box.rest == NULL && atomic_load(&w->box.head) == NULL;
 }
 
 void

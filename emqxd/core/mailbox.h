@@ -42,6 +42,8 @@ struct mailbox {
 	struct letter *
 	    *outbox; /* reader's own: letters to others, newest first, by worker id */
 	struct letter **outtail;
+	struct letter *rest,
+	    *rest_end; /* reader's own: taken, in order, to be opened next */
 };
 
 /* @l is the receiver's from here on. */
@@ -52,7 +54,9 @@ bool mailbox_is_full(const struct worker *to);
 /* The loop's part. */
 void mailbox_init(struct mailbox *b);
 void mailbox_fini(struct mailbox *b);
-bool mailbox_open_all(struct worker *w); /* true: some were opened */
+/* Opens what is there, for a bounded time (the rest comes in the next turn, before
+ * what is newer); true: some were opened. */
+bool mailbox_open_all(struct worker *w);
 void mailbox_post_all(struct worker *w);
 /* True: nothing waits, the thread may sleep; call before waiting. */
 bool mailbox_may_sleep(struct worker *w);

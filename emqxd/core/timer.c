@@ -3,28 +3,45 @@
  * timer: see timer.h.
  *
  * Four levels of 256 slots.  When the wheel's tick reaches a slot its timers move
- * to the list `due`, from which each turn takes a bounded number: those of
- * a higher level find their place anew, those whose time has come fire.  So
- * neither a slot with a million timers nor its cascade stalls a turn.
+ * to the list `due` in one step, whatever their number, and each turn works that list
+ * off for a bounded time: those of a higher level find their place anew, those whose
+ * time has come fire.  So neither a slot with a million timers nor its cascade stalls a
+ * turn.
  */
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
+#include "ipc/base/list.h"
 #include "ipc/base/mem.h"
 
 #define TICK_SHIFT 24 /* 16.8 ms */
 #define SLOTS 256u
 #define LEVELS 4u
 #define AFTER_MAX (INT64_C(1) << (30 + TICK_SHIFT)) /* over half a year */
-#define A_TURN 2048u /* timers taken from due in one turn */
+#define A_TURN span_us(500) /* that the due ones of one turn may take */
+#define A_LOOK 16u          /* timers between two looks at the clock */
 
 struct wheel {
 	uint32_t tick;
 	uint64_t origin;           /* ns of tick 0 */
 	uint64_t busy[SLOTS / 64]; /* level 0: slots that may hold timers */
 	size_t armed;
-	struct timer *due, **due_end;
-	struct timer *slot[LEVELS][SLOTS];
+	struct timer_link due;
+	struct timer_link slot[LEVELS][SLOTS];
 };
+
+_Static_assert(sizeof(struct timer) == 32, "it sits in every session and connection");
+
+static void
+ring_init(struct timer_link *ring)
+{
+	ring->next = ring->prev = ring;
+}
+
+static bool
+ring_is_empty(const struct timer_link *ring)
+{
+	return ring->next == ring;
+}
 
 struct wheel *
 wheel_new(mono_t now)
@@ -32,7 +49,10 @@ wheel_new(mono_t now)
 	struct wheel *w = MEM_NEW(struct wheel);
 
 	w->origin = (uint64_t)now.ns;
-	w->due_end = &w->due;
+	ring_init(&w->due);
+	for (unsigned level = 0; level < LEVELS; level++)
+		for (unsigned i = 0; i < SLOTS; i++)
+			ring_init(&w->slot[level][i]);
 	return w;
 }
 
@@ -49,13 +69,12 @@ tick_of(const struct wheel *w, int64_t ns)
 }
 
 static void
-link_at(struct timer **head, struct timer *t)
+link_at(struct timer_link *ring, struct timer_link *t)
 {
-	t->next = *head;
-	if (t->next != NULL)
-		t->next->pprev = &t->next;
-	t->pprev = head;
-	*head = t;
+	t->next = ring;
+	t->prev = ring->prev;
+	ring->prev->next = t;
+	ring->prev = t;
 }
 
 static void
@@ -70,18 +89,15 @@ insert(struct wheel *w, struct timer *t)
 
 	if (level == 0)
 		w->busy[i / 64] |= UINT64_C(1) << i % 64;
-	link_at(&w->slot[level][i], t);
+	link_at(&w->slot[level][i], &t->link);
 }
 
 static void
 unlink(struct wheel *w, struct timer *t)
 {
-	*t->pprev = t->next;
-	if (t->next != NULL)
-		t->next->pprev = t->pprev;
-	else if (w->due_end == &t->next)
-		w->due_end = t->pprev;
-	t->pprev = NULL;
+	t->link.prev->next = t->link.next;
+	t->link.next->prev = t->link.prev;
+	t->link.next = NULL;
 	w->armed--;
 }
 
@@ -91,7 +107,7 @@ timer_arm(struct timer *t, span_t after, timer_fn *fn)
 	struct worker *self = worker_self();
 	struct wheel *w = self->wheel;
 
-	if (t->pprev != NULL)
+	if (timer_is_armed(t))
 		unlink(w, t);
 	if (span_is_infinite(after))
 		return;
@@ -109,24 +125,21 @@ timer_arm(struct timer *t, span_t after, timer_fn *fn)
 void
 timer_cancel(struct timer *t)
 {
-	if (t->pprev != NULL)
+	if (timer_is_armed(t))
 		unlink(worker_self()->wheel, t);
 }
 
 /* Appends all timers of a slot to the due ones. */
 static void
-splice(struct wheel *w, struct timer **slot)
+splice(struct wheel *w, struct timer_link *slot)
 {
-	struct timer *t = *slot;
-
-	if (t == NULL)
+	if (ring_is_empty(slot))
 		return;
-	*slot = NULL;
-	*w->due_end = t;
-	t->pprev = w->due_end;
-	while (t->next != NULL)
-		t = t->next;
-	w->due_end = &t->next;
+	slot->next->prev = w->due.prev;
+	w->due.prev->next = slot->next;
+	slot->prev->next = &w->due;
+	w->due.prev = slot->prev;
+	ring_init(slot);
 }
 
 static void
@@ -140,6 +153,28 @@ advance(struct wheel *w)
 	w->busy[tick % SLOTS / 64] &= ~(UINT64_C(1) << tick % 64);
 }
 
+/* The due ones, for a bounded time; true: some are left. */
+static bool
+work_off(struct wheel *w)
+{
+	mono_t end = mono_add(span_mono_now(), A_TURN);
+
+	for (unsigned n = 1; !ring_is_empty(&w->due); n++) {
+		struct timer *t = LIST_OWNER(w->due.next, struct timer, link);
+
+		unlink(w, t);
+		if ((int32_t)(t->tick - w->tick) > 0) {
+			insert(w, t);
+			w->armed++;
+		} else {
+			t->fn(t);
+		}
+		if (n % A_LOOK == 0 && span_mono_now().ns >= end.ns)
+			return !ring_is_empty(&w->due);
+	}
+	return false;
+}
+
 bool
 wheel_run(struct wheel *w, mono_t now)
 {
@@ -151,18 +186,9 @@ wheel_run(struct wheel *w, mono_t now)
 	}
 	while ((int32_t)(target - w->tick) > 0)
 		advance(w);
-	for (unsigned n = 0; w->due != NULL && n < A_TURN; n++) {
-		struct timer *t = w->due;
-
-		unlink(w, t);
-		if ((int32_t)(t->tick - w->tick) > 0) {
-			insert(w, t);
-			w->armed++;
-		} else {
-			t->fn(t);
-		}
-	}
-	return w->due != NULL;
+	if (ring_is_empty(&w->due))
+		return false;
+	return work_off(w);
 }
 
 span_t
@@ -173,7 +199,7 @@ wheel_next(const struct wheel *w, mono_t now)
 
 	if (w->armed == 0)
 		return SPAN_INFINITE;
-	if (w->due != NULL)
+	if (!ring_is_empty(&w->due))
 		return span_ns(0);
 	/* The next busy slot of level 0, at most to the end of its round, where the
 	 * next cascade waits. */
