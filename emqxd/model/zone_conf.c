@@ -160,7 +160,6 @@ static const struct conf_field fields[] = {
 	    .reload = CONF_NEW_CONNECTIONS,
 	    .help = "How late at most a silent connection is noticed" },
 	{ .path = "retry_interval",
-	    .built = CONF_IGNORED,
 	    ZONE(retry_interval),
 	    .type = CONF_SPAN,
 	    .def = "infinity",
@@ -171,7 +170,7 @@ static const struct conf_field fields[] = {
 	    .reload = CONF_NEW_CONNECTIONS,
 	    .help =
 		"Time after which an unacknowledged message is sent again on the same "
-		"connection; MQTT wants it only on a new one" },
+		"connection, to clients before MQTT 5 only: 5.0 forbids it" },
 	{ .path = "use_username_as_clientid",
 	    ZONE(use_username_as_clientid),
 	    .type = CONF_BOOL,
@@ -215,11 +214,10 @@ static const struct conf_field fields[] = {
 	    .words = never_or_zero,
 	    .unit = "ms",
 	    .reload = CONF_LIVE,
-	    .help =
-		"How long a QoS 2 message that waits for its PUBREL keeps its place when "
-		"max_awaiting_rel is reached" },
+	    .help = "How long a QoS 2 message waits for its PUBREL before its packet "
+		    "identifier "
+		    "is given up" },
 	{ .path = "mqueue_priorities",
-	    .built = CONF_IGNORED,
 	    ZONE(mqueue_priorities),
 	    .type = CONF_MAP,
 	    .def = "disabled",
@@ -229,7 +227,6 @@ static const struct conf_field fields[] = {
 	    .help = "Topics whose messages leave a session's queue before others; the "
 		    "higher number first" },
 	{ .path = "mqueue_default_priority",
-	    .built = CONF_IGNORED,
 	    ZONE(mqueue_default_highest),
 	    .type = CONF_ENUM,
 	    .def = "lowest",

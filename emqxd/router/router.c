@@ -403,6 +403,21 @@ router_group(const struct subscription *sub)
 	return sub->group != NULL ? share_name(sub->group) : SLICE_NONE;
 }
 
+uint32_t
+router_membership(const struct subscription *sub)
+{
+	return sub->group != NULL ? sub->group->number : 0;
+}
+
+bool
+router_redispatch(struct slice group, struct slice filter, struct message *m)
+{
+	struct router_worker *here = inside_worker();
+	struct route *r = trie_find(&here->router->trie, filter);
+
+	return r != NULL && share_publish_to(here, r, group, m);
+}
+
 bool
 router_lookup(struct slice filter)
 {

@@ -96,6 +96,13 @@ struct slice router_filter(const struct subscription *sub);
 /* The group's name, or the empty slice. */
 struct slice router_group(const struct subscription *sub);
 
+/* Which membership of a shared group the subscription is: a number of its own, never 0;
+ * 0: it is not shared. */
+uint32_t router_membership(const struct subscription *sub);
+/* Brings @m to a member of the group, as if it was published to that alone; false: there
+ * is none, or all refused. */
+bool router_redispatch(struct slice group, struct slice filter, struct message *m);
+
 struct router_result {
 	unsigned receivers; /* subscribers here, and columns or members elsewhere */
 	struct worker *

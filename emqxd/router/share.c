@@ -439,6 +439,16 @@ share_publish(
 	return got;
 }
 
+bool
+share_publish_to(
+    struct router_worker *here, struct route *r, struct slice group, struct message *m)
+{
+	struct share_group *g = find_group(r, group);
+	struct worker *full = NULL;
+
+	return g != NULL && ask_anew(here, g, m, &full);
+}
+
 void
 share_receive(struct router_worker *here, struct share_member *member,
     struct share_turn turn, struct message *m)

@@ -56,6 +56,9 @@ void share_free(struct route *r);
  * @full is set when a mailbox is above its mark. */
 unsigned share_publish(
     struct router_worker *here, struct route *r, struct message *m, struct worker **full);
+/* The same for one group; false: nobody took it. */
+bool share_publish_to(
+    struct router_worker *here, struct route *r, struct slice group, struct message *m);
 /* What a letter brought. */
 void share_receive(struct router_worker *here, struct share_member *member,
     struct share_turn turn, struct message *m);

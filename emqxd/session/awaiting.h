@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * awaiting: ids of QoS 2 messages that were taken from a client and whose PUBREL has
- * not come.  In order of arrival; PUBRELs come mostly in that order.
+ * not come.  In order of arrival; PUBRELs come mostly in that order.  Many of them have a bit
+ * for each id, so that looking one up costs the same whatever their number.
  *
  * Owned by one session; exists while there are any.
  */
@@ -19,6 +20,8 @@ EM_MUST_USE em_err awaiting_add(
 EM_MUST_USE em_err awaiting_del(struct awaiting **ap, uint16_t id);
 /* Forgets those older than @timeout; how many. */
 uint32_t awaiting_expire(struct awaiting **ap, span_t timeout, mono_t now);
+/* When the oldest is over, under @timeout; INT64_MAX: never. */
+mono_t awaiting_due(const struct awaiting *a, span_t timeout);
 uint32_t awaiting_count(const struct awaiting *a);
 void awaiting_free(struct awaiting **ap);
 

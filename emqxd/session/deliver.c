@@ -11,8 +11,10 @@
 #include "emqxd/model/metrics.h"
 #include "emqxd/session/inside.h"
 
-static void
-dropped(struct session *s, unsigned cause, uint32_t n)
+#define MQTT_SUBID_MAX 0xfffffffu
+
+void
+deliver_dropped(struct session *s, unsigned cause, uint32_t n)
 {
 	if (n == 0)
 		return;
@@ -21,7 +23,8 @@ dropped(struct session *s, unsigned cause, uint32_t n)
 	metric_add(cause, n);
 }
 
-/* Hands it to the connection.  False: refused, and counted. */
+/* Hands it to the connection.  False: refused, and counted unless another member of its
+ * group may take it. */
 static bool
 send_now(struct session *s, struct message *m, const struct session_out *out)
 {
@@ -29,8 +32,21 @@ send_now(struct session *s, struct message *m, const struct session_out *out)
 		s->delivered++;
 		return true;
 	}
-	dropped(s, METRIC_DELIVERY_DROPPED_TOO_LARGE, 1);
+	if (out->share == 0)
+		deliver_dropped(s, METRIC_DELIVERY_DROPPED_TOO_LARGE, 1);
 	return false;
+}
+
+static uint32_t
+priority_of(const struct zone *zone, const struct message *m)
+{
+	int64_t priority;
+
+	if (EM_LIKELY(zone->mqueue_priorities.n == 0))
+		return MQUEUE_LOWEST;
+	if (conf_map_find(&zone->mqueue_priorities, m->topic, &priority))
+		return (uint32_t)priority;
+	return zone->mqueue_default_highest ? MQUEUE_HIGHEST : MQUEUE_LOWEST;
 }
 
 static void
@@ -38,37 +54,44 @@ enqueue(struct session *s, const struct session_out *out, struct message *m)
 {
 	const struct zone *zone = zone_get(s->zone);
 	struct mqueue_bounds bounds = { zone->max_mqueue_len, zone->max_mqueue_bytes };
-	struct mqueue_entry e = {
-		.subid = out->subid, .qos = out->qos, .retain = out->retain
-	};
+	struct mqueue_entry e = { .subid = out->subid & MQTT_SUBID_MAX,
+		.qos = out->qos & 3u,
+		.retain = out->retain,
+		.share = out->share };
 
 	if (out->qos == 0 && !zone->mqueue_store_qos0) {
-		dropped(s, METRIC_DELIVERY_DROPPED_QOS0, 1);
+		deliver_dropped(s, METRIC_DELIVERY_DROPPED_QOS0, 1);
 		return;
 	}
 	e.message = message_keep(m);
 	if (e.message == NULL) {
-		dropped(s, METRIC_DELIVERY_DROPPED_NO_MEMORY, 1);
+		deliver_dropped(s, METRIC_DELIVERY_DROPPED_NO_MEMORY, 1);
 		return;
 	}
-	dropped(
-	    s, METRIC_DELIVERY_DROPPED_QUEUE_FULL, mqueue_push(&s->mqueue, &bounds, e));
+	deliver_dropped(s, METRIC_DELIVERY_DROPPED_QUEUE_FULL,
+	    mqueue_push(&s->mqueue, &bounds, priority_of(zone, m), e));
 }
 
-/* QoS 1 and 2, with room in the window: takes the reference @kept. */
-static void
+/* QoS 1 and 2, with room in the window: takes the reference @kept.  False: refused. */
+static bool
 begin(struct session *s, struct session_out *out, struct message *m, struct message *kept)
 {
 	struct inflight_slot slot = { .message = kept,
-		.subid = out->subid,
+		.subid = out->subid & MQTT_SUBID_MAX,
+		.share = out->share,
 		.state = INFLIGHT_PUBLISH,
-		.qos = out->qos,
+		.qos = out->qos & 3u,
+		.sent = inflight_tick(clock_mono()) & INFLIGHT_TICKS,
 		.retain = out->retain };
 
 	out->packet_id = inflight_push(&s->inflight, &s->seq, slot);
-	if (!send_now(s, m, out))
-		inflight_done(
-		    &s->inflight, inflight_find(s->inflight, s->seq, out->packet_id));
+	if (EM_LIKELY(send_now(s, m, out))) {
+		if (EM_UNLIKELY(s->retries) && !timer_is_armed(&s->timer))
+			again_arm(s);
+		return true;
+	}
+	inflight_done(&s->inflight, inflight_find(s->inflight, s->seq, out->packet_id));
+	return false;
 }
 
 bool
@@ -81,10 +104,12 @@ deliver_has_room(struct session *s, uint8_t qos)
 	return mqueue_count(s->mqueue) == 0 && inflight_has_room(s->inflight, s->window);
 }
 
-void
-deliver_to(struct session *s, const struct subopts *opts, struct message *m, bool retain)
+bool
+deliver_to(struct session *s, const struct subopts *opts, struct message *m, bool retain,
+    uint32_t share)
 {
 	struct session_out out = { .subid = opts->id,
+		.share = share,
 		.qos = opts->qos < m->qos ? opts->qos : m->qos,
 		.retain = retain };
 	struct message *kept;
@@ -93,17 +118,15 @@ deliver_to(struct session *s, const struct subopts *opts, struct message *m, boo
 		out.qos = opts->qos > m->qos ? opts->qos : m->qos;
 	if (EM_UNLIKELY(!deliver_has_room(s, out.qos))) {
 		enqueue(s, &out, m);
-		return;
+		return true;
 	}
-	if (out.qos == 0) {
-		send_now(s, m, &out);
-		return;
-	}
+	if (out.qos == 0)
+		return send_now(s, m, &out) || share == 0;
 	kept = message_keep(m);
 	if (kept != NULL)
-		begin(s, &out, m, kept);
-	else
-		dropped(s, METRIC_DELIVERY_DROPPED_NO_MEMORY, 1);
+		return begin(s, &out, m, kept) || share == 0;
+	deliver_dropped(s, METRIC_DELIVERY_DROPPED_NO_MEMORY, 1);
+	return true;
 }
 
 bool
@@ -111,6 +134,7 @@ session_deliver(
     struct subscriber *subscriber, const struct subscription *sub, struct message *m)
 {
 	struct session *s = LIST_OWNER(subscriber, struct session, subscriber);
+	bool retain = m->retain && sub->opts.retain_as_published;
 
 	if (EM_UNLIKELY(m->publisher == (uintptr_t)s) &&
 	    (sub->opts.no_local || zone_get(s->zone)->ignore_loop_deliver)) {
@@ -118,11 +142,12 @@ session_deliver(
 		metric_inc(METRIC_DELIVERY_DROPPED_NO_LOCAL);
 		return true;
 	}
+	if (EM_LIKELY(sub->group == NULL))
+		return deliver_to(s, &sub->opts, m, retain, 0);
 	/* A member whose session ends just now lets the group try another. */
-	if (sub->group != NULL && s->to == NULL && s->expiry == 0)
+	if (s->to == NULL && s->expiry == 0)
 		return false;
-	deliver_to(s, &sub->opts, m, m->retain && sub->opts.retain_as_published);
-	return true;
+	return deliver_to(s, &sub->opts, m, retain, router_membership(sub));
 }
 
 /* ---- what waits */
@@ -145,6 +170,7 @@ resend(struct session *s)
 	while ((slot = inflight_resend(s->inflight, s->window, &id)) != NULL) {
 		struct session_out out = { .subid = slot->subid,
 			.packet_id = id,
+			.share = slot->share,
 			.qos = slot->qos,
 			.dup = true,
 			.retain = slot->retain };
@@ -154,8 +180,10 @@ resend(struct session *s)
 		} else if (!sink->publish(s->to, slot->message, &out)) {
 			/* This connection takes less than the one before. */
 			inflight_done(&s->inflight, slot);
-			dropped(s, METRIC_DELIVERY_DROPPED_TOO_LARGE, 1);
+			deliver_dropped(s, METRIC_DELIVERY_DROPPED_TOO_LARGE, 1);
+			continue;
 		}
+		slot->sent = inflight_tick(clock_mono()) & INFLIGHT_TICKS;
 	}
 }
 
@@ -170,19 +198,24 @@ session_pump(struct session *s)
 	resend(s);
 	while ((next = mqueue_peek(s->mqueue)) != NULL && may_go(s, next) &&
 	       mqueue_pop(&s->mqueue, &e)) {
-		struct session_out out = {
-			.subid = e.subid, .qos = e.qos, .retain = e.retain
-		};
+		struct session_out out = { .subid = e.subid,
+			.share = e.share,
+			.qos = e.qos,
+			.retain = e.retain };
+		bool is_taken = true;
 
 		if (message_is_expired(e.message, clock_mono())) {
-			dropped(s, METRIC_DELIVERY_DROPPED_EXPIRED, 1);
+			deliver_dropped(s, METRIC_DELIVERY_DROPPED_EXPIRED, 1);
 			message_unref(&e.message);
 		} else if (e.qos == 0) {
-			send_now(s, e.message, &out);
+			is_taken = send_now(s, e.message, &out);
 			message_unref(&e.message);
 		} else {
-			begin(s, &out, e.message, e.message);
+			is_taken = begin(s, &out, e.message, e.message);
 		}
+		/* Of a shared one send_now() did not count it. */
+		if (!is_taken && e.share != 0)
+			deliver_dropped(s, METRIC_DELIVERY_DROPPED_TOO_LARGE, 1);
 	}
 	if (EM_UNLIKELY(s->rare != NULL))
 		pull_schedule(s);
@@ -193,6 +226,8 @@ session_replay(struct session *s)
 {
 	inflight_rewind(s->inflight);
 	session_pump(s);
+	if (s->retries && inflight_count(s->inflight) > 0)
+		again_arm(s);
 }
 
 /* ---- acknowledgements */
@@ -234,6 +269,7 @@ session_pubrec(struct session *s, uint16_t id, bool is_error)
 	}
 	message_unref(&slot->message);
 	slot->state = INFLIGHT_PUBREL;
+	slot->sent = inflight_tick(clock_mono()) & INFLIGHT_TICKS;
 	session_worker()->sink->pubrel(s->to, id);
 	return EM_OK;
 }
@@ -256,18 +292,11 @@ session_await_pubrel(struct session *s, uint16_t id)
 {
 	const struct zone *zone = zone_get(s->zone);
 	struct session_rare *rare = session_rare_of(s);
-	mono_t now = clock_mono();
-	em_err err = awaiting_add(&rare->awaiting, id, zone->max_awaiting_rel, now);
+	em_err err =
+	    awaiting_add(&rare->awaiting, id, zone->max_awaiting_rel, clock_mono());
 
-	if (err == EM_FULL) {
-		uint32_t n =
-		    awaiting_expire(&rare->awaiting, zone->await_rel_timeout, now);
-
-		metric_add(METRIC_MESSAGES_DROPPED_AWAIT_PUBREL_TIMEOUT, n);
-		if (n > 0)
-			err = awaiting_add(
-			    &rare->awaiting, id, zone->max_awaiting_rel, now);
-	}
+	if (err == EM_OK && !timer_is_armed(&s->timer))
+		again_arm(s);
 	return err;
 }
 

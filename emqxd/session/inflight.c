@@ -9,6 +9,8 @@
 #define IDS (uint32_t) UINT16_MAX
 #define SEQS (IDS * 65536u) /* seq stays below, so that ids go on over its wrap */
 
+_Static_assert(sizeof(struct inflight_slot) == 24, "a window's place");
+
 struct inflight {
 	uint32_t head, tail; /* of the ring, counting up; tail - head slots are in use */
 	uint32_t mask;
@@ -209,6 +211,27 @@ bool
 inflight_has_more(const struct inflight *f)
 {
 	return f != NULL && f->resend != f->tail;
+}
+
+void
+inflight_begin_all(struct inflight *f)
+{
+	if (f != NULL)
+		f->resend = f->tail;
+}
+
+struct inflight_slot *
+inflight_next(struct inflight *f, uint32_t *at, uint16_t *id)
+{
+	while (f != NULL && *at < f->resend - f->head) {
+		struct inflight_slot *slot = &f->a[(f->head + (*at)++) & f->mask];
+
+		if (slot->state == INFLIGHT_DONE)
+			continue;
+		*id = id_of(slot->seq);
+		return slot;
+	}
+	return NULL;
 }
 
 void

@@ -15,6 +15,7 @@
 
 #include "emqxd/model/message.h"
 #include "ipc/base/err.h"
+#include "ipc/base/span.h"
 
 enum inflight_state {
 	INFLIGHT_DONE,    /* a hole */
@@ -24,13 +25,21 @@ enum inflight_state {
 
 struct inflight_slot {
 	struct message *message; /* our reference, while PUBLISH */
-	uint32_t subid;
-	uint32_t seq; /* inflight_push writes it */
-	uint8_t state, qos;
-	bool retain;
+	uint32_t subid : 28, qos : 2, state : 2;
+	uint32_t sent : 31, retain : 1; /* when it last went out: inflight_tick() */
+	uint32_t share;                 /* the membership of a shared group; 0: none */
+	uint32_t seq;                   /* inflight_push writes it */
 };
 
 struct inflight;
+
+#define INFLIGHT_TICKS 0x7fffffffu
+/* A coarse time for .sent, good for half a year. */
+static inline uint32_t
+inflight_tick(mono_t t)
+{
+	return (uint32_t)(t.ns >> 23) & INFLIGHT_TICKS;
+}
 
 /* May one more begin, with at most @window under way and none to be sent again? */
 bool inflight_has_room(const struct inflight *f, uint16_t window);
@@ -51,6 +60,11 @@ void inflight_rewind(struct inflight *f);
 struct inflight_slot *inflight_resend(struct inflight *f, uint16_t window, uint16_t *id);
 /* Are there some to be sent again? */
 bool inflight_has_more(const struct inflight *f);
+/* The session ends: inflight_next() gives all of them, sent on this connection or not. */
+void inflight_begin_all(struct inflight *f);
+/* Those under way on this connection, oldest first: start with *at = 0; NULL: no more.  No
+ * other call may change the window meanwhile. */
+struct inflight_slot *inflight_next(struct inflight *f, uint32_t *at, uint16_t *id);
 void inflight_free(struct inflight **fp);
 
 #endif

@@ -48,13 +48,31 @@ session_worker(void)
 }
 
 struct session_rare *session_rare_of(struct session *s); /* makes it */
+void session_on_timer(struct timer *t);
 
 /* deliver.c */
-/* One message for this session under these options; @retain: the flag to send. */
-void deliver_to(
-    struct session *s, const struct subopts *opts, struct message *m, bool retain);
+/* One message for this session under these options; @retain: the flag to send; @share: the
+ * membership it comes by, or 0.  False, of a shared one only: the client does not take it. */
+bool deliver_to(struct session *s, const struct subopts *opts, struct message *m,
+    bool retain, uint32_t share);
+/* Counts what is lost, by cause and by session. */
+void deliver_dropped(struct session *s, unsigned cause, uint32_t n);
 /* May a message of up to this QoS be sent at once? */
 bool deliver_has_room(struct session *s, uint8_t qos);
+
+/* again.c: what time brings about */
+/* Arms the timer for what comes first. */
+void again_arm(struct session *s);
+/* Sends again what its interval is over for; gives up QoS 2 ids. */
+void again_run(struct session *s, mono_t now);
+
+/* leave.c: what a session that ends, or leaves a shared group, owes others */
+/* Its subscriptions go; what came by shared groups goes on to their other members, the
+ * rest is counted and gone. */
+void leave_all(struct session *s);
+/* The membership is gone: what never left by it goes on to the other members. */
+void leave_share(
+    struct session *s, struct slice group, struct slice filter, uint32_t share);
 
 /* will.c */
 void will_set(struct session *s, const struct session_will *will);

@@ -2,21 +2,28 @@
 /*
  * mqueue: see mqueue.h.
  *
- * A ring.  One that is pushed out of the middle leaves a hole (message NULL);
- * `qos0_from` is a position before which no QoS 0 stands, so that finding the
- * oldest one costs a step a message in all, not a walk each time.
+ * A ring for each priority, in a list from the highest down.  One that is pushed out
+ * of the middle leaves a hole (message NULL); `qos0_from` is a position before which no
+ * QoS 0 stands, so that finding the oldest one costs a step a message in all, not a
+ * walk each time.  A ring that is empty stays while another is not.
  */
 #include "emqxd/session/mqueue.h"
 #include "emqxd/core/slab.h"
 
 #define CAP_MIN 4u
+#define TURN_STEP 10u
 
 struct mqueue {
+	struct mqueue *lower; /* the ring of the next lower priority */
+	uint32_t priority;
+	uint32_t turn, left; /* of the first ring: whose turn it is, and how long */
 	uint32_t head, tail, mask;
 	uint32_t live, qos0, qos0_from;
 	uint64_t bytes;
 	struct mqueue_entry a[];
 };
+
+_Static_assert(sizeof(struct mqueue_entry) == 16, "a million sessions have some");
 
 static size_t
 size_of(uint32_t cap)
@@ -24,141 +31,308 @@ size_of(uint32_t cap)
 	return sizeof(struct mqueue) + cap * sizeof(struct mqueue_entry);
 }
 
+/* ---- one ring */
+
 /* Moves what is there to a ring of @cap without the holes. */
 static bool
-resize(struct mqueue **qp, uint32_t cap)
+resize(struct mqueue **rp, uint32_t cap)
 {
-	struct mqueue *q = *qp, *g = slab_try(size_of(cap));
+	struct mqueue *r = *rp, *g = slab_try(size_of(cap));
 
 	if (g == NULL)
 		return false;
-	*g = (struct mqueue){ .mask = cap - 1 };
-	if (q != NULL) {
-		for (uint32_t i = q->head; i != q->tail; i++)
-			if (q->a[i & q->mask].message != NULL)
-				g->a[g->tail++] = q->a[i & q->mask];
-		g->live = q->live;
-		g->qos0 = q->qos0;
-		g->bytes = q->bytes;
-		slab_free(q, size_of(q->mask + 1));
+	*g = *r;
+	g->head = g->tail = g->qos0_from = 0;
+	g->mask = cap - 1;
+	for (uint32_t i = r->head; i != r->tail; i++)
+		if (r->a[i & r->mask].message != NULL)
+			g->a[g->tail++] = r->a[i & r->mask];
+	slab_free(r, size_of(r->mask + 1));
+	*rp = g;
+	return true;
+}
+
+static bool
+ring_new(struct mqueue **at, uint32_t priority)
+{
+	struct mqueue *r = slab_try(size_of(CAP_MIN));
+
+	if (r == NULL)
+		return false;
+	*r = (struct mqueue){ .lower = *at,
+		.priority = priority,
+		.turn = UINT32_MAX, /* nobody had one yet */
+		.mask = CAP_MIN - 1 };
+	if (*at != NULL) { /* it may be the first now */
+		r->turn = (*at)->turn;
+		r->left = (*at)->left;
 	}
-	*qp = g;
+	*at = r;
 	return true;
 }
 
 static void
-take(struct mqueue *q, uint32_t i, struct mqueue_entry *out)
+take(struct mqueue *r, uint32_t i, struct mqueue_entry *out)
 {
-	struct mqueue_entry *e = &q->a[i & q->mask];
+	struct mqueue_entry *e = &r->a[i & r->mask];
 
 	*out = *e;
 	e->message = NULL;
-	q->live--;
-	q->bytes -= message_bytes(out->message);
+	r->live--;
+	r->bytes -= message_bytes(out->message);
 	if (out->qos == 0)
-		q->qos0--;
-	while (q->head != q->tail && q->a[q->head & q->mask].message == NULL)
-		q->head++;
+		r->qos0--;
+	while (r->head != r->tail && r->a[r->head & r->mask].message == NULL)
+		r->head++;
 }
 
 static void
-push_one_out(struct mqueue *q)
+push_one_out(struct mqueue *r)
 {
-	uint32_t i = q->head;
+	uint32_t i = r->head;
 	struct mqueue_entry gone;
 
-	if (q->qos0 > 0) {
-		if ((int32_t)(q->qos0_from - q->head) > 0)
-			i = q->qos0_from;
-		while (q->a[i & q->mask].message == NULL || q->a[i & q->mask].qos != 0)
+	if (r->qos0 > 0) {
+		if ((int32_t)(r->qos0_from - r->head) > 0)
+			i = r->qos0_from;
+		while (r->a[i & r->mask].message == NULL || r->a[i & r->mask].qos != 0)
 			i++;
-		q->qos0_from = i + 1;
+		r->qos0_from = i + 1;
 	}
-	take(q, i, &gone);
+	take(r, i, &gone);
 	message_unref(&gone.message);
 }
 
+static bool
+add(struct mqueue **rp, const struct mqueue_entry *e)
+{
+	struct mqueue *r = *rp;
+
+	if (r->tail - r->head > r->mask) {
+		/* Mostly holes: the same size, without them. */
+		uint32_t cap = r->mask + 1;
+
+		if (r->live > cap / 2)
+			cap *= 2;
+		if (!resize(rp, cap))
+			return false;
+		r = *rp;
+	}
+	r->a[r->tail++ & r->mask] = *e;
+	r->live++;
+	r->bytes += message_bytes(e->message);
+	if (e->qos == 0 && r->qos0++ == 0)
+		r->qos0_from = r->tail - 1;
+	return true;
+}
+
+static void
+ring_free(struct mqueue *r)
+{
+	for (uint32_t i = r->head; i != r->tail; i++)
+		message_unref(&r->a[i & r->mask].message);
+	slab_free(r, size_of(r->mask + 1));
+}
+
+/* ---- all of them */
+
+/* The link to the ring of @priority, or to where it belongs. */
+static struct mqueue **
+place_of(struct mqueue **qp, uint32_t priority)
+{
+	while (*qp != NULL && (*qp)->priority > priority)
+		qp = &(*qp)->lower;
+	return qp;
+}
+
+/* The lowest one that is not empty, or NULL. */
+static struct mqueue *
+lowest(struct mqueue *q)
+{
+	struct mqueue *found = NULL;
+
+	for (; q != NULL; q = q->lower)
+		if (q->live > 0)
+			found = q;
+	return found;
+}
+
+/* Makes room for one; false: the new one is what has to go. */
+static bool
+make_room(struct mqueue *q, uint32_t priority, uint8_t qos)
+{
+	struct mqueue *r = lowest(q);
+
+	if (r == NULL || r->priority > priority ||
+	    (r->priority == priority && qos == 0 && r->qos0 == 0))
+		return false;
+	push_one_out(r);
+	return true;
+}
+
+static void
+tidy(struct mqueue **qp)
+{
+	if (mqueue_count(*qp) == 0)
+		mqueue_free(qp);
+}
+
+static bool
+is_over(const struct mqueue *q, const struct mqueue_bounds *b, uint64_t more)
+{
+	return q != NULL &&
+	       (mqueue_count(q) >= b->messages || mqueue_bytes(q) > b->bytes - more);
+}
+
 uint32_t
-mqueue_push(struct mqueue **qp, const struct mqueue_bounds *b, struct mqueue_entry e)
+mqueue_push(struct mqueue **qp, const struct mqueue_bounds *b, uint32_t priority,
+    struct mqueue_entry e)
 {
 	uint64_t bytes = message_bytes(e.message);
-	struct mqueue *q = *qp;
 	uint32_t gone = 0;
+	struct mqueue **rp;
 
 	if (bytes > b->bytes || b->messages == 0) {
 		message_unref(&e.message);
 		return 1;
 	}
-	while (q != NULL && (q->live >= b->messages || q->bytes > b->bytes - bytes)) {
-		push_one_out(q);
-		gone++;
-	}
-	if (q == NULL || q->tail - q->head > q->mask) {
-		/* Mostly holes: the same size, without them. */
-		uint32_t cap = q == NULL ? CAP_MIN : q->mask + 1;
-
-		if (q != NULL && q->live > cap / 2)
-			cap *= 2;
-		if (!resize(qp, cap)) {
+	for (; is_over(*qp, b, bytes); gone++) {
+		if (!make_room(*qp, priority, (uint8_t)e.qos)) {
 			message_unref(&e.message);
+			tidy(qp);
 			return gone + 1;
 		}
-		q = *qp;
 	}
-	q->a[q->tail++ & q->mask] = e;
-	q->live++;
-	q->bytes += bytes;
-	if (e.qos == 0 && q->qos0++ == 0)
-		q->qos0_from = q->tail - 1;
+	rp = place_of(qp, priority);
+	if ((*rp == NULL || (*rp)->priority != priority) && !ring_new(rp, priority)) {
+		message_unref(&e.message);
+		return gone + 1;
+	}
+	if (!add(rp, &e)) {
+		message_unref(&e.message);
+		tidy(qp);
+		return gone + 1;
+	}
 	return gone;
+}
+
+/* The next lower one that is not empty, or the highest again. */
+static struct mqueue *
+after(struct mqueue *q, uint32_t priority)
+{
+	struct mqueue *highest = NULL;
+
+	for (; q != NULL; q = q->lower) {
+		if (q->live == 0)
+			continue;
+		if (q->priority < priority)
+			return q;
+		if (highest == NULL)
+			highest = q;
+	}
+	return highest;
+}
+
+/* The ring whose turn it is, its first entry at its head. */
+static struct mqueue *
+turn_of(struct mqueue *q)
+{
+	struct mqueue *r = q;
+
+	if (EM_LIKELY(q->lower == NULL))
+		return q;
+	if (q->left > 0) {
+		r = *place_of(&r, q->turn);
+		if (r != NULL && r->priority == q->turn && r->live > 0)
+			return r;
+	}
+	r = after(q, q->turn);
+	q->turn = r->priority;
+	q->left = 1 + TURN_STEP * r->priority;
+	return r;
 }
 
 const struct mqueue_entry *
 mqueue_peek(struct mqueue *q)
 {
-	return q != NULL && q->live > 0 ? &q->a[q->head & q->mask] : NULL;
+	struct mqueue *r;
+
+	if (q == NULL || mqueue_count(q) == 0)
+		return NULL;
+	r = turn_of(q);
+	return &r->a[r->head & r->mask];
 }
 
 bool
 mqueue_pop(struct mqueue **qp, struct mqueue_entry *out)
 {
-	struct mqueue *q = *qp;
+	struct mqueue *q = *qp, *r;
 
-	if (q == NULL || q->live == 0)
+	if (q == NULL || mqueue_count(q) == 0)
 		return false;
-	take(q, q->head, out);
-	if (q->live == 0)
-		mqueue_free(qp);
+	r = turn_of(q);
+	take(r, r->head, out);
+	if (q->left > 0)
+		q->left--;
+	tidy(qp);
 	return true;
+}
+
+void
+mqueue_take_share(struct mqueue **qp, uint32_t share, mqueue_fn *fn, void *arg)
+{
+	for (struct mqueue *r = *qp; r != NULL; r = r->lower) {
+		for (uint32_t i = r->head, end = r->tail; i != end; i++) {
+			struct mqueue_entry e = r->a[i & r->mask];
+
+			if (e.message == NULL || e.share != share)
+				continue;
+			take(r, i, &e);
+			fn(&e, arg);
+		}
+	}
+	tidy(qp);
 }
 
 bool
 mqueue_has_qos0(const struct mqueue *q)
 {
-	return q != NULL && q->qos0 > 0;
+	for (; q != NULL; q = q->lower)
+		if (q->qos0 > 0)
+			return true;
+	return false;
 }
 
 uint32_t
 mqueue_count(const struct mqueue *q)
 {
-	return q != NULL ? q->live : 0;
+	uint32_t n = 0;
+
+	for (; q != NULL; q = q->lower)
+		n += q->live;
+	return n;
 }
 
 uint64_t
 mqueue_bytes(const struct mqueue *q)
 {
-	return q != NULL ? q->bytes : 0;
+	uint64_t n = 0;
+
+	for (; q != NULL; q = q->lower)
+		n += q->bytes;
+	return n;
 }
 
 void
 mqueue_free(struct mqueue **qp)
 {
-	struct mqueue *q = *qp;
+	struct mqueue *r = *qp;
 
-	if (q == NULL)
-		return;
-	for (uint32_t i = q->head; i != q->tail; i++)
-		message_unref(&q->a[i & q->mask].message);
-	slab_free(q, size_of(q->mask + 1));
+	while (r != NULL) {
+		struct mqueue *lower = r->lower;
+
+		ring_free(r);
+		r = lower;
+	}
 	*qp = NULL;
 }

@@ -45,7 +45,7 @@ bring(struct session *s, const struct subopts *opts, struct message *m)
 		return;
 	}
 	view = message_view_of(m);
-	deliver_to(s, opts, &view, true);
+	(void)!deliver_to(s, opts, &view, true, 0);
 	message_done(&view);
 }
 

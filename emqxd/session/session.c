@@ -98,28 +98,14 @@ names_free(struct session_names *n)
 /* ---- the end */
 
 static void
-count_left(const struct session *s)
-{
-	uint64_t n = inflight_unreceived(s->inflight) + mqueue_count(s->mqueue);
-
-	if (n == 0)
-		return;
-	metric_add(METRIC_DELIVERY_DROPPED, n);
-	metric_add(METRIC_DELIVERY_DROPPED_SESSION_ENDED, n);
-}
-
-static void
 session_end(struct session *s)
 {
 	CHECK(s->to == NULL);
 	timer_cancel(&s->timer);
 	will_publish(s);
-	count_left(s);
 	metric_inc(METRIC_SESSION_TERMINATED);
-	router_unsubscribe_all(&s->subscriber);
+	leave_all(s);
 	registry_del(s);
-	inflight_free(&s->inflight);
-	mqueue_free(&s->mqueue);
 	if (s->rare != NULL) {
 		pull_end(s);
 		awaiting_free(&s->rare->awaiting);
@@ -151,37 +137,21 @@ session_worker_death(void)
 	worker_self()->slot[ROOM_SESSION] = NULL;
 }
 
-static void on_timer(struct timer *t);
-
-/* The will's delay or the session's end, whichever comes first. */
-static void
-arm(struct session *s)
-{
-	int64_t at = s->ends.ns;
-
-	if (s->rare != NULL && s->rare->will.message != NULL && s->rare->will.due.ns < at)
-		at = s->rare->will.due.ns;
-	if (at == INT64_MAX)
-		timer_cancel(&s->timer);
-	else
-		timer_arm(&s->timer,
-		    span_ns(at > clock_mono().ns ? at - clock_mono().ns : 0), on_timer);
-}
-
-static void
-on_timer(struct timer *t)
+void
+session_on_timer(struct timer *t)
 {
 	struct session *s = LIST_OWNER(t, struct session, timer);
 	mono_t now = clock_mono();
 
 	CHECK_OBJ(s, SESSION_MAGIC);
-	if (s->ends.ns <= now.ns) {
+	if (s->to == NULL && s->ends.ns <= now.ns) {
 		session_end(s);
 		return;
 	}
-	if (s->rare != NULL && s->rare->will.due.ns <= now.ns)
+	if (s->to == NULL && s->rare != NULL && s->rare->will.due.ns <= now.ns)
 		will_publish(s);
-	arm(s);
+	again_run(s, now);
+	again_arm(s);
 }
 
 /* The connection leaves its session; the channel forgets it. */
@@ -230,6 +200,8 @@ attach(struct session *s, const struct session_open *o)
 	s->keepalive = o->keepalive;
 	s->version = o->version;
 	s->clean_start = o->clean_start;
+	s->retries =
+	    o->version < 5 && !span_is_infinite(zone_get(o->zone)->retry_interval);
 	s->attached = clock_wall();
 	s->detached = (wall_t){ 0 };
 	s->ends = (mono_t){ INT64_MAX };
@@ -237,6 +209,8 @@ attach(struct session *s, const struct session_open *o)
 		will_set(s, &o->will);
 	registry_online(1);
 	router_set_online(&s->subscriber, true);
+	if (s->rare != NULL && s->rare->awaiting != NULL)
+		again_arm(s);
 }
 
 /* What the former connection leaves behind when the same client comes again: a will
@@ -308,7 +282,7 @@ session_detach(struct session *s, uint32_t expiry, bool has_will)
 		if (s->rare->will.delay == 0)
 			will_publish(s);
 	}
-	arm(s);
+	again_arm(s);
 }
 
 struct clientinfo
@@ -379,8 +353,13 @@ session_subscribe(
 em_err
 session_unsubscribe(struct session *s, struct slice group, struct slice filter)
 {
+	const struct subscription *sub =
+	    group.n > 0 ? router_find(&s->subscriber, group, filter) : NULL;
+	uint32_t share = sub != NULL ? router_membership(sub) : 0;
 	em_err err = router_unsubscribe(&s->subscriber, group, filter);
 
+	if (share != 0 && s->mqueue != NULL)
+		leave_share(s, group, filter, share);
 	if (err == EM_OK && hook_is_on(HOOK_SESSION_UNSUBSCRIBED))
 		tell_unsubscribed(s, group, filter);
 	return err;

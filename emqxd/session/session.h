@@ -32,6 +32,7 @@ struct session_rare;
 /* How a message goes to the client. */
 struct session_out {
 	uint32_t subid;     /* subscription identifier; 0: none */
+	uint32_t share;     /* the membership of a shared group it came by; 0: none */
 	uint16_t packet_id; /* with QoS 1 and 2 */
 	uint8_t qos;
 	bool dup, retain;
@@ -69,8 +70,9 @@ struct session {
 	struct inflight *inflight;
 	struct mqueue *mqueue;
 	struct session_rare *rare; /* will, QoS 2 ids received, retained cursors */
-	struct timer
-	    timer; /* while away: its end, or the will's delay; spare: messages dropped */
+	/* While away: its end, or the will's delay; while connected: what is to be sent
+	 * again; at any time: QoS 2 ids to be given up.  spare: messages dropped. */
+	struct timer timer;
 	wall_t created, attached, detached; /* detached.ns 0: connected */
 	mono_t ends;                        /* while away: when it expires */
 	uint64_t delivered;
@@ -82,7 +84,9 @@ struct session {
 	uint16_t zone;
 	uint16_t keepalive; /* seconds, of its client or of the last that it had */
 	uint8_t version;
-	bool clean_start;
+	bool clean_start : 1;
+	bool
+	    retries : 1; /* sends again on a live connection: 3.x with mqtt.retry_interval */
 };
 #define SESSION_MAGIC 0x5e551024u
 

@@ -42,3 +42,36 @@ TEST(old_ones_are_forgotten)
 	EQ(awaiting_del(&a, 2), EM_OK);
 	EQ(awaiting_expire(&a, SPAN_INFINITE, now), 0);
 }
+
+TEST(thousands_wait_and_go_in_any_order)
+{
+	struct awaiting *a = NULL;
+
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 1; i <= 60000; i++)
+			EQ(awaiting_add(&a, (uint16_t)i, UINT32_MAX, now), EM_OK);
+		EQ(awaiting_add(&a, 59999, UINT32_MAX, now), EM_EXISTS);
+		for (unsigned i = 1; i <= 60000; i += 2)
+			EQ(awaiting_del(&a, (uint16_t)i), EM_OK);
+		EQ(awaiting_del(&a, 1), EM_NOTFOUND);
+		EQ(awaiting_count(a), 30000);
+		for (unsigned i = 2; i <= 60000; i += 2)
+			EQ(awaiting_del(&a, (uint16_t)i), EM_OK);
+		OK(a == NULL);
+	}
+}
+
+TEST(it_is_known_when_the_oldest_is_over)
+{
+	struct awaiting *a = NULL;
+	mono_t due;
+
+	EQ(awaiting_due(a, span_s(300)).ns, INT64_MAX);
+	EQ(awaiting_add(&a, 1, 10, now), EM_OK);
+	EQ(awaiting_add(&a, 2, 10, mono_add(now, span_s(5))), EM_OK);
+	due = awaiting_due(a, span_s(300));
+	EQ(awaiting_expire(&a, span_s(300), mono_add(due, span_ns(-1))), 0);
+	EQ(awaiting_expire(&a, span_s(300), due), 1);
+	EQ(awaiting_due(a, SPAN_INFINITE).ns, INT64_MAX);
+	awaiting_free(&a);
+}
