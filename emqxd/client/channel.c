@@ -4,7 +4,7 @@
  * hands each to the file of its kind; the tables for net/ and session/ are here.
  */
 #include "emqxd/client/channel.h"
-#include "emqxd/client/alias.h"
+#include "emqxd/client/extra.h"
 #include "emqxd/core/slab.h"
 #include "emqxd/core/trace_point.h"
 #include "emqxd/mqtt/encode.h"
@@ -187,7 +187,7 @@ on_writable(struct conn *c)
 }
 
 static void
-on_last_word(struct conn *c, end_reason why)
+on_last_word(struct conn *c, end_reason why, const char *detail)
 {
 	struct channel *ch = c->owner;
 	uint8_t code = end_get(why)->code;
@@ -197,7 +197,7 @@ on_last_word(struct conn *c, end_reason why)
 	if (ch->code != 0)
 		code = ch->code;
 	if (channel_is_v5(ch) && code != 0)
-		disconnect_send(ch, code);
+		disconnect_send(ch, code, detail);
 }
 
 static void
@@ -222,7 +222,7 @@ on_ended(struct conn *c, end_reason why, end_side side, const char *detail)
 		    (ch->flags & CHANNEL_HAS_WILL) != 0 &&
 			why != END_SERVER_SHUTTING_DOWN);
 	pressure_forget(ch);
-	alias_free(&ch->alias);
+	extra_free(&ch->extra);
 	ch->magic = 0;
 	slab_free(ch, sizeof *ch);
 }

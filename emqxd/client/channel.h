@@ -19,14 +19,16 @@ enum channel_flag {
 	CHANNEL_WAITS = 1 << 2,      /* paused until a worker's mailbox is emptied */
 	CHANNEL_MAY_EXPIRE = 1 << 3, /* v5: the CONNECT's session expiry was not 0 */
 	CHANNEL_TAKEN = 1 << 4,      /* its session has left it: it ends */
+	CHANNEL_ALIASES = 1 << 5,    /* v5: it takes topic aliases from us */
+	CHANNEL_TERSE = 1 << 6,      /* v5: Request Problem Information is 0 */
 };
 
-struct alias_in;
+struct channel_extra;
 
 struct channel {
 	struct conn *conn;
 	struct session *session;
-	struct alias_in *alias; /* topic aliases of the client; on first use */
+	struct channel_extra *extra; /* on first use */
 	uint32_t magic;
 	uint32_t max_packet; /* what the client takes: bytes of a packet */
 	uint32_t last_rx_ms; /* mono, wraps */
@@ -86,8 +88,9 @@ size_t lobby_on_bytes(struct conn *c, uint8_t *p, size_t n, size_t *need);
 /* connect.c: this is its home and the id is final; makes the channel.  @connect's client id
  * is the final one; @assigned: we chose it. */
 void connect_accept(struct conn *c, const struct mqtt_connect *connect, bool assigned);
-/* CONNACK with an error, then the end; @clientid for those who trace it, or empty. */
-void connect_refuse(struct conn *c, struct slice clientid, enum mqtt_version v,
+/* CONNACK with an error, which says why, then the end; @p: the CONNECT as far as it could be
+ * read, or NULL. */
+void connect_refuse(struct conn *c, const struct mqtt_connect *p, enum mqtt_version v,
     uint8_t code, const char *detail);
 
 /* One file for each kind of packet.  @frame is writable: the read buffer. */
@@ -97,8 +100,8 @@ void ack_send(struct channel *ch, enum mqtt_type type, uint16_t id, uint8_t reas
 void subscribe_on_packet(struct channel *ch, const struct mqtt_frame *f);
 void subscribe_on_unsubscribe(struct channel *ch, const struct mqtt_frame *f);
 void disconnect_on_packet(struct channel *ch, const struct mqtt_frame *f);
-/* Writes the DISCONNECT that goes before the end. */
-void disconnect_send(struct channel *ch, uint8_t code);
+/* Writes the DISCONNECT that goes before the end; @detail says why, or NULL. */
+void disconnect_send(struct channel *ch, uint8_t code, const char *detail);
 
 /* outgoing.c: the session's sink. */
 bool outgoing_publish(void *to, struct message *m, const struct session_out *out);

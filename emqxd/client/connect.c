@@ -3,6 +3,7 @@
  * connect: the CONNECT at its home: capabilities, the will, the session, CONNACK.
  */
 #include "emqxd/client/channel.h"
+#include "emqxd/client/extra.h"
 #include "emqxd/core/slab.h"
 #include "emqxd/core/trace_point.h"
 #include "emqxd/model/hook.h"
@@ -12,6 +13,18 @@
 #include "emqxd/mqtt/prop.h"
 #include "emqxd/net/listener.h"
 #include "emqxd/net/listener_conf.h"
+
+static uint32_t
+max_packet_of(const struct mqtt_connect *p)
+{
+	return PROP_GET(&p->props, MAX_PACKET_SIZE, max_packet_size, UINT32_MAX);
+}
+
+static const struct zone *
+zone_of_listener(const struct conn *c)
+{
+	return zone_get(listener_settings(c->listener)->zone_number);
+}
 
 static void
 connack_write(struct conn *c, const struct mqtt_connack *ack, enum mqtt_version v)
@@ -39,9 +52,37 @@ refusal_of(enum mqtt_version v, uint8_t code)
 	return code == REASON_TOPIC_NAME_INVALID ? 0 : reason_to_v3(code);
 }
 
+/* Another server for one that this one has no place for [MQTT5-3.2.2.3.16]. */
+static void
+point_elsewhere(struct conn *c, struct mqtt_connack *ack)
+{
+	const char *server = zone_of_listener(c)->server_reference;
+
+	if ((ack->reason != REASON_SERVER_BUSY &&
+		ack->reason != REASON_SERVER_UNAVAILABLE &&
+		ack->reason != REASON_QUOTA_EXCEEDED) ||
+	    server[0] == '\0')
+		return;
+	ack->reason = REASON_USE_ANOTHER_SERVER;
+	*PROP_SET(&ack->props, SERVER_REFERENCE, server_reference) = slice_str(server);
+}
+
+/* Says why, unless the client wants no such words or takes no packet of that size. */
+static void
+add_reason(struct mqtt_connack *ack, const struct mqtt_connect *p, const char *detail)
+{
+	if (detail == NULL ||
+	    (p != NULL && PROP_GET(&p->props, REQUEST_PROBLEM, request_problem, 1) == 0))
+		return;
+	*PROP_SET(&ack->props, REASON_STRING, reason_string) = slice_str(detail);
+	if (p != NULL)
+		prop_trim(&ack->props, mqtt_encode_connack_size(ack, MQTT_V5),
+		    max_packet_of(p));
+}
+
 void
-connect_refuse(struct conn *c, struct slice clientid, enum mqtt_version v, uint8_t code,
-    const char *detail)
+connect_refuse(struct conn *c, const struct mqtt_connect *p, enum mqtt_version v,
+    uint8_t code, const char *detail)
 {
 	struct mqtt_packet packet = { .type = MQTT_CONNACK, .first = MQTT_CONNACK << 4 };
 
@@ -52,9 +93,14 @@ connect_refuse(struct conn *c, struct slice clientid, enum mqtt_version v, uint8
 	packet.version = v;
 	packet.connack.reason = refusal_of(v, code);
 	if (packet.connack.reason != 0) {
+		if (v == MQTT_V5) {
+			point_elsewhere(c, &packet.connack);
+			add_reason(&packet.connack, p, detail);
+		}
 		connack_write(c, &packet.connack, v);
 		if (trace_is_on())
-			tracing_refused(c, clientid, &packet);
+			tracing_refused(
+			    c, p != NULL ? p->client_id : SLICE_NONE, &packet);
 	}
 	conn_end(c, channel_end_of_code(code), END_BY_SERVER, detail);
 }
@@ -107,12 +153,6 @@ expiry_of(const struct zone *zone, const struct mqtt_connect *p)
 	return s < SESSION_NEVER ? (uint32_t)s : SESSION_NEVER;
 }
 
-static uint32_t
-max_packet_of(const struct mqtt_connect *p)
-{
-	return PROP_GET(&p->props, MAX_PACKET_SIZE, max_packet_size, UINT32_MAX);
-}
-
 static uint16_t
 window_of(const struct zone *zone, const struct mqtt_connect *p)
 {
@@ -150,6 +190,7 @@ static struct channel *
 channel_new(struct conn *c, const struct zone *zone, const struct mqtt_connect *p)
 {
 	struct channel *ch = slab_new_zero(sizeof *ch);
+	uint16_t aliases;
 
 	ch->magic = CHANNEL_MAGIC;
 	ch->conn = c;
@@ -166,6 +207,15 @@ channel_new(struct conn *c, const struct zone *zone, const struct mqtt_connect *
 		ch->flags |= CHANNEL_HAS_WILL;
 	if (ch->expiry != 0)
 		ch->flags |= CHANNEL_MAY_EXPIRE;
+	aliases = PROP_GET(&p->props, TOPIC_ALIAS_MAX, topic_alias_max, 0);
+	if (aliases > zone->max_topic_alias)
+		aliases = zone->max_topic_alias;
+	if (aliases > 0) {
+		ch->flags |= CHANNEL_ALIASES;
+		extra_of(&ch->extra)->alias_out = alias_out_new(aliases);
+	}
+	if (PROP_GET(&p->props, REQUEST_PROBLEM, request_problem, 1) == 0)
+		ch->flags |= CHANNEL_TERSE;
 	c->owner = ch;
 	return ch;
 }
@@ -216,7 +266,7 @@ connack_fits(struct conn *c, const struct mqtt_connect *p, const struct mqtt_con
 	if (mqtt_encode_connack_size(ack, p->version) <= max)
 		return true;
 	if (mqtt_encode_connack_size(&refusal, p->version) <= max)
-		connect_refuse(c, p->client_id, p->version, refusal.reason, detail);
+		connect_refuse(c, p, p->version, refusal.reason, detail);
 	else
 		conn_end(c, channel_end_of_code(refusal.reason), END_BY_SERVER, detail);
 	return false;
@@ -236,7 +286,7 @@ connack_send(struct channel *ch, const struct mqtt_connack *ack)
 void
 connect_accept(struct conn *c, const struct mqtt_connect *p, bool assigned)
 {
-	const struct zone *zone = zone_get(listener_settings(c->listener)->zone_number);
+	const struct zone *zone = zone_of_listener(c);
 	struct net_addr peer = conn_peer(c);
 	char text[ADDR_TEXT_MAX];
 	const char *detail = NULL;
@@ -251,7 +301,7 @@ connect_accept(struct conn *c, const struct mqtt_connect *p, bool assigned)
 	bool present;
 
 	if (code != 0) {
-		connect_refuse(c, p->client_id, p->version, code, detail);
+		connect_refuse(c, p, p->version, code, detail);
 		return;
 	}
 	if (p->version == MQTT_V5)
@@ -261,7 +311,7 @@ connect_accept(struct conn *c, const struct mqtt_connect *p, bool assigned)
 	if (p->has_will) {
 		open.will = will_of(p);
 		if (open.will.message == NULL) {
-			connect_refuse(c, p->client_id, p->version, REASON_SERVER_BUSY,
+			connect_refuse(c, p, p->version, REASON_SERVER_BUSY,
 			    "no memory for the will");
 			return;
 		}

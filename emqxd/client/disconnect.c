@@ -43,16 +43,26 @@ disconnect_on_packet(struct channel *ch, const struct mqtt_frame *f)
 }
 
 void
-disconnect_send(struct channel *ch, uint8_t code)
+disconnect_send(struct channel *ch, uint8_t code, const char *detail)
 {
 	struct mqtt_packet p = { .type = MQTT_DISCONNECT,
 		.version = channel_version(ch),
 		.first = MQTT_DISCONNECT << 4,
 		.disconnect = { .reason = code } };
-	size_t n = mqtt_encode_size(&p);
+	const char *server = channel_zone(ch)->server_reference;
+	struct mqtt_props *props = &p.disconnect.props;
 	struct wbuf w;
 	em_err err;
+	size_t n;
 
+	if (code == REASON_SERVER_SHUTTING_DOWN && server[0] != '\0') {
+		p.disconnect.reason = REASON_USE_ANOTHER_SERVER;
+		*PROP_SET(props, SERVER_REFERENCE, server_reference) = slice_str(server);
+	}
+	if (detail != NULL && (ch->flags & CHANNEL_TERSE) == 0)
+		*PROP_SET(props, REASON_STRING, reason_string) = slice_str(detail);
+	prop_trim(props, mqtt_encode_size(&p), ch->max_packet);
+	n = mqtt_encode_size(&p);
 	if (n == 0 || n > ch->max_packet)
 		return;
 	w = wbuf_fixed(conn_room(ch->conn, n), n);

@@ -77,7 +77,7 @@ static void
 refuse_large(struct conn *c, struct slice in, unsigned head)
 {
 	if (version_of(slice_from(in, head)) == MQTT_V5)
-		connect_refuse(c, SLICE_NONE, MQTT_V5, REASON_PACKET_TOO_LARGE,
+		connect_refuse(c, NULL, MQTT_V5, REASON_PACKET_TOO_LARGE,
 		    "CONNECT over mqtt.max_packet_size");
 	else
 		conn_end(c, END_FRAME_TOO_LARGE, END_BY_SERVER,
@@ -112,7 +112,7 @@ on_connect(struct conn *c, const struct mqtt_frame *f, uint8_t *all, size_t n)
 
 	if (mqtt_decode_connect(f, channel_decode_flags(zone), p, &fault) != EM_OK) {
 		metric_inc(METRIC_PACKETS_CONNECT_RECEIVED);
-		connect_refuse(c, SLICE_NONE, p->version, fault.reason, fault.rule);
+		connect_refuse(c, NULL, p->version, fault.reason, fault.rule);
 		return false;
 	}
 	if (zone->use_username_as_clientid && p->username.n > 0)
@@ -132,8 +132,7 @@ on_connect(struct conn *c, const struct mqtt_frame *f, uint8_t *all, size_t n)
 	if (trace_is_on())
 		tracing_connect(c, &packet);
 	if (!fits) {
-		connect_refuse(c, p->client_id, p->version,
-		    REASON_CLIENT_IDENTIFIER_NOT_VALID,
+		connect_refuse(c, p, p->version, REASON_CLIENT_IDENTIFIER_NOT_VALID,
 		    "client id over mqtt.max_clientid_len");
 		return false;
 	}

@@ -5,6 +5,7 @@
  * is written, a small payload copied behind it, a large one referred to.
  */
 #include "emqxd/client/channel.h"
+#include "emqxd/client/extra.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/trace_point.h"
 #include "emqxd/model/metrics.h"
@@ -26,6 +27,18 @@ trace_out(struct channel *ch, const struct message *m, const struct session_out 
 	tracing_sent(ch, &p);
 }
 
+/* The topic by an alias; true: the client learns it by this packet. */
+static bool
+add_alias(struct channel *ch, struct mqtt_publish_head *h)
+{
+	bool is_known;
+
+	h->alias = alias_out_find(ch->extra->alias_out, h->topic, &is_known);
+	if (is_known)
+		h->topic = SLICE_NONE;
+	return h->alias != 0 && !is_known;
+}
+
 static bool
 encode(struct channel *ch, struct message *m, const struct session_out *out)
 {
@@ -37,6 +50,7 @@ encode(struct channel *ch, struct message *m, const struct session_out *out)
 		.subids = &out->subid,
 		.subids_n = out->subid != 0 ? 1 : 0 };
 	struct message *kept = NULL;
+	bool is_alias_new = false;
 	size_t head;
 	uint8_t *p;
 
@@ -44,6 +58,8 @@ encode(struct channel *ch, struct message *m, const struct session_out *out)
 		h.has_expiry = true;
 		h.expiry = message_seconds_left(m, clock_mono());
 	}
+	if (EM_UNLIKELY((ch->flags & CHANNEL_ALIASES) != 0))
+		is_alias_new = add_alias(ch, &h);
 	head = mqtt_encode_publish_size(&h, channel_version(ch), m->payload.n);
 	if (head == 0 || head + m->payload.n > ch->max_packet)
 		return false;
@@ -52,6 +68,9 @@ encode(struct channel *ch, struct message *m, const struct session_out *out)
 		if (kept == NULL)
 			return false;
 	}
+	if (EM_UNLIKELY(
+		is_alias_new)) /* only what is really sent is known to the client */
+		alias_out_set(ch->extra->alias_out, h.alias, m->topic);
 	p = conn_room(ch->conn, kept != NULL ? head : head + m->payload.n);
 	p = mqtt_encode_publish_head(p, &h, channel_version(ch));
 	if (kept != NULL) {
@@ -70,7 +89,8 @@ outgoing_publish(void *to, struct message *m, const struct session_out *out)
 
 	CHECK_OBJ(ch, CHANNEL_MAGIC);
 	if (EM_LIKELY(out->qos == 0 && m->qos == 0 && m->wire_version == ch->version &&
-		      !out->retain && out->subid == 0 && m->wire.n <= ch->max_packet))
+		      !out->retain && out->subid == 0 && m->wire.n <= ch->max_packet &&
+		      (ch->flags & CHANNEL_ALIASES) == 0))
 		conn_put_turn(ch->conn, m->wire.p, m->wire.n);
 	else if (!encode(ch, m, out))
 		return false;

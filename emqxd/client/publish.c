@@ -4,8 +4,8 @@
  * road of all messages, then its acknowledgement.  publish_to_message() is the one
  * place where packets and messages meet on the way in.
  */
-#include "emqxd/client/alias.h"
 #include "emqxd/client/channel.h"
+#include "emqxd/client/extra.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/trace_point.h"
 #include "emqxd/model/metrics.h"
@@ -26,14 +26,15 @@ resolve_alias(struct channel *ch, struct mqtt_publish *p)
 		return false;
 	}
 	if (p->topic.n > 0) {
-		if (alias_set(&ch->alias, p->props.topic_alias, p->topic,
-			channel_zone(ch)->max_packet_size) == EM_OK)
+		if (alias_set(&extra_of(&ch->extra)->alias_in, p->props.topic_alias,
+			p->topic, channel_zone(ch)->max_packet_size) == EM_OK)
 			return true;
 		channel_refuse(ch, REASON_QUOTA_EXCEEDED,
 		    "topic aliases of more bytes than mqtt.max_packet_size");
 		return false;
 	}
-	p->topic = alias_get(ch->alias, p->props.topic_alias);
+	if (ch->extra != NULL)
+		p->topic = alias_get(ch->extra->alias_in, p->props.topic_alias);
 	if (p->topic.n == 0)
 		channel_refuse(ch, REASON_PROTOCOL_ERROR,
 		    "[MQTT5-3.3.4] a topic alias that was never set");

@@ -40,6 +40,8 @@ struct zone {
 	bool strict_mode; /* refuse what the specification only advises against */
 	bool use_username_as_clientid;
 	const char *response_information; /* "": none */
+	const char
+	    *server_reference; /* where to go when this one is full or ends; "": none */
 
 	/* how long it may be silent */
 	uint16_t server_keepalive;     /* seconds, told in CONNACK; 0: the client's own */

@@ -124,6 +124,15 @@ static const struct conf_field fields[] = {
 	    .help =
 		"Whether packets are held to every rule of MQTT; on by default, which "
 		"EMQX has off" },
+	{ .path = "server_reference",
+	    ZONE(server_reference),
+	    .type = CONF_TEXT,
+	    .def = "",
+	    .max = 1024,
+	    .reload = CONF_LIVE,
+	    .help =
+		"Server that MQTT 5 clients are told to use (0x9C) when this one is full "
+		"or ends" },
 	{ .path = "response_information",
 	    ZONE(response_information),
 	    .type = CONF_TEXT,

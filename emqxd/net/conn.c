@@ -162,7 +162,7 @@ conn_end(struct conn *c, end_reason why, end_side side, const char *detail)
 		return;
 	c->watch.flags |= CONN_ENDED;
 	if (side == END_BY_SERVER && why != END_SEND_TIMEOUT)
-		c->ops->on_last_word(c, why);
+		c->ops->on_last_word(c, why, detail);
 	has_last_word =
 	    c->out != NULL && side == END_BY_SERVER && why != END_SEND_TIMEOUT;
 	timer_cancel(&c->timer);

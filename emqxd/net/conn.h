@@ -37,7 +37,7 @@ struct conn_ops {
 	/* Less than half of the mark waits now, after conn_is_congested() was true. */
 	void (*on_writable)(struct conn *c);
 	/* The server ends it: the place to write a last packet (DISCONNECT, CONNACK). */
-	void (*on_last_word)(struct conn *c, end_reason why);
+	void (*on_last_word)(struct conn *c, end_reason why, const char *detail);
 	/* It ended; called once, the last call.  @detail: text that names the rule, or NULL. */
 	void (*on_ended)(
 	    struct conn *c, end_reason why, end_side side, const char *detail);

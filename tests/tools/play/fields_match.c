@@ -259,6 +259,13 @@ differs(struct fault *fault, const struct arg *want, const char *how)
 	    SLICE_FMT(slice_head(want->value, 80)), how);
 }
 
+/* "reason_string=absent": it must not be there, though it may as a rule. */
+static bool
+is_absent(const struct arg *want)
+{
+	return !want->is_quoted && slice_eq_str(want->value, "absent");
+}
+
 /* The first value of this name that no word before met. */
 static size_t
 find_free(const field_vec *got, const bool *is_met, struct slice name)
@@ -307,6 +314,11 @@ fields_match(const struct mqtt_packet *p, const field_vec *got, const struct arg
 		if (is_not_spoken(p, args[i].name))
 			continue;
 		hit[i] = find_free(got, is_met, args[i].name);
+		if (is_absent(&args[i])) {
+			if (hit[i] < got->n)
+				err = differs(fault, &args[i], ", it is there");
+			continue;
+		}
 		if (hit[i] == got->n)
 			err = differs(fault, &args[i], ", there is none");
 		else if (!value_is(&args[i], &got->p[hit[i]], p))

@@ -6,7 +6,8 @@
  *	a -> PACKET words		a sends it
  *	a -> hex 10 0c ...		a sends these bytes
  *	a <- PACKET words [...]		the next thing that a gets is this; with "..."
- *					what is not named may be as it likes
+ *					what is not named may be as it likes;
+ *					name=absent: it may not be there
  *	a <- nothing			two PING round trips, and nothing else comes
  *	a <- close [REASON]		the broker closes; in 5 with DISCONNECT REASON before
  *	a <- any order / PACKET words / ... / end

@@ -65,8 +65,9 @@ on_writable(struct conn *c)
 }
 
 static void
-on_last_word(struct conn *c, end_reason why)
+on_last_word(struct conn *c, end_reason why, const char *detail)
 {
+	(void)detail;
 	(void)c;
 	(void)why;
 }

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * extra: what few channels need beside struct channel: made on first use, and gone with
+ * the channel.
+ */
+#ifndef CLIENT_EXTRA_H
+#define CLIENT_EXTRA_H
+
+#include "emqxd/client/alias.h"
+
+struct channel_extra {
+	struct alias_in *alias_in;   /* topic aliases of the client */
+	struct alias_out *alias_out; /* and ours, of a 5.0 client that takes them */
+};
+
+/* Makes it. */
+struct channel_extra *extra_of(struct channel_extra **ep);
+void extra_free(struct channel_extra **ep);
+
+#endif
