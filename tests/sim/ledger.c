@@ -182,6 +182,14 @@ ledger_topic_of(unsigned number)
 	return ledger.all.p[number].topic;
 }
 
+/* Acknowledged to its publisher, so for whoever has asked for it before. */
+static bool
+is_owed(const struct entry *e, const struct sub *s, unsigned filter)
+{
+	return e->is_acked && s->state == ON && s->since < e->sent &&
+	       matches(filter, e->topic) && !filters[filter].is_shared;
+}
+
 void
 ledger_acked(unsigned number)
 {
@@ -194,8 +202,7 @@ ledger_acked(unsigned number)
 		for (unsigned f = 0; f < LEDGER_FILTERS; f++) {
 			const struct sub *s = &ledger.sub[p][f];
 
-			if (s->state == ON && s->since < e->sent &&
-			    matches(f, e->topic) && !filters[f].is_shared)
+			if (is_owed(e, s, f))
 				e->tally[p].must[lower(e->qos, s->qos)]++;
 		}
 }
@@ -242,8 +249,20 @@ ledger_granted(unsigned peer, unsigned filter)
 void
 ledger_leaves(unsigned peer, unsigned filter)
 {
-	ledger.sub[peer][filter].state = LEAVING;
-	ledger.sub[peer][filter].since = LEDGER_NEVER;
+	struct sub *s = &ledger.sub[peer][filter];
+
+	/* What is still between two workers when the UNSUBSCRIBE is heard is owed no
+	 * more: whom a message is for is asked where it arrives [MQTT5-3.10.4-2]. */
+	for (size_t i = 0; i < ledger.all.n; i++) {
+		struct entry *e = &ledger.all.p[i];
+		uint8_t qos = lower(e->qos, s->qos);
+
+		if (is_owed(e, s, filter) && !e->is_settled &&
+		    e->tally[peer].must[qos] > 0)
+			e->tally[peer].must[qos]--;
+	}
+	s->state = LEAVING;
+	s->since = LEDGER_NEVER;
 }
 
 void

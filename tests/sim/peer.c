@@ -256,7 +256,7 @@ begin_connection(struct peer *p)
 	p->acks = 0;
 	p->asked_id = 0;
 	p->under_way = 0;
-	p->was_deaf = p->is_deaf = false;
+	p->was_deaf = p->is_deaf = p->was_sent_away = false;
 	memset(p->id_state, 0, sizeof p->id_state);
 	if (p->is_kept)
 		return;

@@ -180,6 +180,7 @@ static void
 on_disconnect(struct peer *p, const struct mqtt_disconnect *d)
 {
 	trail_add("c%u gets DISCONNECT: %s", p->number, reason_name(d->reason));
+	p->was_sent_away = true;
 	if (d->reason != REASON_KEEPALIVE_TIMEOUT &&
 	    d->reason != REASON_SESSION_TAKEN_OVER && !p->was_deaf)
 		trail_finding("c%u is sent away: %s", p->number, reason_name(d->reason));
@@ -240,7 +241,7 @@ static void
 end_of_stream(struct peer *p)
 {
 	trail_add("c%u's connection was closed by the broker", p->number);
-	if (p->state == PEER_LEAVING && p->has_will)
+	if (p->state == PEER_LEAVING && p->has_will && !p->was_sent_away)
 		ledger_will_is_void(p->will);
 	wire_close(p->wire);
 	peer_part(p, p->state != PEER_LEAVING);

@@ -27,6 +27,7 @@ struct peer {
 	unsigned number, workers;
 	enum mqtt_version version;
 	bool is_kept, is_settling, is_deaf, was_deaf, is_greeted, has_will;
+	bool was_sent_away; /* the broker said DISCONNECT, maybe before it heard ours */
 	bool knows_session; /* it had a CONNACK of this session */
 	uint8_t retained_qos, filter_qos[LEDGER_FILTERS];
 	uint16_t window, keepalive, last_id, asked_id;
