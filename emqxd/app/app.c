@@ -29,6 +29,9 @@
 #include "emqxd/retain/retain.h"
 #include "emqxd/router/router.h"
 #include "emqxd/session/session.h"
+#include "emqxd/model/metrics.h"
+#include "emqxd/store/change.h"
+#include "emqxd/store/store_conf.h"
 
 #include <stdio.h>
 
@@ -84,11 +87,31 @@ follow_retain(void)
 }
 
 static em_err
+birth_of_store(struct fault *f)
+{
+	static const struct store_metrics metrics = { METRIC_STORE_CHANGES,
+		METRIC_STORE_COMMITS, METRIC_STORE_REFUSED };
+	const struct store_limits *limits = conf_get(CONF_STORE);
+	const struct core_conf *core = conf_get(CONF_CORE);
+	struct str dir = { 0 };
+	em_err err;
+
+	str_addf(&dir, "%s/store", core->data_dir);
+	err = store_birth(str_get(&dir), limits->max_size, &metrics, f);
+	str_fini(&dir);
+	return err;
+}
+
+static em_err
 birth_of_retain(struct fault *f)
 {
+	const struct retain_limits *limits = conf_get(CONF_RETAIN);
+
 	(void)f;
 	retain_birth();
 	follow_retain();
+	if (limits->is_durable)
+		retain_recovers();
 	return EM_OK;
 }
 
@@ -121,6 +144,12 @@ birth_of_admin(struct fault *f)
 static const struct app_room rooms[] = {
 	{ .name = "alarm", .birth = birth_of_alarm, .death = alarm_death },
 	{ .name = "model", .birth = birth_of_model, .death = hook_death },
+	{ .name = "store",
+	    .birth = birth_of_store,
+	    .worker_birth = store_worker_birth,
+	    .worker_death = store_worker_death,
+	    .death = store_death,
+	    .on_store = true },
 	{ .name = "router",
 	    .birth = birth_of_router,
 	    .worker_birth = router_worker_birth,
@@ -153,6 +182,7 @@ static const struct app_room rooms[] = {
 	    .worker_death = observe_worker_death,
 	    .death = observe_death,
 	    .on_admin = true },
+	{ .name = "recovery", .birth = store_recover },
 	{ .name = "admin",
 	    .birth = birth_of_admin,
 	    .worker_birth = admin_worker_birth,
@@ -194,7 +224,13 @@ app_rooms_death(void)
 static bool
 lives_on(const struct app_room *room, const struct worker *w)
 {
-	return w->kind == WORKER_CLIENTS || room->on_admin;
+	switch (w->kind) {
+	case WORKER_CLIENTS: return !room->on_store;
+	case WORKER_ADMIN: return room->on_admin;
+	case WORKER_STORE: return room->on_store;
+	case WORKER_MAIN: return false;
+	}
+	UNREACHABLE();
 }
 
 void

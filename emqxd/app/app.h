@@ -50,8 +50,9 @@ struct app {
 
 struct app *app_self(void);
 
-/* A room's life.  All on main but the worker's, which are on each new thread (@on_admin: on
- * the admin thread too).  Any may be NULL. */
+/* A room's life.  All on main but the worker's, which are on each new thread that serves
+ * clients (@on_admin: and on the admin thread; @on_store: on the store thread instead).  Any
+ * may be NULL. */
 struct app_room {
 	const char *name;
 	em_err (*birth)(struct fault *f);
@@ -59,7 +60,7 @@ struct app_room {
 	void (*worker_death)(void);
 	void (*death)(void);
 	void (*reload)(void); /* the configuration in force has changed */
-	bool on_admin;
+	bool on_admin, on_store;
 };
 
 /* In the order of birth; undone when one fails. */

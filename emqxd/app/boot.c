@@ -120,7 +120,7 @@ engine_up(struct app *a, struct fault *f)
 static void
 bury(void)
 {
-	unsigned n = worker_count() + 2;
+	unsigned n = worker_all();
 	bool were_opened = true;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -170,7 +170,8 @@ static void
 thread_birth(struct worker *w)
 {
 	crash_thread_birth();
-	watchdog_worker_birth(app_self()->watchdog);
+	if (w->kind != WORKER_STORE) /* it may wait for a disk as long as that takes */
+		watchdog_worker_birth(app_self()->watchdog);
 	app_rooms_worker_birth(w);
 }
 

@@ -7,12 +7,13 @@
 #include "emqxd/model/zone.h"
 #include "emqxd/net/listener_conf.h"
 #include "emqxd/retain/retain_conf.h"
+#include "emqxd/store/store_conf.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
 static const struct conf_section *const sections[] = { &core_conf, &ctl_conf, &zone_conf,
-	&listener_conf, &retain_conf };
+	&listener_conf, &retain_conf, &store_conf };
 enum { SECTIONS_N = sizeof sections / sizeof sections[0] };
 
 em_err

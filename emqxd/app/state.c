@@ -20,6 +20,7 @@ kind_of(const struct worker *w)
 	case WORKER_CLIENTS: return "clients";
 	case WORKER_ADMIN: return "admin";
 	case WORKER_MAIN: return "main";
+	case WORKER_STORE: return "store";
 	}
 	UNREACHABLE();
 }
@@ -34,7 +35,9 @@ dump_worker(const struct app *a, const struct worker *w, mono_t now)
 	    since != 0 ? doing : "waiting", "ms",
 	    since != 0 ? span_to_ms(mono_since(now, (mono_t){ since })) : 0, "turns",
 	    loop_turns(w->loop), "longest_ms", span_to_ms(loop_turn_max(w->loop)), "slow",
-	    w->kind != WORKER_MAIN ? watchdog_slow_turns(a->watchdog, w) : 0,
+	    w->kind == WORKER_CLIENTS || w->kind == WORKER_ADMIN
+		? watchdog_slow_turns(a->watchdog, w)
+		: 0,
 	    "mailbox_bytes", atomic_load_explicit(&w->box.waiting, memory_order_relaxed));
 }
 
@@ -56,7 +59,7 @@ state_dump(const struct app *a)
 	slab_usage(&held, &used);
 	LOG(WARN, "state", "workers", worker_count(), "files", a->files, "slab_held",
 	    held, "slab_used", used, "to_be_freed", qsbr_waiting());
-	for (unsigned i = 0; i < worker_count() + 2; i++)
+	for (unsigned i = 0; i < worker_all(); i++)
 		dump_worker(a, worker_get(i), now);
 	for (unsigned id = 0; id < LOCK_N; id++)
 		dump_lock((enum lock_id)id);

@@ -156,6 +156,13 @@ channel_on_bytes(struct channel *ch, uint8_t *p, size_t n, size_t *need)
 	return at;
 }
 
+void
+channel_read_on(struct channel *ch)
+{
+	if ((ch->flags & CHANNEL_WAITS) == 0 && pending_may_read(ch))
+		conn_resume(ch->conn);
+}
+
 /* ---- the tables */
 
 static void
@@ -222,6 +229,7 @@ on_ended(struct conn *c, end_reason why, end_side side, const char *detail)
 		    (ch->flags & CHANNEL_HAS_WILL) != 0 &&
 			why != END_SERVER_SHUTTING_DOWN);
 	pressure_forget(ch);
+	pending_leave(ch);
 	extra_free(&ch->extra);
 	ch->magic = 0;
 	slab_free(ch, sizeof *ch);

@@ -21,6 +21,7 @@ enum channel_flag {
 	CHANNEL_TAKEN = 1 << 4,      /* its session has left it: it ends */
 	CHANNEL_ALIASES = 1 << 5,    /* v5: it takes topic aliases from us */
 	CHANNEL_TERSE = 1 << 6,      /* v5: Request Problem Information is 0 */
+	CHANNEL_ACKS_WAIT = 1 << 7,  /* acknowledgements wait for the disk: pending.c */
 };
 
 struct channel_extra;
@@ -49,7 +50,7 @@ struct client_waiting { /* publishers that wait for one receiver: pressure.c */
 struct client_worker {
 	uint8_t *scratch;
 	size_t scratch_n;
-	struct client_waiting waiting[WORKER_MAX];
+	struct client_waiting waiting[WORKER_ALL_MAX];
 };
 struct client_worker *client_worker(void);
 /* Memory for @n bytes that lives until the next call, for one message on its way. */
@@ -79,6 +80,8 @@ size_t channel_on_bytes(struct channel *ch, uint8_t *p, size_t n, size_t *need);
 void channel_fault(struct channel *ch, const struct mqtt_fault *fault);
 /* Ends it for a reason code of ours; @detail constant. */
 void channel_refuse(struct channel *ch, uint8_t code, const char *detail);
+/* It is read again unless something else holds it up: pressure.c, pending.c. */
+void channel_read_on(struct channel *ch);
 end_reason channel_end_of_code(uint8_t code);
 unsigned channel_decode_flags(const struct zone *zone);
 
@@ -95,6 +98,8 @@ void connect_refuse(struct conn *c, const struct mqtt_connect *p, enum mqtt_vers
 
 /* One file for each kind of packet.  @frame is writable: the read buffer. */
 void publish_on_packet(struct channel *ch, uint8_t *frame, const struct mqtt_frame *f);
+/* PUBACK or PUBREC; an error ends the exchange. */
+void publish_acknowledge(struct channel *ch, uint8_t qos, uint16_t id, uint8_t code);
 void ack_on_packet(struct channel *ch, const struct mqtt_frame *f);
 void ack_send(struct channel *ch, enum mqtt_type type, uint16_t id, uint8_t reason);
 void subscribe_on_packet(struct channel *ch, const struct mqtt_frame *f);

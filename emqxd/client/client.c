@@ -32,7 +32,7 @@ client_worker_death(void)
 	struct client_worker *w = client_worker();
 
 	conn_each(end_at_death, NULL);
-	for (unsigned i = 0; i < WORKER_MAX; i++)
+	for (unsigned i = 0; i < WORKER_ALL_MAX; i++)
 		VEC_FINI(&w->waiting[i].channels);
 	mem_free(w->scratch);
 	mem_free(w);

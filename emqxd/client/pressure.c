@@ -26,7 +26,7 @@ go_on(struct client_waiting *waiting)
 		struct channel *ch = waiting->channels.p[i];
 
 		ch->flags &= (uint8_t)~CHANNEL_WAITS;
-		conn_resume(ch->conn);
+		channel_read_on(ch);
 	}
 	waiting->channels.n = 0;
 	waiting->is_probed = false;
@@ -38,16 +38,13 @@ on_probe(struct letter *l)
 	struct probe *p = LIST_OWNER(l, struct probe, letter);
 	uint16_t asker = l->from;
 
-	if (client_worker() == NULL) { /* the thread has ended */
-		mem_free(p);
-		return;
-	}
 	if (!p->is_back) {
 		p->is_back = true;
 		worker_post(worker_get(asker), l);
 		return;
 	}
-	go_on(&client_worker()->waiting[p->about]);
+	if (client_worker() != NULL) /* NULL: the thread has ended */
+		go_on(&client_worker()->waiting[p->about]);
 	mem_free(p);
 }
 
@@ -78,7 +75,7 @@ pressure_forget(struct channel *ch)
 
 	if ((ch->flags & CHANNEL_WAITS) == 0)
 		return;
-	for (unsigned i = 0; i < worker_count(); i++)
+	for (unsigned i = 0; i < worker_all(); i++)
 		for (size_t k = 0; k < w->waiting[i].channels.n; k++)
 			if (w->waiting[i].channels.p[k] == ch)
 				w->waiting[i].channels.p[k--] =

@@ -12,6 +12,7 @@
 #include "emqxd/model/topic.h"
 #include "emqxd/mqtt/prop.h"
 #include "emqxd/publish/road.h"
+#include "emqxd/store/change.h"
 
 /* The full topic's name; false: refused.  The decoder lets a topic be empty only where
  * there is an alias, and has no wildcard in one. */
@@ -108,6 +109,43 @@ publish_to_message(struct channel *ch, const struct mqtt_publish *p, uint8_t *fr
 	return m;
 }
 
+void
+publish_acknowledge(struct channel *ch, uint8_t qos, uint16_t id, uint8_t code)
+{
+	/* With an error the exchange is over: no PUBREL follows [MQTT5-4.3.3-9]. */
+	if (qos == 2 && code >= 0x80 && code != REASON_PACKET_IDENTIFIER_IN_USE &&
+	    channel_is_v5(ch))
+		(void)!session_pubrel(ch->session, id);
+	ack_send(ch, qos == 1 ? MQTT_PUBACK : MQTT_PUBREC, id, code);
+}
+
+/* Must its acknowledgement wait: for the disk, or for one before it? */
+static bool
+is_late(const struct channel *ch, const struct mqtt_publish *p)
+{
+	return (ch->flags & CHANNEL_ACKS_WAIT) != 0 ||
+	       (p->retain && retain_is_durable(p->topic));
+}
+
+/* A QoS 2 message that came before is acknowledged again, behind what it waits for. */
+static void
+acknowledge_again(struct channel *ch, const struct mqtt_publish *p)
+{
+	struct change *flush;
+	struct pending *pending;
+
+	if (EM_LIKELY(!is_late(ch, p))) {
+		ack_send(ch, MQTT_PUBREC, p->packet_id, 0);
+		return;
+	}
+	pending = pending_open(ch, p->packet_id, 2);
+	flush = p->retain && retain_is_durable(p->topic) ? change_flush() : NULL;
+	if (flush != NULL)
+		change_send(&flush, pending_done, pending);
+	else
+		pending_due(pending);
+}
+
 /* False: the message was received before, or there are too many. */
 static bool
 is_first_time(struct channel *ch, const struct mqtt_publish *p)
@@ -116,13 +154,12 @@ is_first_time(struct channel *ch, const struct mqtt_publish *p)
 
 	if (EM_LIKELY(err == EM_OK))
 		return true;
-	if (err == EM_EXISTS) {
-		/* Sent again: said again.  Without DUP it is another message with an id that is
-		 * in use. */
-		if (!p->dup)
-			metric_inc(METRIC_PACKETS_PUBLISH_INUSE);
-		ack_send(ch, MQTT_PUBREC, p->packet_id,
-		    p->dup ? 0 : REASON_PACKET_IDENTIFIER_IN_USE);
+	if (err == EM_EXISTS && p->dup) {
+		acknowledge_again(ch, p);
+	} else if (err == EM_EXISTS) {
+		/* Without DUP it is another message with an id that is in use. */
+		metric_inc(METRIC_PACKETS_PUBLISH_INUSE);
+		ack_send(ch, MQTT_PUBREC, p->packet_id, REASON_PACKET_IDENTIFIER_IN_USE);
 	} else {
 		metric_inc(METRIC_PACKETS_PUBLISH_DROPPED);
 		channel_refuse(ch, REASON_RECEIVE_MAXIMUM_EXCEEDED,
@@ -132,22 +169,37 @@ is_first_time(struct channel *ch, const struct mqtt_publish *p)
 	return false;
 }
 
-static void
-acknowledge(struct channel *ch, const struct mqtt_publish *p, const struct road_result *r)
+static uint8_t
+code_of(const struct road_result *r)
 {
-	uint8_t code = r->receivers == 0 ? REASON_NO_MATCHING_SUBSCRIBERS : 0;
-
 	/* It was routed, but the board did not take it; one that is off takes nothing. */
 	if (EM_UNLIKELY(r->retained != EM_OK && r->retained != EM_STATE))
-		code = REASON_QUOTA_EXCEEDED;
-	if (p->qos == 1)
-		ack_send(ch, MQTT_PUBACK, p->packet_id, code);
-	else if (p->qos == 2) {
-		/* With an error the exchange is over: no PUBREL follows [MQTT5-4.3.3-9]. */
-		if (code >= 0x80 && channel_is_v5(ch))
-			(void)!session_pubrel(ch->session, p->packet_id);
-		ack_send(ch, MQTT_PUBREC, p->packet_id, code);
-	}
+		return REASON_QUOTA_EXCEEDED;
+	return r->receivers == 0 ? REASON_NO_MATCHING_SUBSCRIBERS : 0;
+}
+
+/* Down the road, and its acknowledgement when its time has come; the worker to wait for. */
+static struct worker *
+publish_late(struct channel *ch, const struct mqtt_publish *p, struct message *m)
+{
+	struct pending *pending = pending_open(ch, p->packet_id, p->qos);
+	struct retain_wait wait = { .done = pending_done, .arg = pending };
+	struct road_result result = road_publish(m, &wait);
+
+	pending_code(pending, code_of(&result));
+	if (!wait.is_asked)
+		pending_due(pending);
+	return result.is_full;
+}
+
+static struct worker *
+publish_now(struct channel *ch, const struct mqtt_publish *p, struct message *m)
+{
+	struct road_result result = road_publish(m, NULL);
+
+	if (p->qos > 0)
+		publish_acknowledge(ch, p->qos, p->packet_id, code_of(&result));
+	return result.is_full;
 }
 
 void
@@ -156,7 +208,7 @@ publish_on_packet(struct channel *ch, uint8_t *frame, const struct mqtt_frame *f
 	unsigned flags = channel_decode_flags(channel_zone(ch));
 	struct mqtt_publish p;
 	struct mqtt_fault fault;
-	struct road_result result;
+	struct worker *full;
 	struct message m;
 
 	if (EM_UNLIKELY(mqtt_decode_publish(f, channel_version(ch), flags, &p, &fault) !=
@@ -175,10 +227,11 @@ publish_on_packet(struct channel *ch, uint8_t *frame, const struct mqtt_frame *f
 	m = publish_to_message(ch, &p, frame, f);
 	if (EM_UNLIKELY(trace_is_on()))
 		tracing_publish(ch, &m);
-	result = road_publish(&m);
+	if (EM_UNLIKELY(p.qos > 0 && is_late(ch, &p)))
+		full = publish_late(ch, &p, &m);
+	else
+		full = publish_now(ch, &p, &m);
 	message_done(&m);
-	if (p.qos > 0)
-		acknowledge(ch, &p, &result);
-	if (EM_UNLIKELY(result.is_full != NULL))
-		pressure_pause(ch, result.is_full);
+	if (EM_UNLIKELY(full != NULL))
+		pressure_pause(ch, full);
 }

@@ -22,6 +22,7 @@ enum conf_id {
 	CONF_ZONES,     /* struct zone []       model/zone.h; use zone_get() */
 	CONF_LISTENERS, /* struct listener_conf []  net/listener_conf.h */
 	CONF_RETAIN,    /* struct retain_limits retain/retain.h */
+	CONF_STORE,     /* struct store_limits  store/store_conf.h */
 	CONF_ID_N
 };
 

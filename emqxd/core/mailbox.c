@@ -17,7 +17,7 @@
 void
 mailbox_init(struct mailbox *b)
 {
-	size_t n = worker_count() + 2;
+	size_t n = worker_all();
 
 	b->outbox = mem_new_array(n, sizeof *b->outbox);
 	b->outtail = mem_new_array(n, sizeof *b->outtail);
@@ -44,20 +44,33 @@ push(struct worker *to, struct letter *first, struct letter *last)
 		loop_wake(to->loop);
 }
 
+/* What every letter begins with. */
+static void
+set_out(struct worker *to, struct letter *l)
+{
+	if (l->bytes > 0)
+		atomic_fetch_add_explicit(
+		    &to->box.waiting, l->bytes, memory_order_relaxed);
+	l->from = worker_current != NULL ? worker_current->id : UINT16_MAX;
+}
+
+void
+worker_post_now(struct worker *to, struct letter *l)
+{
+	set_out(to, l);
+	push(to, l, l);
+}
+
 void
 worker_post(struct worker *to, struct letter *l)
 {
 	struct worker *self = worker_current;
 
-	if (l->bytes > 0)
-		atomic_fetch_add_explicit(
-		    &to->box.waiting, l->bytes, memory_order_relaxed);
 	if (self == NULL) {
-		l->from = UINT16_MAX;
-		push(to, l, l);
+		worker_post_now(to, l);
 		return;
 	}
-	l->from = self->id;
+	set_out(to, l);
 	l->next = self->box.outbox[to->id];
 	if (l->next == NULL)
 		self->box.outtail[to->id] = l;
@@ -76,7 +89,7 @@ mailbox_post_all(struct worker *w)
 {
 	/* Admin and main first: what they are told of a turn (a trace's lines) is there
 	 * before other workers act on it. */
-	for (unsigned i = worker_count() + 2; i-- > 0;) {
+	for (unsigned i = worker_all(); i-- > 0;) {
 		struct letter *first = w->box.outbox[i];
 
 		if (first == NULL)
@@ -130,6 +143,13 @@ mailbox_open_all(struct worker *w)
 	if (bytes > 0)
 		atomic_fetch_sub_explicit(&box->waiting, bytes, memory_order_relaxed);
 	return true;
+}
+
+bool
+mailbox_has_more(const struct worker *w)
+{
+	return w->box.rest != NULL ||
+	       atomic_load_explicit(&w->box.head, memory_order_relaxed) != NULL;
 }
 
 bool

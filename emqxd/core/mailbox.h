@@ -48,8 +48,14 @@ struct mailbox {
 
 /* @l is the receiver's from here on. */
 void worker_post(struct worker *to, struct letter *l);
+/* The same, but at once: for letters that several threads send in an order that a lock
+ * of theirs gives. */
+void worker_post_now(struct worker *to, struct letter *l);
 /* Is more data waiting at @to than it takes? */
 bool mailbox_is_full(const struct worker *to);
+
+/* Is there more that it has not opened yet?  The reader's thread. */
+bool mailbox_has_more(const struct worker *w);
 
 /* The loop's part. */
 void mailbox_init(struct mailbox *b);

@@ -8,7 +8,7 @@ metric_sum(unsigned id)
 	uint64_t sum = 0;
 
 	CHECK(id < METRIC_MAX);
-	for (unsigned i = 0; i < worker_count() + 2; i++)
+	for (unsigned i = 0; i < worker_all(); i++)
 		sum += atomic_load_explicit(
 		    &worker_get(i)->metric[id], memory_order_relaxed);
 	return sum;

@@ -83,7 +83,7 @@ qsbr_waiting(void)
 {
 	uint64_t n = 0;
 
-	for (unsigned i = 0; i < worker_count() + 2; i++)
+	for (unsigned i = 0; i < worker_all(); i++)
 		n += atomic_load_explicit(
 		    &worker_get(i)->qsbr_bytes, memory_order_relaxed);
 	return n;
@@ -189,7 +189,7 @@ qsbr_drain(void)
 bool
 qsbr_is_idle(void)
 {
-	for (unsigned i = 0; i < worker_count() + 2; i++)
+	for (unsigned i = 0; i < worker_all(); i++)
 		if (atomic_load(&worker_get(i)->qsbr_batches) != 0)
 			return false;
 	return true;

@@ -20,30 +20,49 @@ _Thread_local struct worker *worker_current;
 
 static struct {
 	unsigned clients;
-	struct worker *all; /* clients' workers, admin, main */
-	pthread_t *thread;
+	struct worker *all; /* by id */
+	pthread_t *thread;  /* in the order of their starts */
 	unsigned started;
 	worker_life_fn *birth, *death;
-	_Atomic unsigned stay; /* so many threads, the first ones, go on */
 	void *slot[ROOM_N];
 } node;
+
+static enum worker_kind
+kind_of(unsigned id)
+{
+	static const enum worker_kind behind[] = { WORKER_ADMIN, WORKER_MAIN,
+		WORKER_STORE };
+
+	return id < node.clients ? WORKER_CLIENTS : behind[id - node.clients];
+}
+
+/* Which thread is the @i-th to be started; main's is there. */
+static struct worker *
+startee(unsigned i)
+{
+	return i == 0 ? worker_store() : &node.all[i - 1];
+}
+
+static unsigned
+threads(void)
+{
+	return node.clients + 2;
+}
 
 void
 worker_init(unsigned clients)
 {
 	CHECK(node.all == NULL && clients > 0 && clients <= WORKER_MAX);
 	node.clients = clients;
-	node.all = aligned_alloc(64, sizeof *node.all * (clients + 2));
+	node.all = aligned_alloc(64, sizeof *node.all * worker_all());
 	CHECK(node.all != NULL);
-	memset(node.all, 0, sizeof *node.all * (clients + 2));
-	node.thread = mem_new_array(clients + 1, sizeof *node.thread);
-	for (unsigned i = 0; i < clients + 2; i++) {
+	memset(node.all, 0, sizeof *node.all * worker_all());
+	node.thread = mem_new_array(threads(), sizeof *node.thread);
+	for (unsigned i = 0; i < worker_all(); i++) {
 		struct worker *w = &node.all[i];
 
 		w->id = (uint16_t)i;
-		w->kind = i < clients    ? WORKER_CLIENTS
-			  : i == clients ? WORKER_ADMIN
-					 : WORKER_MAIN;
+		w->kind = kind_of(i);
 		mailbox_init(&w->box);
 		w->loop = loop_new();
 		clock_read(w);
@@ -62,7 +81,7 @@ run(void *arg)
 	if (w->kind == WORKER_CLIENTS)
 		snprintf(name, sizeof name, "worker %u", w->id);
 	else
-		snprintf(name, sizeof name, "admin");
+		snprintf(name, sizeof name, w->kind == WORKER_ADMIN ? "admin" : "store");
 	/* An operator gets an answer also while the data path takes all there is; where it
 	 * is not permitted the thread is one like the others. */
 	if (w->kind == WORKER_ADMIN)
@@ -72,7 +91,7 @@ run(void *arg)
 	qsbr_register();
 	clock_read(w);
 	node.birth(w);
-	while (w->id < atomic_load_explicit(&node.stay, memory_order_relaxed))
+	while (!atomic_load_explicit(&w->is_over, memory_order_relaxed))
 		loop_turn(w->loop);
 	node.death(w);
 	mailbox_post_all(w);
@@ -88,13 +107,12 @@ worker_start(worker_life_fn *birth, worker_life_fn *death)
 
 	node.birth = birth;
 	node.death = death;
-	atomic_store(&node.stay, node.clients + 1);
 	/* Signals are main's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &was);
-	for (; node.started < node.clients + 1; node.started++)
+	for (; node.started < threads(); node.started++)
 		if (pthread_create(&node.thread[node.started], NULL, run,
-			&node.all[node.started]) != 0) {
+			startee(node.started)) != 0) {
 			err = EM_NOMEM;
 			break;
 		}
@@ -104,13 +122,14 @@ worker_start(worker_life_fn *birth, worker_life_fn *death)
 	return err;
 }
 
-/* Ends the threads but for the first ones. */
+/* Ends the threads but for those that were started first. */
 static void
 stop_but(unsigned stay)
 {
-	atomic_store(&node.stay, stay);
-	for (unsigned i = stay; i < node.started; i++)
-		loop_wake(node.all[i].loop);
+	for (unsigned i = stay; i < node.started; i++) {
+		atomic_store(&startee(i)->is_over, true);
+		loop_wake(startee(i)->loop);
+	}
 	while (node.started > stay)
 		pthread_join(node.thread[--node.started], NULL);
 }
@@ -119,8 +138,9 @@ void
 worker_stop(void)
 {
 	qsbr_offline();
-	/* Admin first: it asks, and the others answer. */
-	stop_but(node.clients);
+	/* Admin first: it asks, and the others answer; store last, for the same reason. */
+	stop_but(1 + node.clients);
+	stop_but(1);
 	stop_but(0);
 	qsbr_online();
 }
@@ -130,7 +150,7 @@ worker_fini(void)
 {
 	qsbr_unregister();
 	worker_current = NULL;
-	for (unsigned i = 0; i < node.clients + 2; i++) {
+	for (unsigned i = 0; i < worker_all(); i++) {
 		struct worker *w = &node.all[i];
 
 		loop_free(&w->loop);
@@ -149,10 +169,16 @@ worker_count(void)
 	return node.clients;
 }
 
+unsigned
+worker_all(void)
+{
+	return node.clients + 3;
+}
+
 struct worker *
 worker_get(unsigned id)
 {
-	CHECK(id < node.clients + 2);
+	CHECK(id < worker_all());
 	return &node.all[id];
 }
 
@@ -166,6 +192,12 @@ struct worker *
 worker_main(void)
 {
 	return &node.all[node.clients + 1];
+}
+
+struct worker *
+worker_store(void)
+{
+	return &node.all[node.clients + 2];
 }
 
 void

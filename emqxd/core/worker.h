@@ -2,7 +2,8 @@
 /*
  * worker: a thread with a loop, a mailbox, a timer wheel, counters and the
  * rooms' slots.  Workers 0..worker_count()-1 serve clients; behind them stand
- * the admin thread and main, which are workers too but have no clients.
+ * the admin thread, main and the store thread, which are workers too but have no
+ * clients.
  *
  * Rooms keep their state in slots: worker_slot(ROOM_x) of the thread, or
  * node_slot(ROOM_x) for what is one a node.  worker_self() is what the loop, or
@@ -17,6 +18,7 @@
 #include "ipc/base/span.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #define WORKER_MAX 64 /* that serve clients */
 
@@ -41,7 +43,9 @@ enum room {
 	ROOM_N
 };
 
-enum worker_kind { WORKER_CLIENTS, WORKER_ADMIN, WORKER_MAIN };
+enum worker_kind { WORKER_CLIENTS, WORKER_ADMIN, WORKER_MAIN, WORKER_STORE };
+
+#define WORKER_ALL_MAX (WORKER_MAX + 3) /* with those that do not */
 
 #define METRIC_MAX 192 /* counters; model/metric.def names them */
 
@@ -64,6 +68,7 @@ struct worker {
 	_Atomic uint64_t metric[METRIC_MAX]; /* written by this thread only */
 	_Atomic(const char *) doing;         /* what the turn does: for the watchdog */
 	_Atomic int64_t turn_since;          /* mono ns; 0 while it sleeps */
+	_Atomic bool is_over;                /* its thread ends after this turn */
 };
 
 extern _Thread_local struct worker *worker_current;
@@ -79,21 +84,26 @@ worker_self(void)
 /* An object that carries the id of its thread is touched there only. */
 #define CHECK_HOME(obj) CHECK((obj)->home == worker_self()->id)
 
-/* Makes @clients workers plus admin and main; the caller's thread becomes main's.  Once. */
+/* Makes @clients workers plus admin, main and store; the caller's thread becomes main's.
+ * Once. */
 void worker_init(unsigned clients);
-/* Starts the threads of the clients' workers and of admin; each runs turns until stopped.
+/* Starts the threads of store, the clients' workers and admin, in this order; each runs
+ * turns until stopped.
  * @birth and @death are called on the new thread, before the first and after the last turn. */
 typedef void worker_life_fn(struct worker *w);
 EM_MUST_USE em_err worker_start(worker_life_fn *birth, worker_life_fn *death);
-/* Asks all threads to end after their turn and joins them; admin ends before the others. */
+/* Asks all threads to end after their turn and joins them, the last started first: who
+ * asks ends before who answers. */
 void worker_stop(void);
 void worker_fini(void);
 
 unsigned worker_count(void); /* that serve clients */
-/* By id: clients' workers, then admin, then main. */
+unsigned worker_all(void);   /* with admin, main and store */
+/* By id: clients' workers, then admin, main, store. */
 struct worker *worker_get(unsigned id);
 struct worker *worker_admin(void);
 struct worker *worker_main(void);
+struct worker *worker_store(void);
 /* Under the simulator and in unit tests: this thread acts as @w (NULL: as none). */
 void worker_act_as(struct worker *w);
 

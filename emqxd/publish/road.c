@@ -2,22 +2,35 @@
 /* road: see road.h. */
 #include "emqxd/publish/road.h"
 #include "emqxd/model/metrics.h"
-#include "emqxd/retain/retain.h"
+#include "emqxd/store/change.h"
+
+/* The notice board's part; false: it goes no further. */
+static bool
+retain(struct message *m, struct retain_wait *wait, struct road_result *result)
+{
+	result->retained = retain_store(m, wait);
+	if (m->payload.n > 0) {
+		if (result->retained == EM_OK)
+			metric_inc(METRIC_MESSAGES_RETAINED);
+		if (retain_is_durable(m->topic))
+			result->is_full = change_is_full();
+		return true;
+	}
+	return !retain_hides_clearing();
+}
 
 struct road_result
-road_publish(struct message *m)
+road_publish(struct message *m, struct retain_wait *wait)
 {
 	struct road_result result = { .retained = EM_OK };
 	struct router_result routed;
 
-	if (EM_UNLIKELY(m->retain)) {
-		result.retained = retain_store(m);
-		if (result.retained == EM_OK && m->payload.n > 0)
-			metric_inc(METRIC_MESSAGES_RETAINED);
-	}
+	if (EM_UNLIKELY(m->retain) && !retain(m, wait, &result))
+		return result;
 	routed = router_publish(m);
 	result.receivers = routed.receivers;
-	result.is_full = routed.is_full;
+	if (routed.is_full != NULL)
+		result.is_full = routed.is_full;
 	if (EM_UNLIKELY(routed.receivers == 0)) {
 		metric_inc(METRIC_MESSAGES_DROPPED);
 		metric_inc(METRIC_MESSAGES_DROPPED_NO_SUBSCRIBERS);

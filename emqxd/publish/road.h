@@ -9,6 +9,7 @@
 #ifndef PUBLISH_ROAD_H
 #define PUBLISH_ROAD_H
 
+#include "emqxd/retain/retain.h"
 #include "emqxd/router/router.h"
 
 struct road_result {
@@ -17,6 +18,7 @@ struct road_result {
 	em_err retained;        /* EM_OK also when the message was not to be retained */
 };
 
-struct road_result road_publish(struct message *m);
+/* @wait: who acknowledges only what is on the disk, or NULL. */
+struct road_result road_publish(struct message *m, struct retain_wait *wait);
 
 #endif

@@ -9,7 +9,8 @@
  *
  * A topic's node points to its message, kept in a form that all threads may hold.
  * Who replaces or removes does so under the lock and retires what was there: a reader
- * that found a message in its turn can still take a reference.
+ * that found a message in its turn can still take a reference.  Changes of the store are
+ * sent under the lock, so that the rows follow the index.
  */
 #include "emqxd/retain/retain.h"
 #include "emqxd/core/clock.h"
@@ -20,6 +21,8 @@
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/model/topic.h"
+#include "emqxd/retain/retain_row.h"
+#include "emqxd/store/change.h"
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/str.h"
@@ -40,6 +43,8 @@ struct retain {
 	struct lock lock;
 	struct retain_limits limits; /* under the lock, like the next two's changes */
 	_Atomic uint64_t count, bytes;
+	_Atomic bool is_durable,
+	    hides_clearing; /* of the limits, read without the lock */
 	struct str swept;   /* key where the next sweep begins; under the lock */
 	struct timer sweep; /* the first client worker's */
 };
@@ -91,6 +96,7 @@ retain_birth(void)
 	s->limits = (struct retain_limits){
 		.max_payload = 1u << 20,
 		.expiry = SPAN_INFINITE,
+		.expiry_override = SPAN_INFINITE,
 		.is_enabled = true,
 	};
 	node_slot_set(ROOM_RETAIN, s);
@@ -124,6 +130,22 @@ retain_configure(const struct retain_limits *l)
 	lock_take(&s->lock);
 	s->limits = *l;
 	lock_give(&s->lock);
+	/* In unit tests there may be no store. */
+	atomic_store(&s->is_durable, l->is_durable && store_is_born());
+	atomic_store(&s->hides_clearing, l->hides_clearing);
+}
+
+bool
+retain_is_durable(struct slice topic)
+{
+	return atomic_load_explicit(&store()->is_durable, memory_order_relaxed) &&
+	       !slice_starts(topic, SLICE_LIT("$SYS/"));
+}
+
+bool
+retain_hides_clearing(void)
+{
+	return atomic_load_explicit(&store()->hides_clearing, memory_order_relaxed);
 }
 
 uint64_t
@@ -220,32 +242,75 @@ put(struct retain *s, struct slice key, struct message *m)
 	return EM_OK;
 }
 
+/* The change goes its way, and who waits is told. */
 static void
-clear(struct retain *s, struct slice key)
+send(struct change **cp, struct retain_wait *wait)
 {
+	if (*cp == NULL)
+		return;
+	if (wait == NULL) {
+		change_send(cp, NULL, NULL);
+		return;
+	}
+	change_send(cp, wait->done, wait->arg);
+	wait->is_asked = true;
+}
+
+static em_err
+clear(struct retain *s, struct slice topic, struct slice key, struct retain_wait *wait)
+{
+	struct change *row = NULL;
 	struct retained *r;
 
+	if (retain_is_durable(topic) &&
+	    (row = change_del(CHANGE_RETAINED, topic)) == NULL)
+		return EM_NOMEM;
 	lock_take(&s->lock);
 	r = retained_of(order_find(&s->order, key));
 	if (r != NULL)
 		remove_topic(s, r);
+	/* Also when there is nothing: it may be a clearing that comes again, of which the
+	 * first is still on its way to the disk. */
+	send(&row, wait);
 	lock_give(&s->lock);
+	return EM_OK;
 }
 
 /* The message as it will be given out. */
 static struct message *
-kept_form(const struct message *m, span_t expiry)
+kept_form(const struct message *m, const struct retain_limits *l)
 {
 	struct message view = *m;
+	bool is_overridden = !span_is_infinite(l->expiry_override);
 
 	view.retain = true;
-	if (view.expires.ns == INT64_MAX)
-		view.expires = mono_add(clock_mono(), expiry);
+	if (is_overridden || view.expires.ns == INT64_MAX)
+		view.expires = mono_add(
+		    clock_mono(), is_overridden ? l->expiry_override : l->expiry);
 	return message_share(&view);
 }
 
+static em_err
+store_kept(
+    struct retain *s, struct slice key, struct message *kept, struct retain_wait *wait)
+{
+	struct change *row = NULL;
+	em_err err;
+
+	if (retain_is_durable(kept->topic) && (row = retain_row_put(kept)) == NULL)
+		return EM_NOMEM;
+	lock_take(&s->lock);
+	err = put(s, key, kept);
+	if (err == EM_OK)
+		send(&row, wait);
+	lock_give(&s->lock);
+	if (err != EM_OK && row != NULL)
+		change_drop(&row);
+	return err;
+}
+
 em_err
-retain_store(struct message *m)
+retain_store(struct message *m, struct retain_wait *wait)
 {
 	struct retain *s = store();
 	uint8_t room[UINT16_MAX];
@@ -261,21 +326,31 @@ retain_store(struct message *m)
 	lock_give(&s->lock);
 	if (!limits.is_enabled)
 		return EM_STATE;
-	if (m->payload.n == 0) {
-		clear(s, key);
-		return EM_OK;
-	}
+	if (m->payload.n == 0)
+		return clear(s, m->topic, key, wait);
 	if (limits.max_payload > 0 && m->payload.n > limits.max_payload)
 		return EM_TOOBIG;
-	kept = kept_form(m, limits.expiry);
+	kept = kept_form(m, &limits);
 	if (kept == NULL)
 		return EM_NOMEM;
-	lock_take(&s->lock);
-	err = put(s, key, kept);
-	lock_give(&s->lock);
+	err = store_kept(s, key, kept, wait);
 	if (err != EM_OK)
 		message_unref(&kept);
 	return err;
+}
+
+/* A topic whose time is over; without memory for the row's deletion its turn comes later. */
+static void
+expire(struct retain *s, struct retained *r)
+{
+	struct slice topic = message_in(r)->topic;
+	struct change *row = NULL;
+
+	if (retain_is_durable(topic) &&
+	    (row = change_del(CHANGE_RETAINED, topic)) == NULL)
+		return;
+	remove_topic(s, r);
+	send(&row, NULL);
 }
 
 void
@@ -293,12 +368,33 @@ retain_sweep(void)
 
 		at = order_next(at);
 		if (message_is_expired(message_in(r), now))
-			remove_topic(s, r);
+			expire(s, r);
 	}
 	str_reset(&s->swept);
 	if (at != NULL)
 		str_add_slice(&s->swept, order_key(at));
 	lock_give(&s->lock);
+}
+
+/* A row comes back.  Limits do not count here: what was taken once stays. */
+static em_err
+on_row(struct slice topic, struct slice blob)
+{
+	struct retain *s = store();
+	uint8_t room[UINT16_MAX];
+	struct message *m;
+	em_err err = retain_row_read(topic, blob, &m);
+
+	if (err != EM_OK)
+		return err;
+	add_topic(s, key_of(topic, room), m);
+	return EM_OK;
+}
+
+void
+retain_recovers(void)
+{
+	store_register(CHANGE_RETAINED, on_row);
 }
 
 static void

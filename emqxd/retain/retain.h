@@ -3,8 +3,10 @@
  * retain: the notice board: the last retained message of each topic
  * [MQTT5-3.3.1-5].
  *
- * In memory (retainer.backend.storage_type = ram), one ordered index for the
- * node: readers free under QSBR, writers under the room's lock.  Retained
+ * One ordered index for the node, in memory: readers free under QSBR, writers under the
+ * room's lock.  With retainer.backend.storage_type = disc, the default, each message is
+ * a row of the store as well, changed in the order of the index, and comes back from
+ * there at boot; $SYS/ has no rows.  Retained
  * messages are pulled: a session opens a cursor for a filter and asks for the
  * next when its window has room.  A cursor is only the last topic it saw, so
  * anything may change between two steps; the index is in byte order and a wildcard
@@ -22,24 +24,40 @@
 #include "ipc/base/err.h"
 
 struct retain_limits {
-	uint64_t max_messages; /* 0: no bound */
-	uint64_t max_payload;  /* bytes; 0: no bound */
-	uint64_t max_bytes;    /* of all, 0: no bound */
-	span_t expiry;         /* retainer.msg_expiry_interval; infinite: never */
+	uint64_t max_messages;  /* 0: no bound */
+	uint64_t max_payload;   /* bytes; 0: no bound */
+	uint64_t max_bytes;     /* of all, 0: no bound */
+	span_t expiry;          /* retainer.msg_expiry_interval; infinite: never */
+	span_t expiry_override; /* in place of what the publisher says; infinite: none */
 	bool is_enabled;
+	bool is_durable;     /* rows in the store; changes with a restart only */
+	bool hides_clearing; /* retainer.stop_publish_clear_msg */
 };
 
 void retain_birth(void);
+/* After the store's birth, before its recovery, with what is configured. */
+void retain_recovers(void);
 void retain_death(void);
 /* On each client worker: one of them sweeps. */
 void retain_worker_birth(void);
 void retain_worker_death(void);
 void retain_configure(const struct retain_limits *l);
 
+/* Who wants to know when it is on the disk, or that it is not: @done is called on the
+ * caller's thread, after the call. */
+struct retain_wait {
+	void (*done)(void *arg, em_err err);
+	void *arg;
+	bool is_asked; /* out: done() will be called */
+};
 /* Stores the message under its topic, or clears it when the payload is empty.
  * EM_FULL: a bound is reached; EM_TOOBIG: the payload; EM_STATE: not enabled;
- * EM_NOMEM. */
-EM_MUST_USE em_err retain_store(struct message *m);
+ * EM_NOMEM.  @wait may be NULL. */
+EM_MUST_USE em_err retain_store(struct message *m, struct retain_wait *wait);
+/* Would a message of this topic have a row? */
+bool retain_is_durable(struct slice topic);
+/* Shall a message with an empty payload that clears a topic reach nobody? */
+bool retain_hides_clearing(void);
 
 struct retain_cursor; /* of one filter, a valid one; the opener's */
 struct retain_cursor *retain_open(struct slice filter);

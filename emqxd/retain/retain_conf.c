@@ -11,6 +11,11 @@ static const struct conf_word unlimited[] = { { "infinity", 0 }, { "0", 0 },
 static const struct conf_word never[] = { { "0s", INT64_MAX }, { "0", INT64_MAX },
 	{ "infinity", INT64_MAX }, { NULL, 0 } };
 
+static const struct conf_word not_overridden[] = { { "disabled", INT64_MAX },
+	{ "infinity", INT64_MAX }, { NULL, 0 } };
+static const struct conf_word storage[] = { { "disc", true }, { "ram", false },
+	{ NULL, 0 } };
+
 static const struct conf_field fields[] = {
 	{ .path = "enable",
 	    RETAIN(is_enabled),
@@ -39,6 +44,31 @@ static const struct conf_field fields[] = {
 	    .help =
 		"How long a retained message is kept whose publisher does not say; 0s is "
 		"for ever" },
+	{ .path = "msg_expiry_interval_override",
+	    RETAIN(expiry_override),
+	    .type = CONF_SPAN,
+	    .def = "disabled",
+	    .min = 1000000,
+	    .max = INT64_MAX - 1,
+	    .words = not_overridden,
+	    .unit = "ms",
+	    .reload = CONF_LIVE,
+	    .help = "How long a retained message is kept, whatever its publisher says" },
+	{ .path = "stop_publish_clear_msg",
+	    RETAIN(hides_clearing),
+	    .type = CONF_BOOL,
+	    .def = "false",
+	    .reload = CONF_LIVE,
+	    .help =
+		"Whether an empty message that clears a retained one reaches nobody" },
+	{ .path = "backend.storage_type",
+	    RETAIN(is_durable),
+	    .type = CONF_ENUM,
+	    .def = "disc",
+	    .words = storage,
+	    .reload = CONF_RESTART,
+	    .help = "Whether retained messages survive a restart, a kill -9 and a power "
+		    "cut: disc does, ram does not" },
 	{ .path = "backend.max_retained_messages",
 	    RETAIN(max_messages),
 	    .type = CONF_INT,

@@ -38,7 +38,7 @@ struct share_group {
 static unsigned
 threads(void)
 {
-	return worker_count() + 2;
+	return worker_all();
 }
 
 static size_t

@@ -42,7 +42,7 @@ will_publish(struct session *s)
 		most = span_ns(view.expires.ns);
 	view.expires = mono_add(clock_mono(), most);
 	metric_inc(METRIC_MESSAGES_PUBLISH);
-	road_publish(&view);
+	road_publish(&view, NULL);
 	message_done(&view);
 	will_drop(s);
 }

@@ -3,15 +3,16 @@
  * change: how a row that survives is changed.  Rooms keep what they need in memory and
  * say here what must be there after a kill -9, a power cut or a restart.
  *
- * A row is a key and a blob of one kind.  change() hands it to the store thread, which
- * puts all that came meanwhile into one transaction and, after the disk has it, answers
- * on the thread that asked: done(arg, err).  Changes happen in the order of their calls;
- * who must order the calls of several threads holds a lock of its own over the call.
+ * A row is a key and a blob of one kind.  A change is made (change_put(), change_del()),
+ * which may fail for want of memory, then sent, which never fails: the store thread puts
+ * all that came meanwhile into one transaction and, after the disk has it, answers on the
+ * thread that asked: done(arg, err).  Changes happen in the order of their sending; who
+ * must order those of several threads holds a lock of its own over change_send().
  *
- * At boot each kind's @apply gets its rows back, on main, before the workers start.  In a
- * cluster the same function will get other nodes' changes.
+ * At boot each kind's @apply gets its rows back, on main, before the other threads
+ * start.  In a cluster the same function will get other nodes' changes.
  *
- * Any thread with a loop may call change(); apply at boot runs on main.
+ * Threads: change_*() any worker; store_*() main; store_worker_birth() the store thread.
  */
 #ifndef STORE_CHANGE_H
 #define STORE_CHANGE_H
@@ -28,25 +29,53 @@ enum change_kind {
 	CHANGE_KIND_N
 };
 
-/* One row read back.  An error ends the boot with a sentence that names kind and key:
- * EM_MALFORMED for a blob that cannot be read. */
+/* One row read back.  EM_NOTFOUND: it is of no use any more and shall be deleted.
+ * Another error ends the boot with a sentence that names kind and key: EM_MALFORMED for
+ * a blob that cannot be read. */
 typedef em_err change_apply_fn(struct slice key, struct slice blob);
-/* On main, at the owner's birth, before store_recover(). */
-void change_register(enum change_kind kind, change_apply_fn *apply);
 
-/* EM_OK: it is on the disk.  EM_FULL: the disk or the table is full; EM_IO. */
-typedef void change_done_fn(void *arg, em_err err);
-/* Puts the row (any length of key up to 65535 bytes); copies both.  @done may be NULL.
- * EM_NOMEM: nothing was asked, done is not called. */
-EM_MUST_USE em_err change_put(enum change_kind kind, struct slice key, struct slice blob,
-    change_done_fn *done, void *arg);
+/* What the room counts, by core/metric.h's numbers. */
+struct store_metrics {
+	unsigned changes; /* that the disk has */
+	unsigned commits; /* transactions */
+	unsigned refused; /* changes that it did not take */
+};
+
+/* @dir: the folder; the store is empty until recovered.  No store: CHECKs. */
+EM_MUST_USE em_err store_birth(
+    const char *dir, uint64_t max_size, const struct store_metrics *m, struct fault *f);
+/* Is there one?  False in unit tests that do without. */
+bool store_is_born(void);
+/* Before store_recover(). */
+void store_register(enum change_kind kind, change_apply_fn *apply);
+EM_MUST_USE em_err store_recover(struct fault *f);
+void store_worker_birth(void);
+/* What was sent is on the disk, or refused. */
+void store_worker_death(void);
+void store_death(void);
+
+struct change; /* the caller's until it is sent */
+/* A row with room for @blob_n bytes at *blob, which the caller fills; copies the key.
+ * NULL: there is no memory. */
+struct change *change_put(
+    enum change_kind kind, struct slice key, size_t blob_n, uint8_t **blob);
 /* Deletes the row; one that is not there is fine. */
-EM_MUST_USE em_err change_del(
-    enum change_kind kind, struct slice key, change_done_fn *done, void *arg);
-/* Calls @done when all that was asked before, by any thread, is on the disk. */
-EM_MUST_USE em_err change_flush(change_done_fn *done, void *arg);
+struct change *change_del(enum change_kind kind, struct slice key);
+/* Changes nothing: its answer says that what was sent before, by any thread, is on the
+ * disk, or with EM_FULL or EM_IO that the store refuses changes just now. */
+struct change *change_flush(void);
+void change_drop(struct change **cp);
+
+/* EM_OK: it is on the disk.  EM_FULL: the disk or the table is full; EM_IO.  Also called
+ * while the threads end, on main for a thread that is no more. */
+typedef void change_done_fn(void *arg, em_err err);
+/* @done may be NULL.  Takes *cp. */
+void change_send(struct change **cp, change_done_fn *done, void *arg);
+
 /* Does more wait at the store thread than it takes?  Then the publisher should pause;
- * the worker to wait for, as router_result.is_full. */
+ * the worker to wait for, as router_result.is_full, or NULL. */
 struct worker *change_is_full(void);
+/* Bytes on the disk, and how many there may be. */
+void store_size(uint64_t *used, uint64_t *max);
 
 #endif

@@ -98,7 +98,7 @@ retain(struct script *k, struct slice topic, bool stays)
 	struct message m = message_view(topic, stays ? SLICE_LIT("x") : SLICE_NONE);
 	size_t i = index_of(k->topics.p, k->topics.n, topic);
 
-	CHECK(retain_store(&m) == EM_OK);
+	CHECK(retain_store(&m, NULL) == EM_OK);
 	message_done(&m);
 	if (stays && i == k->topics.n)
 		VEC_ADD(&k->topics, topic);

@@ -204,8 +204,6 @@ TEST(a_guard_that_is_not_built_stops_the_start)
 		"listener.tcp.external = 1884",
 		"durable_sessions.enable = true",
 		"zones.a.durable_sessions.enable = on",
-		"retainer.backend.storage_type = disc",
-		"retainer.storage_type = disc_only",
 		"listeners.ssl.default.bind = 8883",
 		"listeners.wss.default { }",
 		"listeners.ws.default.enable = true",

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 static const struct retain_limits no_limits = {
+	.expiry_override = SPAN_INFINITE,
 	.expiry = SPAN_INFINITE,
 	.is_enabled = true,
 };
@@ -45,7 +46,7 @@ put_for(const char *topic, const char *payload, span_t life)
 
 	m.expires = mono_add(worker_self()->now, life);
 	m.retain = true;
-	return retain_store(&m);
+	return retain_store(&m, NULL);
 }
 
 static em_err

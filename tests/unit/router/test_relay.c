@@ -94,7 +94,7 @@ publish(struct thread *t)
 	/* More than a block takes, behind one in which there is little. */
 	if (rand_below(16) == 0)
 		m.props = slice_of(zeros, sizeof zeros);
-	if (rand_below(8) == 0 && retain_store(&m) != EM_OK)
+	if (rand_below(8) == 0 && retain_store(&m, NULL) != EM_OK)
 		t->is_wrong = true;
 	router_publish(&m);
 	message_done(&m);
@@ -223,7 +223,9 @@ sum(bool shared)
 TEST(whoever_stays_gets_everything_in_order_and_a_group_everything_once)
 {
 	const uint64_t all = (uint64_t)STEPS * EACH * WORKERS;
-	const struct retain_limits l = { .expiry = SPAN_INFINITE, .is_enabled = true };
+	const struct retain_limits l = { .expiry = SPAN_INFINITE,
+		.expiry_override = SPAN_INFINITE,
+		.is_enabled = true };
 
 	worker_init(WORKERS);
 	OK(jobs_start(1) == EM_OK);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kv: tables of keys and blobs on the disk: a thin face of LMDB.  A transaction is on the
+ * disk, synced, when kv_commit() says EM_OK; after a kill -9 or a power cut the tables
+ * are as the last such one left them.
+ *
+ * A key may have 0 to 65535 bytes.  LMDB's have 511: a longer one stands as its SHA-256,
+ * with the key itself before the blob.
+ *
+ * Only store/ calls it.  One thread at a time: main before the threads start, then the
+ * store thread.
+ */
+#ifndef STORE_KV_H
+#define STORE_KV_H
+
+#include "ipc/base/err.h"
+#include "ipc/base/slice.h"
+
+struct kv;
+
+/* Opens the folder @dir, made when it is not there; @table: their names, constant;
+ * @max_size: bytes that the file may grow to.  EM_IO, EM_FULL, EM_DENIED; EM_MALFORMED:
+ * it is no store. */
+EM_MUST_USE em_err kv_open(const char *dir, const char *const table[], unsigned n,
+    uint64_t max_size, struct kv **out, struct fault *f);
+void kv_close(struct kv **kp);
+
+/* A transaction.  EM_FULL: the disk, or @max_size; EM_IO.  After an error there is none:
+ * whatever was put in it is not there. */
+EM_MUST_USE em_err kv_begin(struct kv *k);
+EM_MUST_USE em_err kv_put(
+    struct kv *k, unsigned table, struct slice key, struct slice blob);
+/* A key that is not there is EM_OK. */
+EM_MUST_USE em_err kv_del(struct kv *k, unsigned table, struct slice key);
+EM_MUST_USE em_err kv_commit(struct kv *k);
+void kv_abort(struct kv *k);
+
+/* Calls @fn for each row, in the order of LMDB's keys, until it says something else than
+ * EM_OK; says that.  Outside a transaction; the slices are good during the call. */
+typedef em_err kv_row_fn(struct slice key, struct slice blob, void *arg);
+EM_MUST_USE em_err kv_each(struct kv *k, unsigned table, kv_row_fn *fn, void *arg);
+
+/* Bytes of the file in use and bytes that it may grow to. */
+void kv_size(const struct kv *k, uint64_t *used, uint64_t *max);
+
+#endif
