@@ -216,6 +216,21 @@ home_serve(struct home *h, struct fault *f)
 	return write_owner(h, f);
 }
 
+/* A folder that this start has made holds what this start has put there. */
+static void
+unmake(struct home *h)
+{
+	static const char *const made[] = { "store/data.mdb", "store/lock.mdb", "store" };
+
+	for (size_t i = 0; h->made > 0 && i < sizeof made / sizeof *made; i++) {
+		char *path = path_in(h->dir, made[i]);
+
+		remove(path);
+		mem_free(path);
+	}
+	folder_unmake(h->dir, h->made);
+}
+
 void
 home_close(struct home **hp)
 {
@@ -228,7 +243,7 @@ home_close(struct home **hp)
 		close(h->fd);
 	}
 	if (!h->serves)
-		folder_unmake(h->dir, h->made);
+		unmake(h);
 	mem_free(h->dir);
 	mem_free(h->pid_path);
 	mem_free(h->format_path);

@@ -42,8 +42,6 @@ pending_code(struct pending *p, uint8_t code)
 static void
 say(struct channel *ch, const struct pending *p)
 {
-	if (conn_is_ended(ch->conn))
-		return;
 	if (p->is_lost && !channel_is_v5(ch))
 		/* PUBACK has no code there: it would say that all is well. */
 		channel_refuse(ch, REASON_QUOTA_EXCEEDED,
@@ -57,6 +55,7 @@ pending_due(struct pending *due)
 {
 	struct channel *ch = due->ch;
 	struct pending_queue *q = &ch->extra->pending;
+	struct conn *conn = ch->conn;
 
 	due->is_due = true;
 	while (q->first != NULL && q->first->is_due) {
@@ -68,6 +67,8 @@ pending_due(struct pending *due)
 		q->n--;
 		say(ch, p);
 		mem_free(p);
+		if (conn_is_ended(conn))
+			return; /* the channel is gone, and the others are left */
 	}
 	if (q->first == NULL)
 		ch->flags &= (uint8_t)~CHANNEL_ACKS_WAIT;

@@ -276,6 +276,15 @@ clear(struct retain *s, struct slice topic, struct slice key, struct retain_wait
 	return EM_OK;
 }
 
+em_err
+retain_clear(struct slice topic, struct retain_wait *wait)
+{
+	uint8_t room[UINT16_MAX];
+
+	CHECK(topic.n <= sizeof room);
+	return clear(store(), topic, key_of(topic, room), wait);
+}
+
 /* The message as it will be given out. */
 static struct message *
 kept_form(const struct message *m, const struct retain_limits *l)
@@ -416,6 +425,20 @@ retain_worker_death(void)
 {
 	if (worker_self()->id == 0)
 		timer_cancel(&store()->sweep);
+}
+
+struct message *
+retain_after(struct slice topic)
+{
+	uint8_t room[UINT16_MAX + 1];
+	struct slice key = key_of(topic, room);
+	struct order_node *n;
+
+	CHECK(topic.n < sizeof room);
+	if (key.n > 0)
+		room[key.n++] = 0; /* nothing stands between a key and this one */
+	n = order_seek(&store()->order, key);
+	return n != NULL ? message_ref(message_in(retained_of(n))) : NULL;
 }
 
 /* ---- cursors */

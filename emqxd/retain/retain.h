@@ -54,6 +54,12 @@ struct retain_wait {
  * EM_FULL: a bound is reached; EM_TOOBIG: the payload; EM_STATE: not enabled;
  * EM_NOMEM.  @wait may be NULL. */
 EM_MUST_USE em_err retain_store(struct message *m, struct retain_wait *wait);
+/* Clears the topic; there may be nothing.  EM_NOMEM. */
+EM_MUST_USE em_err retain_clear(struct slice topic, struct retain_wait *wait);
+/* The message of the first topic behind @topic (empty: of the very first), in the order of
+ * the topics' levels, with one reference for the caller; its time may be over.  NULL:
+ * there is no more. */
+struct message *retain_after(struct slice topic);
 /* Would a message of this topic have a row? */
 bool retain_is_durable(struct slice topic);
 /* Shall a message with an empty payload that clears a topic reach nobody? */

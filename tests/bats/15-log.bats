@@ -85,7 +85,8 @@ start_logged() {
 # The limit on a file's size stands for the disk: a write fails alike.
 @test "a full disk stops nothing: lines are lost, counted and told when there is room" {
 	need prlimit util-linux
-	EMQXD_WRAP='prlimit --fsize=8192:unlimited' start_logged
+	start_logged
+	prlimit --pid "$EMQXD_PID" --fsize=8192:unlimited
 	dump_times 40
 	ctl status
 	prlimit --pid "$EMQXD_PID" --fsize=unlimited

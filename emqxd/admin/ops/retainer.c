@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* retainer: the retained messages: how many, which, one of them, and away with them. */
+#include "ipc/base/list.h"
+#include "ipc/base/mem.h"
+#include "ipc/base/str.h"
+#include "emqxd/admin/admin.h"
+#include "emqxd/admin/op.h"
+#include "emqxd/core/clock.h"
+#include "emqxd/core/worker.h"
+#include "emqxd/model/topic.h"
+#include "emqxd/retain/retain.h"
+#include "emqxd/store/change.h"
+
+#define PAYLOAD_MAX 4096u /* bytes of a payload that are shown */
+#define A_TURN 256u       /* messages that a cleaning looks at */
+
+static em_err
+info_call(struct op_ctx *op)
+{
+	bool is_durable = retain_is_durable(SLICE_LIT("t"));
+	struct row_writer *row = op_row(op);
+	uint64_t used, max;
+
+	store_size(&used, &max);
+	row_str(row, "node", admin_house()->node);
+	row_int(row, "messages", (int64_t)retain_count());
+	row_int(row, "bytes", (int64_t)retain_bytes());
+	row_str(row, "storage", is_durable ? "disc" : "ram");
+	row_int(row, "store_bytes", (int64_t)used);
+	row_int(row, "store_max", (int64_t)max);
+	op_row_end(op);
+	return EM_OK;
+}
+
+const struct op op_RETAINER_INFO = { .where = OP_ADMIN, .call = info_call };
+
+/* ---- topics, show */
+
+static span_t
+left_of(const struct message *m)
+{
+	return m->expires.ns == INT64_MAX ? SPAN_INFINITE
+					  : span_ns(m->expires.ns - clock_mono().ns);
+}
+
+static void
+common_cells(struct row_writer *row, const struct message *m)
+{
+	row_text(row, "topic", m->topic);
+	row_int(row, "qos", m->qos);
+	row_int(row, "payload_size", (int64_t)m->payload.n);
+	row_text(row, "from", m->from);
+	row_time(row, "published_at", m->at);
+	row_span(row, "expires_in", left_of(m));
+}
+
+static em_err
+topics_open(struct op_ctx *op)
+{
+	struct str *at = MEM_NEW(struct str); /* the topic that was last */
+
+	str_add_slice(at, op->after);
+	op->state = at;
+	return EM_OK;
+}
+
+static em_err
+topics_step(struct op_ctx *op)
+{
+	struct str *at = op->state;
+
+	while (!op_is_full(op)) {
+		struct message *m = retain_after(str_slice(at));
+
+		if (m == NULL)
+			return EM_OK;
+		str_reset(at);
+		str_add_slice(at, m->topic);
+		if (!message_is_expired(m, clock_mono())) {
+			common_cells(op_row(op), m);
+			op_row_end(op);
+		}
+		message_unref(&m);
+	}
+	return EM_AGAIN;
+}
+
+static void
+topics_close(struct op_ctx *op)
+{
+	str_fini(op->state);
+	MEM_FREE(op->state);
+}
+
+const struct op op_RETAINER_TOPICS = { .where = OP_ADMIN,
+	.keeps_order = true,
+	.seeks = true,
+	.open = topics_open,
+	.step = topics_step,
+	.close = topics_close };
+
+static em_err
+show_call(struct op_ctx *op)
+{
+	struct slice topic = params_text(op->params, "topic");
+	struct message *m = NULL;
+	struct row_writer *row;
+	bool done;
+
+	if (topic_name_is_valid(topic)) {
+		struct retain_cursor *c = retain_open(topic);
+
+		m = retain_next(c, &done);
+		retain_close(&c);
+	}
+	if (m == NULL) {
+		op_no(op, "retained message of topic", topic);
+		fault_hint(&op->fault, "list them: emqx_ctl retainer topics");
+		return EM_NOTFOUND;
+	}
+	row = op_row(op);
+	common_cells(row, m);
+	row_text(row, "payload", slice_head(m->payload, PAYLOAD_MAX));
+	op_row_end(op);
+	message_unref(&m);
+	return EM_OK;
+}
+
+const struct op op_RETAINER_SHOW = { .where = OP_ADMIN, .call = show_call };
+
+/* ---- clean: some each turn, then one answer when the disk has it */
+
+struct cleaning {
+	struct letter letter;
+	struct op_ctx *op;
+	struct retain_cursor *cursor; /* of a filter; NULL: everything, from `at` on */
+	struct str at;
+	uint64_t cleaned;
+	bool is_dry;
+};
+
+/* The next message, or NULL; *done: there is none. */
+static struct message *
+next_of(struct cleaning *c, bool *done)
+{
+	struct message *m;
+
+	if (c->cursor != NULL)
+		return retain_next(c->cursor, done);
+	m = retain_after(str_slice(&c->at));
+	*done = m == NULL;
+	if (m != NULL) {
+		str_reset(&c->at);
+		str_add_slice(&c->at, m->topic);
+	}
+	return m;
+}
+
+static void
+on_flushed(void *arg, em_err err)
+{
+	struct cleaning *c = arg;
+	struct op_ctx *op = c->op;
+	uint64_t cleaned = c->cleaned;
+
+	retain_close(&c->cursor);
+	str_fini(&c->at);
+	mem_free(c);
+	if (node_slot(ROOM_ADMIN) == NULL)
+		return; /* who asked is gone, with all others */
+	if (err != EM_OK) {
+		op_done(op, op_fault(op, err,
+				"cleaned until a restart only: the disk "
+				"takes no changes"));
+		return;
+	}
+	row_int(op_row(op), "cleaned", (int64_t)cleaned);
+	op_row_end(op);
+	op_done(op, EM_OK);
+}
+
+static void
+flush(struct cleaning *c)
+{
+	struct change *change = c->is_dry ? NULL : change_flush();
+
+	if (change == NULL)
+		on_flushed(c, EM_OK);
+	else
+		change_send(&change, on_flushed, c);
+}
+
+static void
+on_turn(struct letter *l)
+{
+	struct cleaning *c = LIST_OWNER(l, struct cleaning, letter);
+	bool done = node_slot(ROOM_ADMIN) == NULL;
+
+	for (unsigned i = 0; i < A_TURN && !done; i++) {
+		struct message *m = next_of(c, &done);
+
+		if (m == NULL)
+			continue;
+		if (c->is_dry || retain_clear(m->topic, NULL) == EM_OK)
+			c->cleaned++;
+		message_unref(&m);
+	}
+	if (done)
+		flush(c);
+	else
+		worker_post(worker_self(), &c->letter);
+}
+
+static em_err
+clean_call(struct op_ctx *op)
+{
+	struct slice filter = params_text(op->params, "topic");
+	struct cleaning *c;
+
+	if (filter.n > 0 && !topic_filter_is_valid(filter))
+		return op_fault(op, EM_USAGE, "this is no topic filter");
+	c = MEM_NEW(struct cleaning);
+	c->op = op;
+	c->is_dry = op_is_dry_run(op);
+	c->letter.open = on_turn;
+	if (filter.n > 0)
+		c->cursor = retain_open(filter);
+	worker_post(worker_self(), &c->letter);
+	return EM_AGAIN;
+}
+
+const struct op op_RETAINER_CLEAN = {
+	.where = OP_ADMIN, .call = clean_call, .can_dry_run = true
+};

@@ -1,0 +1,145 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Retained messages: what survives, what does not, and the commands about them.
+bats_require_minimum_version 1.5.0
+load lib
+
+setup() { need mosquitto_pub mosquitto-clients; }
+teardown() { stop_emqxd; }
+
+pub() { mosquitto_pub -h 127.0.0.1 -p "$PORT" -V 5 -q 1 -r "$@"; }
+
+# What a new subscriber of a filter gets: topics and payloads, sorted.
+seen() { mosquitto_sub -h 127.0.0.1 -p "$PORT" -t "$1" -v -W 2 2>/dev/null | sort; }
+
+# again [SIGNAL]: ends the daemon so, and starts another on the same folder.
+again() {
+	stop_emqxd "$@"
+	spawn_emqxd || return 1 # set -e would end its waiting shell too
+	PORT=$(port_of tcp:default)
+}
+
+retain_py() { timeout $((120 * SLOW)) /usr/bin/python3 "$ROOT/tests/bats/retain.py" "$@"; }
+
+@test "kill -9 under load: what was acknowledged is there, round after round" {
+	local load
+	start_emqxd 'node.workers = 2'
+	for _ in 1 2 3 4; do
+		rm -f "$EMQXD_DIR/state.log"
+		retain_py load "$PORT" "$EMQXD_DIR/state" 3>&- &
+		load=$!
+		wait_until 30 grep -q '^going' "$EMQXD_DIR/state.log"
+		again KILL
+		wait "$load"
+		retain_py check "$PORT" "$EMQXD_DIR/state"
+	done
+}
+
+@test "an orderly end keeps all, clearing too" {
+	start_emqxd
+	pub -t a/1 -m one
+	pub -t a/2 -m two
+	pub -t a/2 -n
+	again
+	[ "$(seen '#')" = 'a/1 one' ]
+}
+
+only_keeps() { [ "$(ctl retainer topics -o classic)" = keeps ]; }
+
+@test "what a message says of itself comes back: QoS, expiry, properties" {
+	start_emqxd
+	pub -t keeps -m hello -D publish message-expiry-interval 1000 \
+	    -D publish content-type text/plain -D publish user-property k v
+	pub -t goes -m bye -D publish message-expiry-interval 1
+	again KILL
+	wait_until 5 only_keeps
+	run mosquitto_sub -h 127.0.0.1 -p "$PORT" -V 5 -t keeps -q 2 -C 1 -W 5 -F '%q %E %C %P %r'
+	[[ $output =~ ^'1 '9[0-9][0-9]' text/plain k:v 1'$ ]]
+	[ "$(ctl retainer show keeps --json | json 'd["payload"], d["qos"]')" = "('hello', 1)" ]
+}
+
+@test "storage_type = ram: nothing survives, and it says so" {
+	start_emqxd 'retainer.backend.storage_type = ram'
+	pub -t a -m one
+	[ "$(ctl retainer info --json | json "d[\"storage\"]")" = ram ]
+	again
+	[ -z "$(seen '#')" ]
+}
+
+@test "a disk that is full: 0x97 for 5.0, no acknowledgement for 3.1.1, an alarm; then it goes on" {
+	start_emqxd 'store.max_size = 1MB'
+	retain_py full "$PORT"
+	[ "$(ctl broker metrics --json | json '[r["value"] for r in d if r["name"] == "store.refused"][0] > 0')" = True ]
+	ctl retainer clean --yes
+	pub -t after -m all
+	again KILL
+	[ "$(seen '#')" = 'after all' ]
+}
+
+@test "a disk that refuses at any moment loses nothing that was acknowledged" {
+	need prlimit util-linux
+	start_emqxd
+	pub -t before -m one
+	prlimit --pid "$EMQXD_PID" --fsize=32768:unlimited
+	retain_py full "$PORT"
+	[ -n "$(seen before)" ]
+	prlimit --pid "$EMQXD_PID" --fsize=unlimited
+	wait_until 10 pub -t behind -m two
+	again KILL
+	[ "$(seen before)" = 'before one' ]
+	[ "$(seen behind)" = 'behind two' ]
+}
+
+@test "acknowledgements keep their order, though some wait for the disk" {
+	start_emqxd
+	retain_py order "$PORT"
+}
+
+@test "a folder of the store that is none ends the start with a sentence" {
+	start_emqxd
+	stop_emqxd
+	head -c 100000 /dev/zero >"$EMQXD_DIR/data/store/data.mdb"
+	run "$EMQXD" foreground -c "$EMQXD_DIR/emqx.conf"
+	[ "$status" -eq 1 ]
+	[[ $output == *"the store $EMQXD_DIR/data/store cannot be opened"* ]]
+	[[ $output == *hint:* ]]
+}
+
+@test "retainer info, topics, show, clean" {
+	start_emqxd
+	for topic in b a/x a/y 'a!'; do pub -t "$topic" -m "of $topic"; done
+	[ "$(ctl retainer info -o classic)" = 'Number of retained messages: 4' ]
+	run -0 ctl retainer topics -o classic
+	[ "${lines[*]}" = 'a/x a/y a! b' ]
+	run -0 --separate-stderr ctl retainer topics -o classic --limit 2
+	[ "${lines[*]}" = 'a/x a/y' ]
+	# shellcheck disable=SC2154
+	cursor=$(printf '%s\n' "$stderr" | sed -n 's/.*--after \([0-9a-f]*\).*/\1/p')
+	[ "$(ctl retainer topics -o classic --after "$cursor")" = "$(printf 'a!\nb')" ]
+	[ "$(ctl retainer show a/x --json | json 'd["payload"]')" = 'of a/x' ]
+	run -3 --separate-stderr ctl retainer show a
+	[[ $stderr == *"retainer topics"* ]]
+	run -3 ctl retainer show 'a/#'
+	run -0 ctl retainer clean 'a/#' --dry-run
+	[[ $output == *'2 retained messages would be cleaned'* ]]
+	run -0 ctl retainer clean 'a/#' --yes
+	[[ $output == *'Cleaned 2 retained messages'* ]]
+	run -2 ctl retainer clean 'a/#/b' --yes
+	again KILL
+	run -0 ctl retainer topics -o classic
+	[ "${lines[*]}" = 'a! b' ]
+	run -0 ctl retainer clean --yes
+	[ "$(ctl retainer info -o classic)" = 'Number of retained messages: 0' ]
+}
+
+@test "stop_publish_clear_msg hides what clears; msg_expiry_interval_override rules" {
+	start_emqxd 'retainer.stop_publish_clear_msg = true' 'retainer.msg_expiry_interval_override = 1h'
+	mosquitto_sub -h 127.0.0.1 -p "$PORT" -i sub -t '#' -v -C 2 >"$EMQXD_DIR/got" 3>&- &
+	wait_until 5 ctl subscriptions show sub
+	pub -t a -m one -D publish message-expiry-interval 5
+	[ "$(ctl retainer show a --json | json '3500 < d["expires_in"] <= 3600')" = True ]
+	pub -t a -n
+	pub -t b -m two
+	wait $!
+	[ "$(cat "$EMQXD_DIR/got")" = "$(printf 'a one\nb two')" ]
+}
