@@ -26,6 +26,7 @@
 #include "emqxd/model/zone.h"
 #include "emqxd/net/listener.h"
 #include "emqxd/observe/observe.h"
+#include "emqxd/publish/delayed.h"
 #include "emqxd/retain/retain.h"
 #include "emqxd/router/router.h"
 #include "emqxd/session/session.h"
@@ -115,6 +116,22 @@ birth_of_retain(struct fault *f)
 	return EM_OK;
 }
 
+static void
+follow_publish(void)
+{
+	delayed_configure(conf_get(CONF_DELAYED));
+}
+
+static em_err
+birth_of_publish(struct fault *f)
+{
+	(void)f;
+	delayed_birth();
+	follow_publish();
+	delayed_recovers();
+	return EM_OK;
+}
+
 static em_err
 birth_of_net(struct fault *f)
 {
@@ -163,6 +180,12 @@ static const struct app_room rooms[] = {
 	    .worker_death = retain_worker_death,
 	    .death = retain_death,
 	    .reload = follow_retain },
+	{ .name = "publish",
+	    .birth = birth_of_publish,
+	    .worker_birth = delayed_worker_birth,
+	    .worker_death = delayed_worker_death,
+	    .death = delayed_death,
+	    .reload = follow_publish },
 	{ .name = "net",
 	    .birth = birth_of_net,
 	    .worker_birth = net_worker_birth,

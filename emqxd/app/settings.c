@@ -6,6 +6,7 @@
 #include "emqxd/core/log.h"
 #include "emqxd/model/zone.h"
 #include "emqxd/net/listener_conf.h"
+#include "emqxd/publish/delayed_conf.h"
 #include "emqxd/retain/retain_conf.h"
 #include "emqxd/store/store_conf.h"
 
@@ -13,7 +14,7 @@
 #include <unistd.h>
 
 static const struct conf_section *const sections[] = { &core_conf, &ctl_conf, &zone_conf,
-	&listener_conf, &retain_conf, &store_conf };
+	&listener_conf, &retain_conf, &store_conf, &delayed_conf };
 enum { SECTIONS_N = sizeof sections / sizeof sections[0] };
 
 em_err

@@ -28,7 +28,7 @@ struct pending *pending_open(struct channel *ch, uint16_t id, uint8_t qos);
 void pending_code(struct pending *p, uint8_t code);
 /* It is known: sends what has no longer to wait.  @p is gone. */
 void pending_due(struct pending *p);
-/* The same as retain_wait's done(): @arg is the pending; with an error it is refused.  Also
+/* The same as message_wait's done(): @arg is the pending; with an error it is refused.  Also
  * when the channel, or the thread's room, is no more. */
 void pending_done(void *arg, em_err err);
 /* The channel ends: what is on its way finds nobody. */

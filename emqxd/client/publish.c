@@ -11,6 +11,7 @@
 #include "emqxd/model/metrics.h"
 #include "emqxd/model/topic.h"
 #include "emqxd/mqtt/prop.h"
+#include "emqxd/publish/delayed.h"
 #include "emqxd/publish/road.h"
 #include "emqxd/store/change.h"
 
@@ -124,7 +125,8 @@ static bool
 is_late(const struct channel *ch, const struct mqtt_publish *p)
 {
 	return (ch->flags & CHANNEL_ACKS_WAIT) != 0 ||
-	       (p->retain && retain_is_durable(p->topic));
+	       (p->retain && retain_is_durable(p->topic)) ||
+	       (p->topic.p[0] == '$' && delayed_is_asked(p->topic));
 }
 
 /* A QoS 2 message that came before is acknowledged again, behind what it waits for. */
@@ -139,7 +141,7 @@ acknowledge_again(struct channel *ch, const struct mqtt_publish *p)
 		return;
 	}
 	pending = pending_open(ch, p->packet_id, 2);
-	flush = p->retain && retain_is_durable(p->topic) ? change_flush() : NULL;
+	flush = store_is_born() ? change_flush() : NULL;
 	if (flush != NULL)
 		change_send(&flush, pending_done, pending);
 	else
@@ -172,6 +174,8 @@ is_first_time(struct channel *ch, const struct mqtt_publish *p)
 static uint8_t
 code_of(const struct road_result *r)
 {
+	if (EM_UNLIKELY(r->refused != 0))
+		return r->refused;
 	/* It was routed, but the board did not take it; one that is off takes nothing. */
 	if (EM_UNLIKELY(r->retained != EM_OK && r->retained != EM_STATE))
 		return REASON_QUOTA_EXCEEDED;
@@ -183,7 +187,7 @@ static struct worker *
 publish_late(struct channel *ch, const struct mqtt_publish *p, struct message *m)
 {
 	struct pending *pending = pending_open(ch, p->packet_id, p->qos);
-	struct retain_wait wait = { .done = pending_done, .arg = pending };
+	struct message_wait wait = { .done = pending_done, .arg = pending };
 	struct road_result result = road_publish(m, &wait);
 
 	pending_code(pending, code_of(&result));

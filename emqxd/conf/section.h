@@ -23,6 +23,7 @@ enum conf_id {
 	CONF_LISTENERS, /* struct listener_conf []  net/listener_conf.h */
 	CONF_RETAIN,    /* struct retain_limits retain/retain.h */
 	CONF_STORE,     /* struct store_limits  store/store_conf.h */
+	CONF_DELAYED,   /* struct delayed_limits  publish/delayed.h */
 	CONF_ID_N
 };
 

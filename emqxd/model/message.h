@@ -16,6 +16,7 @@
 #ifndef MODEL_MESSAGE_H
 #define MODEL_MESSAGE_H
 
+#include "ipc/base/err.h"
 #include "ipc/base/slice.h"
 #include "ipc/base/span.h"
 
@@ -40,6 +41,14 @@ struct message {
 	bool is_kept, is_shared;
 	_Atomic uint32_t refs; /* of the kept form */
 	uint32_t size;         /* bytes that the kept form takes */
+};
+
+/* Who acknowledges a message wants to know when what must survive of it is on the disk,
+ * or that it is not: @done is called on the caller's thread, after the call. */
+struct message_wait {
+	void (*done)(void *arg, em_err err);
+	void *arg;
+	bool is_asked; /* out: done() will be called */
 };
 
 /* A view with defaults: qos 0, never expires, now. */

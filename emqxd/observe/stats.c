@@ -4,6 +4,7 @@
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
 #include "emqxd/core/timer.h"
+#include "emqxd/publish/delayed.h"
 #include "emqxd/retain/retain.h"
 #include "emqxd/router/router.h"
 #include "emqxd/session/registry.h"
@@ -24,6 +25,7 @@ static const struct {
 	{ "channels", "sessions, connected or kept", registry_count_all },
 	{ "cluster_sessions", "sessions of all nodes", registry_count_all },
 	{ "connections", "sessions, connected or kept", registry_count_all },
+	{ "delayed", "messages that wait for their time ($delayed/)", delayed_count },
 	{ "durable_subscriptions", "subscriptions of sessions on disk", none },
 	{ "live_connections", "clients connected now", registry_online_all },
 	{ "retained", "retained messages", retain_count },

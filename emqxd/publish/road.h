@@ -16,9 +16,10 @@ struct road_result {
 	unsigned receivers;
 	struct worker *is_full; /* pause the publisher for this one; or NULL */
 	em_err retained;        /* EM_OK also when the message was not to be retained */
+	uint8_t refused;        /* reason code: it went nowhere; 0: it did */
 };
 
 /* @wait: who acknowledges only what is on the disk, or NULL. */
-struct road_result road_publish(struct message *m, struct retain_wait *wait);
+struct road_result road_publish(struct message *m, struct message_wait *wait);
 
 #endif

@@ -20,8 +20,8 @@
 #include "emqxd/core/slab.h"
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
+#include "emqxd/model/message_row.h"
 #include "emqxd/model/topic.h"
-#include "emqxd/retain/retain_row.h"
 #include "emqxd/store/change.h"
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
@@ -244,7 +244,7 @@ put(struct retain *s, struct slice key, struct message *m)
 
 /* The change goes its way, and who waits is told. */
 static void
-send(struct change **cp, struct retain_wait *wait)
+send(struct change **cp, struct message_wait *wait)
 {
 	if (*cp == NULL)
 		return;
@@ -257,7 +257,7 @@ send(struct change **cp, struct retain_wait *wait)
 }
 
 static em_err
-clear(struct retain *s, struct slice topic, struct slice key, struct retain_wait *wait)
+clear(struct retain *s, struct slice topic, struct slice key, struct message_wait *wait)
 {
 	struct change *row = NULL;
 	struct retained *r;
@@ -277,7 +277,7 @@ clear(struct retain *s, struct slice topic, struct slice key, struct retain_wait
 }
 
 em_err
-retain_clear(struct slice topic, struct retain_wait *wait)
+retain_clear(struct slice topic, struct message_wait *wait)
 {
 	uint8_t room[UINT16_MAX];
 
@@ -299,14 +299,27 @@ kept_form(const struct message *m, const struct retain_limits *l)
 	return message_share(&view);
 }
 
+/* The change that writes it down, or NULL: there is no memory. */
+static struct change *
+row_of(const struct message *m)
+{
+	uint8_t *blob;
+	struct change *row =
+	    change_put(CHANGE_RETAINED, m->topic, message_row_size(m), &blob);
+
+	if (row != NULL)
+		message_row_write(m, blob);
+	return row;
+}
+
 static em_err
 store_kept(
-    struct retain *s, struct slice key, struct message *kept, struct retain_wait *wait)
+    struct retain *s, struct slice key, struct message *kept, struct message_wait *wait)
 {
 	struct change *row = NULL;
 	em_err err;
 
-	if (retain_is_durable(kept->topic) && (row = retain_row_put(kept)) == NULL)
+	if (retain_is_durable(kept->topic) && (row = row_of(kept)) == NULL)
 		return EM_NOMEM;
 	lock_take(&s->lock);
 	err = put(s, key, kept);
@@ -319,7 +332,7 @@ store_kept(
 }
 
 em_err
-retain_store(struct message *m, struct retain_wait *wait)
+retain_store(struct message *m, struct message_wait *wait)
 {
 	struct retain *s = store();
 	uint8_t room[UINT16_MAX];
@@ -391,11 +404,16 @@ on_row(struct slice topic, struct slice blob)
 {
 	struct retain *s = store();
 	uint8_t room[UINT16_MAX];
-	struct message *m;
-	em_err err = retain_row_read(topic, blob, &m);
+	struct message view, *m;
+	em_err err = message_row_read(blob, &view);
 
-	if (err != EM_OK)
-		return err;
+	if (err != EM_OK || !slice_eq(view.topic, topic))
+		return EM_MALFORMED;
+	if (message_is_expired(&view, clock_mono()))
+		return EM_NOTFOUND;
+	m = message_share(&view);
+	if (m == NULL)
+		return EM_NOMEM;
 	add_topic(s, key_of(topic, room), m);
 	return EM_OK;
 }

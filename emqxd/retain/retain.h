@@ -43,19 +43,12 @@ void retain_worker_birth(void);
 void retain_worker_death(void);
 void retain_configure(const struct retain_limits *l);
 
-/* Who wants to know when it is on the disk, or that it is not: @done is called on the
- * caller's thread, after the call. */
-struct retain_wait {
-	void (*done)(void *arg, em_err err);
-	void *arg;
-	bool is_asked; /* out: done() will be called */
-};
 /* Stores the message under its topic, or clears it when the payload is empty.
  * EM_FULL: a bound is reached; EM_TOOBIG: the payload; EM_STATE: not enabled;
  * EM_NOMEM.  @wait may be NULL. */
-EM_MUST_USE em_err retain_store(struct message *m, struct retain_wait *wait);
+EM_MUST_USE em_err retain_store(struct message *m, struct message_wait *wait);
 /* Clears the topic; there may be nothing.  EM_NOMEM. */
-EM_MUST_USE em_err retain_clear(struct slice topic, struct retain_wait *wait);
+EM_MUST_USE em_err retain_clear(struct slice topic, struct message_wait *wait);
 /* The message of the first topic behind @topic (empty: of the very first), in the order of
  * the topics' levels, with one reference for the caller; its time may be over.  NULL:
  * there is no more. */

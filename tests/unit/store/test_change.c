@@ -76,11 +76,14 @@ turn(struct worker *w)
 static void
 settle(void)
 {
-	while (mailbox_has_more(worker_store()))
-		turn(worker_store());
-	turn(worker_store());
-	turn(worker_get(1));
-	turn(worker_get(0));
+	struct worker *const all[] = { worker_store(), worker_get(1), worker_get(0) };
+
+	for (unsigned i = 0; i < 3; i++) {
+		/* A turn opens letters for a bounded time. */
+		while (mailbox_has_more(all[i]))
+			turn(all[i]);
+		turn(all[i]);
+	}
 }
 
 static void

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* delayed: the messages that wait for their time. */
+#include "ipc/base/mem.h"
+#include "ipc/base/str.h"
+#include "emqxd/admin/admin.h"
+#include "emqxd/admin/op.h"
+#include "emqxd/core/clock.h"
+#include "emqxd/core/worker.h"
+#include "emqxd/publish/delayed.h"
+
+static em_err
+list_open(struct op_ctx *op)
+{
+	struct str *at = MEM_NEW(struct str); /* the id that was last */
+
+	str_add_slice(at, op->after);
+	op->state = at;
+	return EM_OK;
+}
+
+static void
+item_row(struct op_ctx *op, const struct delayed_item *item)
+{
+	struct row_writer *row = op_row(op);
+	int64_t left = item->due.ns - clock_wall().ns;
+
+	row_str(row, "id", item->id);
+	row_text(row, "topic", item->message->topic);
+	row_time(row, "due_at", item->due);
+	row_span(row, "due_in", span_ns(left > 0 ? left : 0));
+	row_int(row, "qos", item->message->qos);
+	row_int(row, "payload_size", (int64_t)item->message->payload.n);
+	row_text(row, "from", item->message->from);
+	op_row_end(op);
+}
+
+static em_err
+list_step(struct op_ctx *op)
+{
+	struct str *at = op->state;
+	struct delayed_item item;
+
+	while (!op_is_full(op)) {
+		if (!delayed_after(str_slice(at), &item))
+			return EM_OK;
+		item_row(op, &item);
+		str_reset(at);
+		str_add(at, item.id);
+		message_unref(&item.message);
+	}
+	return EM_AGAIN;
+}
+
+static void
+list_close(struct op_ctx *op)
+{
+	str_fini(op->state);
+	MEM_FREE(op->state);
+}
+
+const struct op op_DELAYED_LIST = { .where = OP_ADMIN,
+	.keeps_order = true,
+	.seeks = true,
+	.open = list_open,
+	.step = list_step,
+	.close = list_close };
+
+static em_err
+delete_end(struct op_ctx *op, em_err err)
+{
+	struct slice id = params_text(op->params, "id");
+	struct row_writer *row;
+
+	if (err == EM_NOTFOUND) {
+		op_no(op, "delayed message", id);
+		fault_hint(&op->fault, "list them: emqx_ctl delayed list");
+		return err;
+	}
+	if (err != EM_OK)
+		return op_fault(op, err,
+		    "deleted until a restart only: the disk takes no "
+		    "changes");
+	row = op_row(op);
+	row_text(row, "id", id);
+	row_str(row, "result", "ok");
+	op_row_end(op);
+	return EM_OK;
+}
+
+static void
+on_deleted(void *arg, em_err err)
+{
+	struct op_ctx *op = arg;
+
+	if (node_slot(ROOM_ADMIN) != NULL) /* else who asked is gone, with all others */
+		op_done(op, delete_end(op, err));
+}
+
+static em_err
+delete_call(struct op_ctx *op)
+{
+	struct message_wait wait = { .done = on_deleted, .arg = op };
+	em_err err = delayed_delete(params_text(op->params, "id"), &wait);
+
+	return wait.is_asked ? EM_AGAIN : delete_end(op, err);
+}
+
+const struct op op_DELAYED_DELETE = { .where = OP_ADMIN, .call = delete_call };
