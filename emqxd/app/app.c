@@ -149,6 +149,14 @@ birth_of_session(struct fault *f)
 }
 
 static em_err
+birth_of_client(struct fault *f)
+{
+	(void)f;
+	client_birth();
+	return EM_OK;
+}
+
+static em_err
 birth_of_admin(struct fault *f)
 {
 	const struct core_conf *conf = conf_get(CONF_CORE);
@@ -197,6 +205,9 @@ static const struct app_room rooms[] = {
 	    .worker_death = session_worker_death,
 	    .death = session_death },
 	{ .name = "client",
+	    .birth = birth_of_client,
+	    .death = client_death,
+	    .reload = client_configure,
 	    .worker_birth = client_worker_birth,
 	    .worker_death = client_worker_death },
 	{ .name = "observe",

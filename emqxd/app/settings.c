@@ -3,6 +3,8 @@
 #include "emqxd/app/settings.h"
 #include "emqxd/app/core_conf.h"
 #include "emqxd/admin/ctl_conf.h"
+#include "emqxd/client/auto_subscribe.h"
+#include "emqxd/client/rewrite.h"
 #include "emqxd/core/log.h"
 #include "emqxd/model/zone.h"
 #include "emqxd/net/listener_conf.h"
@@ -14,7 +16,8 @@
 #include <unistd.h>
 
 static const struct conf_section *const sections[] = { &core_conf, &ctl_conf, &zone_conf,
-	&listener_conf, &retain_conf, &store_conf, &delayed_conf };
+	&listener_conf, &retain_conf, &store_conf, &delayed_conf, &rewrite_conf,
+	&auto_subscribe_conf };
 enum { SECTIONS_N = sizeof sections / sizeof sections[0] };
 
 em_err

@@ -11,6 +11,7 @@
 #include "emqxd/mqtt/decode.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/mqtt/reason.h"
+#include "ipc/base/str.h"
 #include "ipc/base/vec.h"
 
 enum channel_flag {
@@ -22,6 +23,8 @@ enum channel_flag {
 	CHANNEL_ALIASES = 1 << 5,    /* v5: it takes topic aliases from us */
 	CHANNEL_TERSE = 1 << 6,      /* v5: Request Problem Information is 0 */
 	CHANNEL_ACKS_WAIT = 1 << 7,  /* acknowledgements wait for the disk: pending.c */
+	CHANNEL_TOPICS = 1 << 8,     /* its topics are changed on the way in: topics.c */
+	CHANNEL_MOUNTED = 1 << 9,    /* ... and on the way out */
 };
 
 struct channel_extra;
@@ -36,9 +39,9 @@ struct channel {
 	uint32_t expiry;     /* the session's at the end of this connection, seconds */
 	uint16_t keepalive;  /* seconds, in force; 0: none */
 	uint16_t zone;
+	uint16_t flags;
 	uint8_t version; /* 3, 4, 5 */
-	uint8_t flags;
-	uint8_t code; /* of the last word, when not the end's own */
+	uint8_t code;    /* of the last word, when not the end's own */
 };
 #define CHANNEL_MAGIC 0xc4a22e15u
 
@@ -50,9 +53,16 @@ struct client_waiting { /* publishers that wait for one receiver: pressure.c */
 struct client_worker {
 	uint8_t *scratch;
 	size_t scratch_n;
+	struct str topic, rewritten; /* of the packet that is looked at: topics.c */
 	struct client_waiting waiting[WORKER_ALL_MAX];
 };
 struct client_worker *client_worker(void);
+/* And what is one a node. */
+struct client_node {
+	_Atomic(struct rewrite_set *) rewrite;
+};
+/* NULL before client_birth(): in unit tests. */
+struct client_node *client_node(void);
 /* Memory for @n bytes that lives until the next call, for one message on its way. */
 uint8_t *client_scratch(size_t n);
 

@@ -2,6 +2,7 @@
 /* client: what the room keeps by worker; see client.h and channel.h. */
 #include "emqxd/client/client.h"
 #include "emqxd/client/channel.h"
+#include "emqxd/client/rewrite.h"
 #include "emqxd/core/worker.h"
 #include "ipc/base/mem.h"
 
@@ -9,6 +10,35 @@ struct client_worker *
 client_worker(void)
 {
 	return worker_slot(ROOM_CLIENT);
+}
+
+struct client_node *
+client_node(void)
+{
+	return node_slot(ROOM_CLIENT);
+}
+
+void
+client_birth(void)
+{
+	node_slot_set(ROOM_CLIENT, MEM_NEW(struct client_node));
+	rewrite_configure();
+}
+
+void
+client_configure(void)
+{
+	rewrite_configure();
+}
+
+void
+client_death(void)
+{
+	struct client_node *n = client_node();
+
+	rewrite_death();
+	node_slot_set(ROOM_CLIENT, NULL);
+	mem_free(n);
 }
 
 void
@@ -35,6 +65,8 @@ client_worker_death(void)
 	for (unsigned i = 0; i < WORKER_ALL_MAX; i++)
 		VEC_FINI(&w->waiting[i].channels);
 	mem_free(w->scratch);
+	str_fini(&w->topic);
+	str_fini(&w->rewritten);
 	mem_free(w);
 	worker_self()->slot[ROOM_CLIENT] = NULL;
 }

@@ -18,6 +18,10 @@
 const struct conn_ops *client_conn_ops(void);
 const struct session_sink *client_session_sink(void);
 
+/* On main: rules that all workers read. */
+void client_birth(void);
+void client_configure(void);
+void client_death(void);
 void client_worker_birth(void);
 void client_worker_death(void);
 

@@ -3,7 +3,9 @@
  * connect: the CONNECT at its home: capabilities, the will, the session, CONNACK.
  */
 #include "emqxd/client/channel.h"
+#include "emqxd/client/auto_subscribe.h"
 #include "emqxd/client/extra.h"
+#include "emqxd/client/topics.h"
 #include "emqxd/core/slab.h"
 #include "emqxd/core/trace_point.h"
 #include "emqxd/model/hook.h"
@@ -164,10 +166,10 @@ window_of(const struct zone *zone, const struct mqtt_connect *p)
 /* The will as a kept message; its expiry counts from when it is published, so here it is
  * an interval. */
 static struct session_will
-will_of(const struct mqtt_connect *p)
+will_of(const struct mqtt_connect *p, struct slice topic)
 {
 	struct session_will will = { 0 };
-	struct message view = message_view(p->will.topic, p->will.payload);
+	struct message view = message_view(topic, p->will.payload);
 	uint8_t *props;
 
 	view.qos = p->will.qos;
@@ -184,6 +186,21 @@ will_of(const struct mqtt_connect *p)
 	will.message = message_keep(&view);
 	message_done(&view);
 	return will;
+}
+
+/* Who comes, before there is a session. */
+static struct clientinfo
+who_of(const struct conn *c, const struct mqtt_connect *p)
+{
+	return (struct clientinfo){ .clientid = p->client_id,
+		.username = p->username,
+		.has_username = p->has_username,
+		.peer = conn_peer(c),
+		.listener = listener_id(c->listener),
+		.sockport = listener_port(c->listener),
+		.zone = listener_settings(c->listener)->zone_number,
+		.version = (uint8_t)p->version,
+		.clean_start = p->clean_start };
 }
 
 static struct channel *
@@ -297,6 +314,7 @@ connect_accept(struct conn *c, const struct mqtt_connect *p, bool assigned)
 		.clean_start = p->clean_start,
 		.version = (uint8_t)p->version };
 	struct mqtt_connack ack = { .reason = 0 };
+	struct clientinfo who;
 	struct channel *ch;
 	bool present;
 
@@ -308,8 +326,16 @@ connect_accept(struct conn *c, const struct mqtt_connect *p, bool assigned)
 		fill_props(&ack, zone, p, assigned);
 	if (!connack_fits(c, p, &ack))
 		return;
+	who = who_of(c, p);
 	if (p->has_will) {
-		open.will = will_of(p);
+		struct slice topic = topics_will(c, &who, p->will.topic);
+
+		if (topic.n == 0) {
+			connect_refuse(c, p, p->version, REASON_TOPIC_NAME_INVALID,
+			    "the will has no topic after rewrite and mountpoint");
+			return;
+		}
+		open.will = will_of(p, topic);
 		if (open.will.message == NULL) {
 			connect_refuse(c, p, p->version, REASON_SERVER_BUSY,
 			    "no memory for the will");
@@ -320,6 +346,7 @@ connect_accept(struct conn *c, const struct mqtt_connect *p, bool assigned)
 	open.window = window_of(zone, p);
 	open.zone = listener_settings(c->listener)->zone_number;
 	ch = channel_new(c, zone, p);
+	topics_start(ch, &who);
 	open.expiry = ch->expiry;
 	open.to = ch;
 	open.keepalive = ch->keepalive;
@@ -330,10 +357,10 @@ connect_accept(struct conn *c, const struct mqtt_connect *p, bool assigned)
 	connack_send(ch, &ack);
 	keepalive_start(ch);
 	if (hook_is_on(HOOK_CLIENT_CONNECTED)) {
-		struct clientinfo who = session_info(ch->session);
-
+		who = session_info(ch->session);
 		hook_run_client_connected(&who);
 	}
+	auto_subscribe_run(ch);
 	if (present)
 		session_replay(ch->session);
 }

@@ -32,7 +32,7 @@ disconnect_on_packet(struct channel *ch, const struct mqtt_frame *f)
 		ch->expiry = p.props.session_expiry;
 	}
 	if (p.reason == 0) {
-		ch->flags &= (uint8_t)~CHANNEL_HAS_WILL;
+		ch->flags &= (uint16_t)~CHANNEL_HAS_WILL;
 		conn_end(ch->conn, END_NORMAL, END_BY_CLIENT, NULL);
 	} else if (p.reason == REASON_DISCONNECT_WITH_WILL) {
 		conn_end(ch->conn, END_DISCONNECT_WITH_WILL, END_BY_CLIENT, NULL);

@@ -18,5 +18,6 @@ extra_free(struct channel_extra **ep)
 		return;
 	alias_free(&(*ep)->alias_in);
 	alias_out_free(&(*ep)->alias_out);
+	str_fini(&(*ep)->mountpoint);
 	MEM_FREE(*ep);
 }

@@ -12,6 +12,7 @@
 struct channel_extra {
 	struct alias_in *alias_in;    /* topic aliases of the client */
 	struct alias_out *alias_out;  /* and ours, of a 5.0 client that takes them */
+	struct str mountpoint;        /* filled in */
 	struct pending_queue pending; /* acknowledgements that wait */
 };
 

@@ -6,10 +6,19 @@
  */
 #include "emqxd/client/channel.h"
 #include "emqxd/client/extra.h"
+#include "emqxd/client/topics.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/trace_point.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/mqtt/encode.h"
+
+/* As the client knows it. */
+static struct slice
+topic_of(const struct channel *ch, const struct message *m)
+{
+	return EM_LIKELY((ch->flags & CHANNEL_MOUNTED) == 0) ? m->topic
+							     : topics_out(ch, m->topic);
+}
 
 static void
 trace_out(struct channel *ch, const struct message *m, const struct session_out *out)
@@ -17,7 +26,7 @@ trace_out(struct channel *ch, const struct message *m, const struct session_out 
 	struct mqtt_packet p = { .type = MQTT_PUBLISH,
 		.version = channel_version(ch),
 		.first = MQTT_FIRST_PUBLISH(out->dup, out->qos, out->retain),
-		.publish = { .topic = m->topic,
+		.publish = { .topic = topic_of(ch, m),
 		    .payload = m->payload,
 		    .packet_id = out->packet_id,
 		    .qos = out->qos,
@@ -45,7 +54,7 @@ encode(struct channel *ch, struct message *m, const struct session_out *out)
 	struct mqtt_publish_head h = { .first = MQTT_FIRST_PUBLISH(
 					   out->dup, out->qos, out->retain),
 		.packet_id = out->packet_id,
-		.topic = m->topic,
+		.topic = topic_of(ch, m),
 		.props = m->props,
 		.subids = &out->subid,
 		.subids_n = out->subid != 0 ? 1 : 0 };
@@ -70,7 +79,7 @@ encode(struct channel *ch, struct message *m, const struct session_out *out)
 	}
 	if (EM_UNLIKELY(
 		is_alias_new)) /* only what is really sent is known to the client */
-		alias_out_set(ch->extra->alias_out, h.alias, m->topic);
+		alias_out_set(ch->extra->alias_out, h.alias, topic_of(ch, m));
 	p = conn_room(ch->conn, kept != NULL ? head : head + m->payload.n);
 	p = mqtt_encode_publish_head(p, &h, channel_version(ch));
 	if (kept != NULL) {
@@ -90,7 +99,7 @@ outgoing_publish(void *to, struct message *m, const struct session_out *out)
 	CHECK_OBJ(ch, CHANNEL_MAGIC);
 	if (EM_LIKELY(out->qos == 0 && m->qos == 0 && m->wire_version == ch->version &&
 		      !out->retain && out->subid == 0 && m->wire.n <= ch->max_packet &&
-		      (ch->flags & CHANNEL_ALIASES) == 0))
+		      (ch->flags & (CHANNEL_ALIASES | CHANNEL_MOUNTED)) == 0))
 		conn_put_turn(ch->conn, m->wire.p, m->wire.n);
 	else if (!encode(ch, m, out))
 		return false;

@@ -71,7 +71,7 @@ pending_due(struct pending *due)
 			return; /* the channel is gone, and the others are left */
 	}
 	if (q->first == NULL)
-		ch->flags &= (uint8_t)~CHANNEL_ACKS_WAIT;
+		ch->flags &= (uint16_t)~CHANNEL_ACKS_WAIT;
 	channel_read_on(ch);
 }
 

@@ -25,7 +25,7 @@ go_on(struct client_waiting *waiting)
 	for (size_t i = 0; i < waiting->channels.n; i++) {
 		struct channel *ch = waiting->channels.p[i];
 
-		ch->flags &= (uint8_t)~CHANNEL_WAITS;
+		ch->flags &= (uint16_t)~CHANNEL_WAITS;
 		channel_read_on(ch);
 	}
 	waiting->channels.n = 0;

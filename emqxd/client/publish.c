@@ -6,6 +6,7 @@
  */
 #include "emqxd/client/channel.h"
 #include "emqxd/client/extra.h"
+#include "emqxd/client/topics.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/trace_point.h"
 #include "emqxd/model/metrics.h"
@@ -67,6 +68,18 @@ is_allowed(struct channel *ch, const struct mqtt_publish *p)
 	return true;
 }
 
+/* The topic as the broker knows it; false: it cannot be one. */
+static bool
+change_topic(struct channel *ch, struct mqtt_publish *p)
+{
+	if (EM_LIKELY((ch->flags & CHANNEL_TOPICS) == 0) ||
+	    topics_in(ch, TOPICS_PUBLISH, &p->topic))
+		return true;
+	channel_refuse(
+	    ch, REASON_TOPIC_NAME_INVALID, "no topic after rewrite and mountpoint");
+	return false;
+}
+
 static void
 set_expiry(struct channel *ch, struct message *m, const struct mqtt_publish *p)
 {
@@ -94,7 +107,10 @@ publish_to_message(struct channel *ch, const struct mqtt_publish *p, uint8_t *fr
 		.qos = p->qos,
 		.retain = p->retain };
 
-	if (EM_LIKELY(p->props.set == 0 || prop_is_forwardable(&p->props))) {
+	if (EM_UNLIKELY((ch->flags & CHANNEL_TOPICS) != 0) &&
+	    prop_is_forwardable(&p->props)) {
+		m.props = p->props.raw; /* and the frame has another topic */
+	} else if (EM_LIKELY(p->props.set == 0 || prop_is_forwardable(&p->props))) {
 		/* The frame may go on as it is, but for the flags of its first byte. */
 		frame[0] = (uint8_t)(MQTT_PUBLISH << 4 | p->qos << 1);
 		m.wire = slice_of(frame, f->total);
@@ -221,7 +237,7 @@ publish_on_packet(struct channel *ch, uint8_t *frame, const struct mqtt_frame *f
 		channel_fault(ch, &fault);
 		return;
 	}
-	if (!resolve_alias(ch, &p) || !is_allowed(ch, &p)) {
+	if (!resolve_alias(ch, &p) || !is_allowed(ch, &p) || !change_topic(ch, &p)) {
 		metric_inc(METRIC_PACKETS_PUBLISH_ERROR);
 		return;
 	}

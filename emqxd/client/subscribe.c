@@ -4,17 +4,27 @@
  * code in the answer, in order; one that is refused takes nothing from the others.
  */
 #include "emqxd/client/channel.h"
+#include "emqxd/client/topics.h"
 #include "emqxd/core/trace_point.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/model/topic.h"
 #include "emqxd/mqtt/encode.h"
 #include "emqxd/mqtt/prop.h"
 
+#define EXCLUSIVE SLICE_LIT("$exclusive/")
+
+static bool
+is_exclusive(const struct zone *zone, struct slice filter)
+{
+	return slice_starts(filter, EXCLUSIVE) && zone->exclusive_subscription;
+}
+
 /* The code for a filter that cannot be subscribed to at all, or 0. */
 static uint8_t
 judge(const struct zone *zone, const struct topic_filter *t)
 {
-	if (topic_levels(t->filter) > zone->max_topic_levels)
+	if (topic_levels(t->filter) > zone->max_topic_levels ||
+	    (slice_starts(t->filter, EXCLUSIVE) && !zone->exclusive_subscription))
 		return REASON_TOPIC_FILTER_INVALID;
 	if (t->group.n > 0 && !zone->shared_subscription)
 		return REASON_SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
@@ -28,7 +38,8 @@ code_of(em_err err, uint8_t granted)
 {
 	if (err == EM_OK)
 		return granted;
-	return err == EM_FULL ? REASON_QUOTA_EXCEEDED : REASON_UNSPECIFIED_ERROR;
+	return err == EM_FULL || err == EM_BUSY ? REASON_QUOTA_EXCEEDED
+						: REASON_UNSPECIFIED_ERROR;
 }
 
 /* The code for one filter; *is_fatal: the connection must end with 0x82. */
@@ -46,15 +57,23 @@ subscribe_one(
 	struct topic_filter t;
 	uint8_t code;
 
-	if (topic_filter_parse(f->filter, &t) != EM_OK)
+	o.exclusive = is_exclusive(zone, f->filter);
+	if (topic_filter_parse(
+		o.exclusive ? slice_from(f->filter, EXCLUSIVE.n) : f->filter, &t) !=
+	    EM_OK)
 		return REASON_TOPIC_FILTER_INVALID;
 	code = judge(zone, &t);
 	if (code != 0)
 		return code;
+	if (o.exclusive && t.group.n > 0)
+		return REASON_TOPIC_FILTER_INVALID;
 	if (t.group.n > 0 && f->no_local) {
 		*is_fatal = true;
 		return REASON_PROTOCOL_ERROR;
 	}
+	if (EM_UNLIKELY((ch->flags & CHANNEL_TOPICS) != 0) &&
+	    !topics_in(ch, TOPICS_SUBSCRIBE, &t.filter))
+		return REASON_TOPIC_FILTER_INVALID;
 	return code_of(session_subscribe(ch->session, t.group, t.filter, o), o.qos);
 }
 
@@ -121,8 +140,13 @@ unsubscribe_one(struct channel *ch, struct slice filter)
 {
 	struct topic_filter t;
 
+	if (is_exclusive(channel_zone(ch), filter))
+		filter = slice_from(filter, EXCLUSIVE.n);
 	if (topic_filter_parse(filter, &t) != EM_OK)
 		return REASON_TOPIC_FILTER_INVALID;
+	if (EM_UNLIKELY((ch->flags & CHANNEL_TOPICS) != 0) &&
+	    !topics_in(ch, TOPICS_SUBSCRIBE, &t.filter))
+		return REASON_NO_SUBSCRIPTION_EXISTED;
 	if (session_unsubscribe(ch->session, t.group, t.filter) != EM_OK)
 		return REASON_NO_SUBSCRIPTION_EXISTED;
 	return 0;

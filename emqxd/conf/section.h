@@ -8,7 +8,8 @@
  * place of a $segment ("listeners.tcp.$name"): an array.  With an overlay, the
  * first struct of the array holds the values under @path, and each name found
  * under @overlay ("zones.$name.mqtt") has a struct that starts as the first's
- * copy.
+ * copy.  A list of objects ("rewrite = [{...}, {...}]") has the numbers of its items for
+ * names; what a reload leaves out of it is gone.
  */
 #ifndef CONF_SECTION_H
 #define CONF_SECTION_H
@@ -17,13 +18,15 @@
 
 /* The sections there are: conf_get() takes one.  The struct of each in brackets. */
 enum conf_id {
-	CONF_CORE,      /* struct core_conf     app/core_conf.h */
-	CONF_CTL,       /* struct ctl_conf      admin/ctl_conf.h */
-	CONF_ZONES,     /* struct zone []       model/zone.h; use zone_get() */
-	CONF_LISTENERS, /* struct listener_conf []  net/listener_conf.h */
-	CONF_RETAIN,    /* struct retain_limits retain/retain.h */
-	CONF_STORE,     /* struct store_limits  store/store_conf.h */
-	CONF_DELAYED,   /* struct delayed_limits  publish/delayed.h */
+	CONF_CORE,           /* struct core_conf     app/core_conf.h */
+	CONF_CTL,            /* struct ctl_conf      admin/ctl_conf.h */
+	CONF_ZONES,          /* struct zone []       model/zone.h; use zone_get() */
+	CONF_LISTENERS,      /* struct listener_conf []  net/listener_conf.h */
+	CONF_RETAIN,         /* struct retain_limits retain/retain.h */
+	CONF_STORE,          /* struct store_limits  store/store_conf.h */
+	CONF_DELAYED,        /* struct delayed_limits  publish/delayed.h */
+	CONF_REWRITE,        /* struct rewrite_rule []  client/rewrite.h */
+	CONF_AUTO_SUBSCRIBE, /* struct auto_topic []  client/auto_subscribe.h */
 	CONF_ID_N
 };
 
@@ -42,6 +45,7 @@ struct conf_section {
 	 * no more: the first is cleared, the second set; its other fields stay as they were.
 	 * 0: none. */
 	uint32_t enable_at, gone_at;
+	bool is_list; /* the names are the numbers of a list's items: "1", "2" */
 	const char *name_prefix; /* before the name: "tcp:"; NULL: none */
 	const char *born;        /* a name that is there unasked, or NULL */
 	/* After all sections are read: checks what fields together must keep and

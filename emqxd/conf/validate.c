@@ -13,6 +13,8 @@
 
 #include <strings.h>
 
+#include <stdio.h>
+
 #define NAME_MAX_BYTES 64
 
 struct validator {
@@ -208,6 +210,35 @@ unknown(struct validator *v, const struct tree_node *node, struct slice path)
 	str_fini(&hint);
 }
 
+/* Is it a list whose items are structs of a section? */
+static bool
+is_list_of_structs(
+    const struct validator *v, const struct tree_node *node, struct slice path)
+{
+	for (size_t i = 0; i < v->s->sections && node->kind == TREE_ARRAY; i++) {
+		const struct conf_section *s = v->s->section[i];
+
+		if (s->is_list && path.n + strlen(".$name") == strlen(s->path) &&
+		    slice_starts(slice_str(s->path), path))
+			return true;
+	}
+	return false;
+}
+
+static void look(struct validator *v, const struct tree_node *node, struct str *path);
+
+static void
+look_at_items(struct validator *v, const struct tree_node *node, struct str *path)
+{
+	size_t n = path->n;
+
+	for (size_t i = 0; i < node->child.n; i++) {
+		str_addf(path, ".%zu", i + 1);
+		look(v, node->child.p[i], path);
+		str_cut(path, n);
+	}
+}
+
 /* Looks at the node and, when it is no value, at what is in it.  @path is as before at
  * the end. */
 static void
@@ -227,6 +258,10 @@ look(struct validator *v, const struct tree_node *node, struct str *path)
 	if (is_key && (!is_rest || node->kind != TREE_OBJECT || node->child.n == 0)) {
 		if (found.name != NULL)
 			named(v, found.name, node, str_get(path));
+		return;
+	}
+	if (is_list_of_structs(v, node, str_slice(path))) {
+		look_at_items(v, node, path);
 		return;
 	}
 	if (node->kind != TREE_OBJECT) {
@@ -437,11 +472,30 @@ is_born(const struct validator *v, const struct conf_section *s)
 	       (s->overlay != NULL || !legacy_has_listener(&v->s->tree));
 }
 
+/* One for each item, in order. */
+static void
+number_items(struct validator *v, const struct tree_node *list, struct names *names)
+{
+	char number[24];
+
+	for (size_t i = 0; i < list->child.n; i++) {
+		snprintf(number, sizeof number, "%zu", i + 1);
+		if (list->child.p[i]->kind == TREE_OBJECT) /* else look() has said so */
+			add_name(v, names, NULL, slice_str(number));
+	}
+}
+
 static void
 find_names(struct validator *v, const struct conf_section *s, struct names *names)
 {
 	const struct tree_node *parent = names_parent(v, s);
-	size_t before = v->before != NULL ? v->before->part[s->id].n : 0;
+	size_t before = v->before != NULL && !s->is_list ? v->before->part[s->id].n : 0;
+
+	if (parent != NULL && parent->kind == TREE_ARRAY) {
+		if (s->is_list)
+			number_items(v, parent, names);
+		return;
+	}
 
 	for (size_t i = 0; i < before; i++)
 		add_name(v, names, s->name_prefix,
@@ -468,7 +522,7 @@ is_gone(const struct validator *v, const struct conf_section *s, const char *nam
 {
 	const struct tree_node *parent = names_parent(v, s), *there;
 
-	if (is_born(v, s) && strcmp(name, s->born) == 0)
+	if (s->is_list || (is_born(v, s) && strcmp(name, s->born) == 0))
 		return false;
 	there = parent != NULL ? tree_member(parent, slice_str(name)) : NULL;
 	return there == NULL || there->kind != TREE_OBJECT;

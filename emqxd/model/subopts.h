@@ -14,6 +14,7 @@ struct subopts {
 	uint8_t retain_handling;
 	bool no_local : 1;
 	bool retain_as_published : 1;
+	bool exclusive : 1; /* $exclusive/: nobody else may have the filter so */
 };
 
 #endif

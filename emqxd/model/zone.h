@@ -67,6 +67,7 @@ struct zone {
 	struct conf_map mqueue_priorities; /* topic -> 1..255; empty: one queue */
 
 	enum zone_share shared_subscription_strategy;
+	bool exclusive_subscription;
 	const char
 	    *mountpoint; /* of listeners without one; readers use listener_conf's */
 };
@@ -82,5 +83,10 @@ zone_get(uint16_t number)
 
 	return number < part->n ? &z[number] : z;
 }
+
+/* A mountpoint has no wildcard and only known placeholders; else *bad is what it has. */
+bool zone_mountpoint_is_good(const char *text, struct slice *bad);
+#define ZONE_MOUNTPOINT_HINT \
+	"such as site/${clientid}/; there are ${clientid} ${username} ${host} ${port}"
 
 #endif

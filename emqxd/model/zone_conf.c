@@ -4,6 +4,7 @@
  * those of EMQX 5.8, but for strict_mode; max_mqueue_bytes, max_outq_bytes and
  * mountpoint are ours.
  */
+#include "emqxd/model/placeholder.h"
 #include "emqxd/model/zone.h"
 
 #define ZONE(member_) CONF_MEMBER(struct zone, member_)
@@ -304,8 +305,13 @@ static const struct conf_field fields[] = {
 	    .reload = CONF_LIVE,
 	    .help = "Whether the subscription's QoS is used even where the message's is "
 		    "lower" },
+	{ .path = "exclusive_subscription",
+	    ZONE(exclusive_subscription),
+	    .type = CONF_BOOL,
+	    .def = "false",
+	    .reload = CONF_LIVE,
+	    .help = "Whether $exclusive/FILTER gives one client alone a filter" },
 	{ .path = "mountpoint",
-	    .built = CONF_REFUSED,
 	    ZONE(mountpoint),
 	    .type = CONF_TEXT,
 	    .def = "",
@@ -314,6 +320,29 @@ static const struct conf_field fields[] = {
 	    .help = "Prefix of all topics of clients whose listener has none of its own; "
 		    "${clientid} and ${username} are filled in" },
 };
+
+bool
+zone_mountpoint_is_good(const char *text, struct slice *bad)
+{
+	size_t n = strcspn(text, "+#");
+
+	if (text[n] != '\0') {
+		*bad = slice_of(text + n, 1);
+		return false;
+	}
+	return placeholder_check(text, bad);
+}
+
+static void
+settle(void *self, struct conf_settling *in)
+{
+	const struct zone *z = self;
+	struct slice bad;
+
+	if (!zone_mountpoint_is_good(z->mountpoint, &bad))
+		conf_settling_fault(in, "mountpoint", ZONE_MOUNTPOINT_HINT,
+		    "%.*s cannot stand in it", SLICE_FMT(bad));
+}
 
 const struct conf_section zone_conf = {
 	.id = CONF_ZONES,
@@ -324,4 +353,5 @@ const struct conf_section zone_conf = {
 	.size = sizeof(struct zone),
 	.name_at = offsetof(struct zone, name),
 	.born = "default",
+	.settle = settle,
 };

@@ -37,7 +37,6 @@ static const struct conf_field fields[] = {
 	    .reload = CONF_LIVE,
 	    .help = "Connections that it has at once; a further one is closed at once" },
 	{ .path = "mountpoint",
-	    .built = CONF_REFUSED,
 	    LISTENER(mountpoint),
 	    .type = CONF_TEXT,
 	    .def = "",
@@ -218,6 +217,16 @@ check_address(const struct listener_conf *l, struct conf_settling *in)
 }
 
 static void
+check_mountpoint(const char *text, struct conf_settling *in)
+{
+	struct slice bad;
+
+	if (!zone_mountpoint_is_good(text, &bad))
+		conf_settling_fault(in, "mountpoint", ZONE_MOUNTPOINT_HINT,
+		    "%.*s cannot stand in it", SLICE_FMT(bad));
+}
+
+static void
 settle(void *self, struct conf_settling *in)
 {
 	struct listener_conf *l = self;
@@ -232,6 +241,8 @@ settle(void *self, struct conf_settling *in)
 		return;
 	if (*l->mountpoint == '\0')
 		l->mountpoint = z->mountpoint;
+	else
+		check_mountpoint(l->mountpoint, in);
 	if (l->high_watermark == 0)
 		l->high_watermark = z->max_outq_bytes;
 }

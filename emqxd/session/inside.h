@@ -19,6 +19,7 @@
 struct session_node {
 	struct registries registries; /* first: registry.c finds them there */
 	const struct session_sink *sink;
+	struct exclusive *exclusive;
 };
 
 struct session_worker {

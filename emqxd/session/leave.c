@@ -7,6 +7,7 @@
  */
 #include "emqxd/core/clock.h"
 #include "emqxd/model/metrics.h"
+#include "emqxd/session/exclusive.h"
 #include "emqxd/session/inside.h"
 
 /* A membership that is gone: its names are good until the end of the turn. */
@@ -112,6 +113,9 @@ leave_all(struct session *s)
 		for (uint32_t i = 0; i < s->subscriber.n; i++)
 			if (v[i].group != NULL)
 				note_membership(&l, &v[i]);
+	for (uint32_t i = 0; s->has_exclusive && i < s->subscriber.n; i++)
+		if (v[i].opts.exclusive)
+			exclusive_give(router_filter(&v[i]), session_clientid(s));
 	router_unsubscribe_all(&s->subscriber);
 	empty_window(s, &l);
 	empty_queue(s, &l);

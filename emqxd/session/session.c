@@ -9,6 +9,7 @@
 #include "emqxd/model/hook.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/model/topic.h"
+#include "emqxd/session/exclusive.h"
 #include "emqxd/session/inside.h"
 #include "ipc/base/mem.h"
 
@@ -23,6 +24,7 @@ session_birth(const struct session_sink *sink)
 
 	n->sink = sink;
 	registry_birth(&n->registries);
+	n->exclusive = exclusive_new();
 	node_slot_set(ROOM_SESSION, n);
 }
 
@@ -32,6 +34,7 @@ session_death(void)
 	struct session_node *n = node_slot(ROOM_SESSION);
 
 	registry_death(&n->registries);
+	exclusive_free(&n->exclusive);
 	node_slot_set(ROOM_SESSION, NULL);
 	mem_free(n);
 }
@@ -328,20 +331,36 @@ tell_unsubscribed(struct session *s, struct slice group, struct slice filter)
 	str_fini(&text);
 }
 
+static bool
+has_exclusive(struct session *s, struct slice group, struct slice filter)
+{
+	const struct subscription *sub;
+
+	if (EM_LIKELY(!s->has_exclusive))
+		return false;
+	sub = router_find(&s->subscriber, group, filter);
+	return sub != NULL && sub->opts.exclusive;
+}
+
 em_err
 session_subscribe(
     struct session *s, struct slice group, struct slice filter, struct subopts o)
 {
 	const struct zone *zone = zone_get(s->zone);
-	bool is_new = false;
+	bool is_new = false, was_exclusive = has_exclusive(s, group, filter);
 	em_err err;
 
 	if (s->subscriber.n >= zone->max_subscriptions &&
 	    router_find(&s->subscriber, group, filter) == NULL)
 		return EM_FULL;
+	if (o.exclusive && (err = exclusive_take(filter, session_clientid(s))) != EM_OK)
+		return err;
 	err = router_subscribe(&s->subscriber, group, filter, o, &is_new);
+	if (err != EM_OK ? o.exclusive && !was_exclusive : was_exclusive && !o.exclusive)
+		exclusive_give(filter, session_clientid(s));
 	if (err != EM_OK)
 		return err;
+	s->has_exclusive |= o.exclusive;
 	if (hook_is_on(HOOK_SESSION_SUBSCRIBED))
 		tell_subscribed(s, group, filter, &o, is_new);
 	/* Retained messages follow after the route is entered; never for a group. */
@@ -356,8 +375,11 @@ session_unsubscribe(struct session *s, struct slice group, struct slice filter)
 	const struct subscription *sub =
 	    group.n > 0 ? router_find(&s->subscriber, group, filter) : NULL;
 	uint32_t share = sub != NULL ? router_membership(sub) : 0;
+	bool was_exclusive = has_exclusive(s, group, filter);
 	em_err err = router_unsubscribe(&s->subscriber, group, filter);
 
+	if (was_exclusive)
+		exclusive_give(filter, session_clientid(s));
 	if (share != 0 && s->mqueue != NULL)
 		leave_share(s, group, filter, share);
 	if (err == EM_OK && hook_is_on(HOOK_SESSION_UNSUBSCRIBED))

@@ -85,6 +85,7 @@ struct session {
 	uint16_t keepalive; /* seconds, of its client or of the last that it had */
 	uint8_t version;
 	bool clean_start : 1;
+	bool has_exclusive : 1; /* had ever a filter for itself: exclusive.h */
 	bool
 	    retries : 1; /* sends again on a live connection: 3.x with mqtt.retry_interval */
 };

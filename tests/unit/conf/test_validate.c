@@ -218,8 +218,6 @@ TEST(a_guard_that_is_not_built_stops_the_start)
 		"zone.external.acl_nomatch = deny",
 		"zone.external.rate_limit.conn_messages_in = 100,10s",
 		"zone.external.quota.conn_messages_routing = 100,1s",
-		"zone.external.exclusive_subscription = true",
-		"mqtt.exclusive_subscription = true",
 		"mqtt.peer_cert_as_username = cn",
 		"mqtt.clientid_override = \"coalesce(username,clientid)\"",
 		"banned.bootstrap_file = x.csv",
