@@ -24,6 +24,7 @@
 #include "emqxd/client/client.h"
 #include "emqxd/model/hook.h"
 #include "emqxd/model/zone.h"
+#include "emqxd/modules/sys_topics.h"
 #include "emqxd/net/listener.h"
 #include "emqxd/observe/observe.h"
 #include "emqxd/publish/delayed.h"
@@ -56,11 +57,18 @@ follow_router(void)
 	router_set_strategy(strategies[zone_get(0)->shared_subscription_strategy]);
 }
 
+static void
+follow_alarm(void)
+{
+	alarm_configure(conf_get(CONF_ALARM));
+}
+
 static em_err
 birth_of_alarm(struct fault *f)
 {
 	(void)f;
 	alarm_birth();
+	follow_alarm();
 	return EM_OK;
 }
 
@@ -156,6 +164,23 @@ birth_of_client(struct fault *f)
 	return EM_OK;
 }
 
+static void
+follow_modules(void)
+{
+	sys_topics_configure(conf_get(CONF_SYS_TOPICS));
+}
+
+static em_err
+birth_of_modules(struct fault *f)
+{
+	const struct core_conf *conf = conf_get(CONF_CORE);
+
+	(void)f;
+	sys_topics_birth(conf->node_name, EMQXD_VERSION);
+	follow_modules();
+	return EM_OK;
+}
+
 static em_err
 birth_of_admin(struct fault *f)
 {
@@ -167,7 +192,10 @@ birth_of_admin(struct fault *f)
 }
 
 static const struct app_room rooms[] = {
-	{ .name = "alarm", .birth = birth_of_alarm, .death = alarm_death },
+	{ .name = "alarm",
+	    .birth = birth_of_alarm,
+	    .death = alarm_death,
+	    .reload = follow_alarm },
 	{ .name = "model", .birth = birth_of_model, .death = hook_death },
 	{ .name = "store",
 	    .birth = birth_of_store,
@@ -215,6 +243,13 @@ static const struct app_room rooms[] = {
 	    .worker_birth = observe_worker_birth,
 	    .worker_death = observe_worker_death,
 	    .death = observe_death,
+	    .on_admin = true },
+	{ .name = "modules",
+	    .birth = birth_of_modules,
+	    .worker_birth = sys_topics_worker_birth,
+	    .worker_death = sys_topics_worker_death,
+	    .death = sys_topics_death,
+	    .reload = follow_modules,
 	    .on_admin = true },
 	{ .name = "recovery", .birth = store_recover },
 	{ .name = "admin",

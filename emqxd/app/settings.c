@@ -8,6 +8,7 @@
 #include "emqxd/core/log.h"
 #include "emqxd/model/zone.h"
 #include "emqxd/net/listener_conf.h"
+#include "emqxd/modules/sys_conf.h"
 #include "emqxd/publish/delayed_conf.h"
 #include "emqxd/retain/retain_conf.h"
 #include "emqxd/store/store_conf.h"
@@ -17,7 +18,7 @@
 
 static const struct conf_section *const sections[] = { &core_conf, &ctl_conf, &zone_conf,
 	&listener_conf, &retain_conf, &store_conf, &delayed_conf, &rewrite_conf,
-	&auto_subscribe_conf };
+	&auto_subscribe_conf, &sys_topics_conf, &sys_alarm_conf };
 enum { SECTIONS_N = sizeof sections / sizeof sections[0] };
 
 em_err

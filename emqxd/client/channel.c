@@ -222,6 +222,8 @@ on_ended(struct conn *c, end_reason why, end_side side, const char *detail)
 	if (hook_is_on(HOOK_CLIENT_DISCONNECTED)) {
 		struct clientinfo who = session_info(ch->session);
 
+		/* The socket knows it no more. */
+		(void)!addr_parse(session_peer(ch->session), &who.peer);
 		hook_run_client_disconnected(&who, why, side, detail);
 	}
 	if ((ch->flags & CHANNEL_TAKEN) == 0)

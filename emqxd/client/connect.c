@@ -352,6 +352,11 @@ connect_accept(struct conn *c, const struct mqtt_connect *p, bool assigned)
 	open.keepalive = ch->keepalive;
 	ch->session = session_open(&open, &present);
 	metric_inc(METRIC_CLIENT_CONNECTED);
+	/* Nobody is asked who he is in this version. */
+	metric_inc(METRIC_CLIENT_AUTHENTICATE);
+	metric_inc(METRIC_CLIENT_AUTH_ANONYMOUS);
+	metric_inc(METRIC_AUTHENTICATION_SUCCESS);
+	metric_inc(METRIC_AUTHENTICATION_SUCCESS_ANONYMOUS);
 	/* 3.1 has no session present flag. */
 	ack.session_present = present && p->version != MQTT_V31;
 	connack_send(ch, &ack);

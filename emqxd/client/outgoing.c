@@ -10,6 +10,7 @@
 #include "emqxd/core/clock.h"
 #include "emqxd/core/trace_point.h"
 #include "emqxd/model/metrics.h"
+#include "emqxd/model/topic.h"
 #include "emqxd/mqtt/encode.h"
 
 /* As the client knows it. */
@@ -103,7 +104,8 @@ outgoing_publish(void *to, struct message *m, const struct session_out *out)
 		conn_put_turn(ch->conn, m->wire.p, m->wire.n);
 	else if (!encode(ch, m, out))
 		return false;
-	metric_inc(metrics_sent(out->qos));
+	if (EM_LIKELY(!topic_is_sys(m->topic)))
+		metric_inc(metrics_sent(out->qos));
 	if (EM_UNLIKELY(trace_is_on()))
 		trace_out(ch, m, out);
 	return true;

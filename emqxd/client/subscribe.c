@@ -3,6 +3,7 @@
  * subscribe: SUBSCRIBE and UNSUBSCRIBE.  Each filter is judged by itself and has its own
  * code in the answer, in order; one that is refused takes nothing from the others.
  */
+#include "emqxd/access/access.h"
 #include "emqxd/client/channel.h"
 #include "emqxd/client/topics.h"
 #include "emqxd/core/trace_point.h"
@@ -31,6 +32,19 @@ judge(const struct zone *zone, const struct topic_filter *t)
 	if (!zone->wildcard_subscription && topic_has_wildcard(t->filter))
 		return REASON_WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED;
 	return 0;
+}
+
+static bool
+is_permitted(struct channel *ch, struct slice filter)
+{
+	struct clientinfo who = session_info(ch->session);
+	bool may = access_may_subscribe(&who, filter);
+
+	metric_inc(METRIC_CLIENT_AUTHORIZE);
+	metric_inc(may ? METRIC_AUTHORIZATION_ALLOW : METRIC_AUTHORIZATION_DENY);
+	if (!may)
+		metric_inc(METRIC_PACKETS_SUBSCRIBE_AUTH_ERROR);
+	return may;
 }
 
 static uint8_t
@@ -71,6 +85,8 @@ subscribe_one(
 		*is_fatal = true;
 		return REASON_PROTOCOL_ERROR;
 	}
+	if (!is_permitted(ch, t.filter))
+		return REASON_NOT_AUTHORIZED;
 	if (EM_UNLIKELY((ch->flags & CHANNEL_TOPICS) != 0) &&
 	    !topics_in(ch, TOPICS_SUBSCRIBE, &t.filter))
 		return REASON_TOPIC_FILTER_INVALID;

@@ -27,6 +27,8 @@ enum conf_id {
 	CONF_DELAYED,        /* struct delayed_limits  publish/delayed.h */
 	CONF_REWRITE,        /* struct rewrite_rule []  client/rewrite.h */
 	CONF_AUTO_SUBSCRIBE, /* struct auto_topic []  client/auto_subscribe.h */
+	CONF_SYS_TOPICS,     /* struct sys_topics_conf  modules/sys_topics.h */
+	CONF_ALARM,          /* struct alarm_limits  core/alarm.h */
 	CONF_ID_N
 };
 

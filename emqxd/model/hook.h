@@ -5,7 +5,7 @@
  *
  * Who listens adds a function at birth, on main before the workers start:
  * hook_add_client_connected(on_connected).  It is off until hook_set(HOOK_x, fn, true),
- * which any thread may call at any time (a reload).  Where it happens:
+ * which main may call at any time (a reload).  Where it happens:
  *
  *	if (hook_is_on(HOOK_CLIENT_CONNECTED)) {	one load
  *		channel_info(ch, &who);
@@ -50,7 +50,7 @@ typedef void hook_fn(void);
 
 void hook_birth(void);
 void hook_death(void);
-/* Turns an added function on or off; cast it: hook_set(HOOK_x, (hook_fn *)fn, on). */
+/* Turns an added function on or off, on main; cast it: hook_set(HOOK_x, (hook_fn *)fn, on). */
 void hook_set(enum hook h, hook_fn *fn, bool on);
 
 static inline bool

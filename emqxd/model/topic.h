@@ -15,6 +15,12 @@ bool topic_name_is_valid(struct slice topic);
 /* A filter, without its $share prefix: wildcards alone in their level, # last. */
 bool topic_filter_is_valid(struct slice filter);
 bool topic_has_wildcard(struct slice filter);
+/* Does it begin with $SYS/?  What the broker says of itself is not counted as a message. */
+static inline bool
+topic_is_sys(struct slice topic)
+{
+	return topic.n >= 5 && topic.p[0] == '$' && memcmp(topic.p, "$SYS/", 5) == 0;
+}
 unsigned topic_levels(struct slice topic);
 
 /* Does the filter match the name?  $-topics are not matched by a leading wildcard

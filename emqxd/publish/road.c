@@ -2,6 +2,7 @@
 /* road: see road.h. */
 #include "emqxd/publish/road.h"
 #include "emqxd/model/metrics.h"
+#include "emqxd/model/topic.h"
 #include "emqxd/mqtt/reason.h"
 #include "emqxd/publish/delayed.h"
 #include "emqxd/store/change.h"
@@ -12,7 +13,7 @@ retain(struct message *m, struct message_wait *wait, struct road_result *result)
 {
 	result->retained = retain_store(m, wait);
 	if (m->payload.n > 0) {
-		if (result->retained == EM_OK)
+		if (result->retained == EM_OK && !topic_is_sys(m->topic))
 			metric_inc(METRIC_MESSAGES_RETAINED);
 		if (retain_is_durable(m->topic))
 			result->is_full = change_is_full();
@@ -50,7 +51,7 @@ road_publish(struct message *m, struct message_wait *wait)
 	result.receivers = routed.receivers;
 	if (routed.is_full != NULL)
 		result.is_full = routed.is_full;
-	if (EM_UNLIKELY(routed.receivers == 0)) {
+	if (EM_UNLIKELY(routed.receivers == 0) && !topic_is_sys(m->topic)) {
 		metric_inc(METRIC_MESSAGES_DROPPED);
 		metric_inc(METRIC_MESSAGES_DROPPED_NO_SUBSCRIBERS);
 	}

@@ -10,10 +10,15 @@
 #include "emqxd/conf/load.h"
 #include "emqxd/model/zone.h"
 #include "emqxd/net/listener_conf.h"
+#include "emqxd/client/auto_subscribe.h"
+#include "emqxd/client/rewrite.h"
+#include "emqxd/modules/sys_conf.h"
+#include "emqxd/publish/delayed_conf.h"
 #include "emqxd/retain/retain_conf.h"
+#include "emqxd/store/store_conf.h"
 #include "tests/unit/tap.h"
 
-#define FIXTURE_SECTIONS 5
+#define FIXTURE_SECTIONS 11
 
 struct loaded {
 	em_err err;
@@ -26,7 +31,9 @@ static inline const struct conf_section *const *
 fixture_sections(void)
 {
 	static const struct conf_section *const sections[FIXTURE_SECTIONS] = { &core_conf,
-		&ctl_conf, &zone_conf, &listener_conf, &retain_conf };
+		&ctl_conf, &zone_conf, &listener_conf, &retain_conf, &store_conf,
+		&delayed_conf, &rewrite_conf, &auto_subscribe_conf, &sys_topics_conf,
+		&sys_alarm_conf };
 
 	return sections;
 }
