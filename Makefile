@@ -127,6 +127,21 @@ $(BUILD)/tests/sim/sim-%: $(sim_o) $(BUILD)/sim/plant-%.o $(sim_libs)
 .PHONY: sims
 sims: $(sims)
 
+# ---- the mutants: the daemon with one line of it wrong, for the scenarios to find
+mutants := $(shell sed -n 's/^plant \([^ ]*\) .*/\1/p' tests/play/mutants)
+$(BUILD)/mutant/%.c: tests/play/mutants tests/sim/plant.awk $(emqxd_src)
+	@mkdir -p $(@D)
+	awk -v plant=$* -f tests/sim/plant.awk tests/play/mutants > $@
+$(BUILD)/mutant/%.o: $(BUILD)/mutant/%.c
+	$(CC) $(CFLAGS) -w -c -o $@ $<
+$(BUILD)/mutant/%: $(BUILD)/obj/emqxd/main.o $(BUILD)/mutant/%.o $(BUILD)/libemqxd.a $(BUILD)/libipc.a
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(BUILD)/libemqxd.a $(BUILD)/libipc.a -Wl,--end-group $(LIBS_emqxd) $(LIBS_ipc) -lm
+.SECONDARY: $(mutants:%=$(BUILD)/mutant/%.c) $(mutants:%=$(BUILD)/mutant/%.o)
+.PHONY: mutants-built mutants
+mutants-built: $(mutants:%=$(BUILD)/mutant/%)
+mutants: all tools mutants-built
+	$(TEST) mutants
+
 # ---- the other builds: make asan|tsan|cov WHAT="all units"
 JOBS ?= $(shell nproc)
 WHAT ?= all units tools
@@ -214,6 +229,7 @@ help:
 	@echo 'make check-all    the tests under ASan+UBSan (clang) and TSan (gcc), some under valgrind'
 	@echo 'make check-bare   the two commands of the README in a bare Debian folder (root)'
 	@echo 'make lint|units|play|bats|sim   one kind of test'
+	@echo 'make mutants      faults of one line in the daemon, each of which a scenario must find'
 	@echo 'make bench        CPU per message beside mosquitto'
 	@echo 'make soak         ten minutes of cut connections, every message counted (SOAK_SECONDS, SOAK_SEED)'
 	@echo 'make fuzz         each fuzzer 60 s from its corpus (FUZZ_TIME=seconds)'

@@ -211,3 +211,21 @@ globals_of_planted() {
 	printf '%s\n' '#!/bin/sh' '# SPDX-License-Identifier: Apache-2.0' 'cd $1; rm *' >packaging/planted
 	refused shellcheck 'packaging/planted'
 }
+
+@test "statements: a missing number, a file without the tag, a tag too many and a wrong figure" {
+	mkdir -p tests/play
+	printf 'MQTT3-1.5.3-1\nMQTT3-1.5.3-2\nMQTT5-1.5.4-1\n' >tests/lint/statements.tags
+	printf 'scenario one\n\t[MQTT3-1.5.3-1]\n\ta pings\n' >tests/play/a.play
+	printf 'MQTT3-1.5.3-1 a.play\nMQTT3-1.5.3-2 -- binds the client alone\nMQTT5-1.5.4-1 open not built yet at all\n' >tests/play/statements
+	echo 'show 1 of the 3 numbered statements' >README.md
+	accepted statements
+	sed -i '/1.5.3-2/d' tests/play/statements
+	refused statements 'MQTT3-1.5.3-2 is missing'
+	printf 'MQTT3-1.5.3-2 a.play\n' >>tests/play/statements
+	refused statements 'a.play does not have [MQTT3-1.5.3-2]'
+	refused statements 'says 1 of the 3 numbered statements, it is 2 of the 3'
+	sed -i 's/^MQTT3-1.5.3-2.*/MQTT3-1.5.3-2 -- so/' tests/play/statements
+	refused statements 'MQTT3-1.5.3-2 has no reason'
+	printf '\t[MQTT5-1.5.4-1]\n' >>tests/play/a.play
+	refused statements 'a.play: [MQTT5-1.5.4-1] is not in the register so'
+}

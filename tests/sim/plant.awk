@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# plant: prints a source file with the fault planted that tests/sim/plants describes.
+# plant: prints a source file with the fault planted that tests/sim/plants (or
+# tests/play/mutants) describes.
 # Status 1 when its lines do not stand in the file exactly once.
 #
 #	awk -v plant=NAME -f tests/sim/plant.awk tests/sim/plants

@@ -9,6 +9,7 @@
 #  tsan      gcc, ThreadSanitizer: units, and the bats files whose daemons work
 #            hardest with several threads
 #  sim       the plain build: 10 000 schedules, and the planted faults
+#  mutants   the daemon with one line wrong, for the scenarios to find
 #  valgrind  the plain build: units of the rooms that parse, and a daemon with
 #            clients (tests/bats/90-valgrind.bats)
 #
@@ -48,6 +49,9 @@ build tsan && { BUILD=build-tsan SLOW=5 BATS_TAGS='!plain,!slow' \
 
 echo '== simulation'
 build all sims && { sh tests/tools/run.sh sim || bad=1; }
+
+echo '== planted faults'
+build all tools mutants-built && { sh tests/tools/run.sh mutants || bad=1; }
 
 echo '== valgrind'
 build all units && { SLOW=10 UNITS='unit/(base|ipc|mqtt|conf|session)/' BATS=tests/bats/90-valgrind.bats \

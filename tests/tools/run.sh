@@ -4,7 +4,7 @@
 #
 #	sh tests/tools/run.sh SUITE...		from the top of the tree
 #
-# SUITE: lint units play bats sim valgrind-units corpus.
+# SUITE: lint units play bats sim mutants valgrind-units corpus.
 # Everything that a suite runs speaks TAP.  The last line is the sum:
 # "N passed, N failed, N skipped"; exit status 1 when something failed.
 #
@@ -133,6 +133,9 @@ run_corpus() {
 
 # Schedules by chance, and the faults that they must find.
 run_sim() { tap sim tests/sim 300 sh tests/sim/run.sh; }
+
+# Faults that the scenarios must find.
+run_mutants() { tap mutants tests/play/mutants 300 sh tests/play/mutants.sh; }
 
 # missing SUITE PACKAGE: the whole suite counts as one test that was skipped.
 missing() {
