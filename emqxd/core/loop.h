@@ -60,7 +60,8 @@ void loop_turn(struct loop *l);
 void loop_hurry(struct loop *l);
 /* Wakes it from any thread (an eventfd, edge-triggered, never read). */
 void loop_wake(struct loop *l);
-/* The longest turn so far; how many there were.  Any thread. */
+/* The longest turn so far, without the time in which the thread waited for a CPU; how many
+ * there were.  Any thread. */
 span_t loop_turn_max(const struct loop *l);
 uint64_t loop_turns(const struct loop *l);
 

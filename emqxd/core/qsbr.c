@@ -16,6 +16,7 @@
 
 #define BATCH_MAX 512u
 #define BATCH_AGE span_ms(100)
+#define A_TURN 32u /* that are freed by one letter: what is cold takes its time */
 
 struct retired {
 	void *p;
@@ -101,13 +102,24 @@ count(const struct qsbr_batch *b, int64_t bytes, int batches)
 	atomic_store(&w->qsbr_batches, atomic_load(&w->qsbr_batches) + (uint32_t)batches);
 }
 
-static void
-batch_free(struct qsbr_batch *b)
+/* At most so many; true: the batch is gone. */
+static bool
+batch_free(struct qsbr_batch *b, uint32_t most)
 {
-	for (uint32_t i = 0; i < b->n; i++)
-		b->a[i].fn(b->a[i].p, b->a[i].n);
-	count(b, -(int64_t)b->bytes, -1);
+	uint64_t bytes = 0;
+
+	for (; most > 0 && b->n > 0; most--) {
+		const struct retired *r = &b->a[--b->n];
+
+		bytes += r->n;
+		r->fn(r->p, r->n);
+	}
+	b->bytes -= bytes;
+	count(b, -(int64_t)bytes, -(b->n == 0));
+	if (b->n > 0)
+		return false;
 	mem_free(b);
+	return true;
 }
 
 /* Opened at each client worker in turn, then at its owner. */
@@ -120,8 +132,8 @@ on_letter(struct letter *l)
 		worker_post(worker_get(b->hops++), l);
 	else if (worker_self()->id != b->owner)
 		worker_post(worker_get(b->owner), l);
-	else
-		batch_free(b);
+	else if (!batch_free(b, A_TURN))
+		worker_post(worker_self(), l);
 }
 
 static void
@@ -182,7 +194,7 @@ qsbr_drain(void)
 
 		w->retired = NULL;
 		timer_cancel(&b->age);
-		batch_free(b);
+		(void)batch_free(b, UINT32_MAX);
 	}
 }
 

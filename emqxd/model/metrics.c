@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* metrics: see metrics.h. */
 #include "emqxd/model/metrics.h"
+#include "emqxd/core/loop.h"
+#include "emqxd/core/worker.h"
 
 static const struct metrics_info info[] = {
 #define METRIC(id_, name_, help_) [METRIC_##id_] = { name_, help_ },
@@ -69,6 +71,27 @@ packets_sent(void)
 	return messages_sent() + sum(part, sizeof part);
 }
 
+static uint64_t
+turns(void)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < worker_count(); i++)
+		n += loop_turns(worker_get(i)->loop);
+	return n;
+}
+
+static uint64_t
+turn_max(void)
+{
+	int64_t longest = 0;
+
+	for (unsigned i = 0; i < worker_count(); i++)
+		if (loop_turn_max(worker_get(i)->loop).ns > longest)
+			longest = loop_turn_max(worker_get(i)->loop).ns;
+	return (uint64_t)longest / 1000;
+}
+
 uint64_t
 metrics_read(unsigned id)
 {
@@ -83,6 +106,8 @@ metrics_read(unsigned id)
 		return messages_received() + metric_sum(METRIC_PACKETS_PUBLISH_ERROR);
 	case METRIC_PACKETS_RECEIVED: return packets_received();
 	case METRIC_PACKETS_SENT: return packets_sent();
+	case METRIC_LOOP_TURNS: return turns();
+	case METRIC_LOOP_TURN_MAX: return turn_max();
 	}
 	return metric_sum(id);
 }

@@ -25,7 +25,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ACCEPTS_A_TURN 64
+#define ACCEPTS_A_TURN 16    /* some 50 us each */
 #define END_A_TURN 256       /* connections that a stop looks at */
 #define END_A_TURN_LAST 4096 /* at shutdown: there is a deadline */
 #define REST span_ms(100)    /* after an accept that failed for want of something */

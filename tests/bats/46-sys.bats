@@ -64,7 +64,8 @@ assert c["proto_name"] == "MQTT" and c["proto_ver"] == 5 and c["keepalive"] == 3
 assert c["clean_start"] is True and c["expiry_interval"] == 0
 assert now - 60000 < c["connected_at"] <= now + 1000
 d = got["disconnected"]
-assert d["reason"] == "normal" and d["disconnected_at"] >= d["connected_at"], d
+# Whether its DISCONNECT was heard before its socket closed is chance.
+assert d["reason"] in ("normal", "tcp_closed") and d["disconnected_at"] >= d["connected_at"], d
 assert d["ipaddress"] == "127.0.0.1"
 s = got["subscribed"]
 assert s["topic"] == "a/b" and s["subopts"] == {"qos": 1, "nl": 0, "rap": 0, "rh": 0}, s
