@@ -32,7 +32,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { JOBS_THREADS = 2, END_LIMIT_S = 30 };
+enum { JOBS_THREADS = 2, END_LIMIT_S = 30, ROUNDS_MAX = 1000000 };
 
 static const struct core_conf *
 core_of(const struct app *a)
@@ -127,7 +127,8 @@ bury(void)
 		worker_act_as(worker_get(i));
 		qsbr_drain();
 	}
-	for (unsigned rounds = 0; rounds < 2 * n && were_opened; rounds++) {
+	/* A mailbox is opened for a bounded time, and letters go on from there. */
+	for (unsigned rounds = 0; rounds < ROUNDS_MAX && were_opened; rounds++) {
 		were_opened = false;
 		for (unsigned i = 0; i < n; i++) {
 			worker_act_as(worker_get(i));

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define EVENTS_MAX 512
@@ -187,20 +186,11 @@ serve(struct loop *l, int n)
 	}
 }
 
-static int64_t
-cpu_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
-
 /* How much of a turn that took long was work: the thread may have waited for a CPU. */
 static int64_t
 worked(int64_t since, int64_t took)
 {
-	int64_t cpu = cpu_now() - since;
+	int64_t cpu = span_cpu_now().ns - since;
 
 	return cpu < took ? cpu : took;
 }
@@ -214,7 +204,7 @@ loop_turn(struct loop *l)
 
 	mailbox_post_all(w); /* what flushing or somebody between turns has written */
 	n = wait_events(l, w);
-	cpu = cpu_now();
+	cpu = span_cpu_now().ns;
 
 	doing(w, "letters");
 	mailbox_open_all(w);

@@ -30,7 +30,8 @@ struct sys_worker {
 };
 
 struct sys_node {
-	const char *name, *version;
+	char *name;
+	const char *version;
 	mono_t since;
 	_Atomic int64_t interval, heartbeat; /* ns; INT64_MAX: off */
 	/* The admin thread's. */
@@ -293,7 +294,7 @@ sys_topics_birth(const char *node, const char *version)
 {
 	struct sys_node *n = MEM_NEW(struct sys_node);
 
-	n->name = node;
+	n->name = mem_strdup(node); /* a reload frees what it was in */
 	n->version = version;
 	n->since = clock_mono();
 	node_slot_set(ROOM_MODULES, n);
@@ -307,6 +308,7 @@ sys_topics_birth(const char *node, const char *version)
 void
 sys_topics_death(void)
 {
+	mem_free(self()->name);
 	mem_free(self());
 	node_slot_set(ROOM_MODULES, NULL);
 }

@@ -24,7 +24,7 @@ struct sys_topics_conf {
 	bool connected, disconnected, subscribed, unsubscribed;
 };
 
-/* @node: its name; both constant.  On main, as death and configure. */
+/* @node: its name, copied; @version is constant.  On main, as death and configure. */
 void sys_topics_birth(const char *node, const char *version);
 void sys_topics_death(void);
 void sys_topics_configure(const struct sys_topics_conf *c);

@@ -35,6 +35,12 @@ span_mono_now(void)
 	return (mono_t){ now(CLOCK_MONOTONIC) };
 }
 
+span_t
+span_cpu_now(void)
+{
+	return span_ns(now(CLOCK_THREAD_CPUTIME_ID));
+}
+
 wall_t
 span_wall_now(void)
 {

@@ -75,6 +75,8 @@ wall_to_ms(wall_t t)
 
 /* Straight from the system. */
 mono_t span_mono_now(void);
+/* What the thread has worked so far: a system call. */
+span_t span_cpu_now(void);
 wall_t span_wall_now(void);
 
 /* "15s", "1h30m", "1.5s", "100ms", "infinity"; f (14 days) w d h m s ms, in any case; a

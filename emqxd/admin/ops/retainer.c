@@ -182,7 +182,8 @@ on_flushed(void *arg, em_err err)
 static void
 flush(struct cleaning *c)
 {
-	struct change *change = c->is_dry ? NULL : change_flush();
+	struct change *change =
+	    c->is_dry || node_slot(ROOM_ADMIN) == NULL ? NULL : change_flush();
 
 	if (change == NULL)
 		on_flushed(c, EM_OK);
