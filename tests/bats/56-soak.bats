@@ -22,5 +22,6 @@ soak() {
 	soak -c 1000
 	# It is no soak when nothing was cut.
 	[ "$(grep -c '^cut ' "$EMQXD_DIR/soak")" -ge 8 ]
-	[ "$(ctl broker metrics --filter "name = 'session.takenover'" --json | json 'd[0]["value"]')" -gt 0 ]
+	# A sanitizer leaves time for few connections: perhaps for no take-over.
+	[ "$SLOW" -gt 1 ] || [ "$(ctl broker metrics --filter "name = 'session.takenover'" --json | json 'd[0]["value"]')" -gt 0 ]
 }
