@@ -22,6 +22,7 @@
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/client/client.h"
+#include "emqxd/limit/limit.h"
 #include "emqxd/model/hook.h"
 #include "emqxd/model/zone.h"
 #include "emqxd/modules/sys_topics.h"
@@ -69,6 +70,23 @@ birth_of_alarm(struct fault *f)
 	(void)f;
 	alarm_birth();
 	follow_alarm();
+	return EM_OK;
+}
+
+static void
+follow_limit(void)
+{
+	const struct core_conf *conf = conf_get(CONF_CORE);
+
+	limit_configure(conf->memory_limit);
+}
+
+static em_err
+birth_of_limit(struct fault *f)
+{
+	(void)f;
+	limit_birth();
+	follow_limit();
 	return EM_OK;
 }
 
@@ -196,6 +214,12 @@ static const struct app_room rooms[] = {
 	    .birth = birth_of_alarm,
 	    .death = alarm_death,
 	    .reload = follow_alarm },
+	{ .name = "limit",
+	    .birth = birth_of_limit,
+	    .worker_birth = limit_worker_birth,
+	    .worker_death = limit_worker_death,
+	    .death = limit_death,
+	    .reload = follow_limit },
 	{ .name = "model", .birth = birth_of_model, .death = hook_death },
 	{ .name = "store",
 	    .birth = birth_of_store,

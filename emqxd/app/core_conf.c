@@ -65,6 +65,17 @@ static const struct conf_field fields[] = {
 	    .reload = CONF_RESTART,
 	    .help = "Threads that serve clients; auto is one for each CPU that emqxd may "
 		    "use" },
+	{ .path = "node.memory_limit",
+	    CORE(memory_limit),
+	    .type = CONF_SIZE,
+	    .def = "auto",
+	    .min = 16 << 20,
+	    .max = INT64_C(1) << 50,
+	    .words = automatic,
+	    .unit = "bytes",
+	    .reload = CONF_LIVE,
+	    .help = "Resident memory from which on new work is refused; auto is four "
+		    "fifths of what the machine or the container has" },
 	{ .path = "node.watchdog",
 	    CORE(watchdog),
 	    .type = CONF_SPAN,

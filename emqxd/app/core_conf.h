@@ -21,9 +21,10 @@ struct core_conf {
 	const char *node_name; /* "emqx@127.0.0.1" */
 	const char *cookie;    /* accepted; means nothing while there is one node */
 	const char *data_dir;
-	const char *user; /* whom root becomes; "": nobody else */
-	uint32_t workers; /* 0: as many as there are CPUs for us */
-	span_t watchdog;  /* a turn longer than that aborts; infinite: off */
+	const char *user;      /* whom root becomes; "": nobody else */
+	uint32_t workers;      /* 0: as many as there are CPUs for us */
+	uint64_t memory_limit; /* 0: auto */
+	span_t watchdog;       /* a turn longer than that aborts; infinite: off */
 	struct core_log_sink console, file, journald;
 	const char *log_path;        /* resolved against log.file.dir */
 	const char *log_dir;         /* log.file.dir */

@@ -8,6 +8,7 @@
 #include "emqxd/client/topics.h"
 #include "emqxd/core/slab.h"
 #include "emqxd/core/trace_point.h"
+#include "emqxd/limit/limit.h"
 #include "emqxd/model/hook.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/model/topic.h"
@@ -131,6 +132,11 @@ check_will(const struct zone *zone, const struct mqtt_will *will, const char **d
 static uint8_t
 check(const struct zone *zone, const struct mqtt_connect *p, const char **detail)
 {
+	if (EM_UNLIKELY(limit_is_reached())) {
+		metric_inc(METRIC_OVERLOAD_PROTECTION_NEW_CONN);
+		*detail = "node.memory_limit is reached";
+		return REASON_SERVER_BUSY;
+	}
 	if (prop_has(&p->props, MQTT_PROP_AUTH_METHOD)) {
 		*detail = "[MQTT5-4.12.0-1] no authentication method is configured";
 		return REASON_BAD_AUTHENTICATION_METHOD;

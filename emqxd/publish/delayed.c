@@ -12,6 +12,7 @@
 #include "emqxd/core/slab.h"
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
+#include "emqxd/limit/limit.h"
 #include "emqxd/model/message_row.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/model/topic.h"
@@ -267,7 +268,7 @@ delayed_take(const struct message *m, struct message_wait *wait)
 
 	if (parse(slice_from(m->topic, PREFIX.n), &due, &topic) != EM_OK)
 		return EM_MALFORMED;
-	if (max > 0 && delayed_count() >= max)
+	if (limit_is_reached() || (max > 0 && delayed_count() >= max))
 		return EM_FULL;
 	later = later_form(m, topic, due);
 	if (later == NULL)

@@ -20,6 +20,7 @@
 #include "emqxd/core/slab.h"
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
+#include "emqxd/limit/limit.h"
 #include "emqxd/model/message_row.h"
 #include "emqxd/model/topic.h"
 #include "emqxd/store/change.h"
@@ -350,6 +351,8 @@ retain_store(struct message *m, struct message_wait *wait)
 		return EM_STATE;
 	if (m->payload.n == 0)
 		return clear(s, m->topic, key, wait);
+	if (limit_is_reached())
+		return EM_FULL;
 	if (limits.max_payload > 0 && m->payload.n > limits.max_payload)
 		return EM_TOOBIG;
 	kept = kept_form(m, &limits);

@@ -8,6 +8,7 @@
  * dropped is counted once, by cause, and by session.
  */
 #include "emqxd/core/clock.h"
+#include "emqxd/limit/limit.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/session/inside.h"
 
@@ -63,7 +64,7 @@ enqueue(struct session *s, const struct session_out *out, struct message *m)
 		deliver_dropped(s, METRIC_DELIVERY_DROPPED_QOS0, 1);
 		return;
 	}
-	e.message = message_keep(m);
+	e.message = EM_LIKELY(!limit_is_reached()) ? message_keep(m) : NULL;
 	if (e.message == NULL) {
 		deliver_dropped(s, METRIC_DELIVERY_DROPPED_NO_MEMORY, 1);
 		return;

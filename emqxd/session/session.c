@@ -9,6 +9,7 @@
 #include "emqxd/model/hook.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/model/topic.h"
+#include "emqxd/limit/limit.h"
 #include "emqxd/session/exclusive.h"
 #include "emqxd/session/inside.h"
 #include "ipc/base/mem.h"
@@ -350,7 +351,7 @@ session_subscribe(
 	bool is_new = false, was_exclusive = has_exclusive(s, group, filter);
 	em_err err;
 
-	if (s->subscriber.n >= zone->max_subscriptions &&
+	if ((s->subscriber.n >= zone->max_subscriptions || limit_is_reached()) &&
 	    router_find(&s->subscriber, group, filter) == NULL)
 		return EM_FULL;
 	if (o.exclusive && (err = exclusive_take(filter, session_clientid(s))) != EM_OK)

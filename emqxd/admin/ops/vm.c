@@ -8,6 +8,7 @@
 #include "emqxd/core/qsbr.h"
 #include "emqxd/core/slab.h"
 #include "emqxd/core/worker.h"
+#include "emqxd/limit/limit.h"
 #include "emqxd/net/listener.h"
 #include "emqxd/admin/op.h"
 
@@ -71,12 +72,15 @@ of_status(const char *name)
 static void
 give_memory(struct op_ctx *op)
 {
-	uint64_t held, used;
+	uint64_t held, used, resident, max;
 
 	slab_usage(&held, &used);
 	whole(op, "memory/total", of_status("VmRSS") * 1024, "resident bytes");
 	whole(op, "memory/peak", of_status("VmHWM") * 1024, "most resident bytes ever");
 	whole(op, "memory/system", of_status("VmSize") * 1024, "address space");
+	limit_memory(&resident, &max);
+	whole(op, "memory/limit", max,
+	    "node.memory_limit: from there on new work is refused");
 	whole(op, "memory/slab_held", held, "taken from the system for small objects");
 	whole(op, "memory/slab_used", used, "of it in use");
 	whole(op, "memory/to_be_freed", qsbr_waiting(),
