@@ -3,7 +3,7 @@
  * access: who may do what.  What lives here: the judgement of a topic for a client.  What
  * does not: topics themselves, rewriting, reason codes (client/).
  *
- * Until acl.conf is read the rules are those that EMQX ships, in this order: the user
+ * A superuser is asked nothing.  Until acl.conf is read the rules are those that EMQX ships, in this order: the user
  * "dashboard" may subscribe to $SYS/#; whoever comes from 127.0.0.1 or ::1 may do
  * everything; nobody else may subscribe to $SYS/# or what is in it, nor to exactly "#" or
  * "+/#"; everything else is allowed.

@@ -6,6 +6,7 @@
  */
 #include "emqxd/app/app.h"
 #include "ipc/base/str.h"
+#include "emqxd/access/authn.h"
 #include "emqxd/admin/admin.h"
 #include "emqxd/app/boot.h"
 #include "emqxd/app/core_conf.h"
@@ -175,6 +176,14 @@ birth_of_session(struct fault *f)
 }
 
 static em_err
+birth_of_access(struct fault *f)
+{
+	(void)f;
+	authn_birth();
+	return EM_OK;
+}
+
+static em_err
 birth_of_client(struct fault *f)
 {
 	(void)f;
@@ -246,6 +255,10 @@ static const struct app_room rooms[] = {
 	    .worker_death = delayed_worker_death,
 	    .death = delayed_death,
 	    .reload = follow_publish },
+	{ .name = "access",
+	    .birth = birth_of_access,
+	    .death = authn_death,
+	    .reload = authn_configure },
 	{ .name = "net",
 	    .birth = birth_of_net,
 	    .worker_birth = net_worker_birth,

@@ -2,6 +2,7 @@
 /* settings: see settings.h. */
 #include "emqxd/app/settings.h"
 #include "emqxd/app/core_conf.h"
+#include "emqxd/access/authn.h"
 #include "emqxd/admin/ctl_conf.h"
 #include "emqxd/client/auto_subscribe.h"
 #include "emqxd/client/rewrite.h"
@@ -18,7 +19,7 @@
 
 static const struct conf_section *const sections[] = { &core_conf, &ctl_conf, &zone_conf,
 	&listener_conf, &retain_conf, &store_conf, &delayed_conf, &rewrite_conf,
-	&auto_subscribe_conf, &sys_topics_conf, &sys_alarm_conf };
+	&auto_subscribe_conf, &sys_topics_conf, &sys_alarm_conf, &authn_conf };
 enum { SECTIONS_N = sizeof sections / sizeof sections[0] };
 
 em_err

@@ -4,6 +4,7 @@
  * hands each to the file of its kind; the tables for net/ and session/ are here.
  */
 #include "emqxd/client/channel.h"
+#include "emqxd/client/auth_exchange.h"
 #include "emqxd/client/extra.h"
 #include "emqxd/core/slab.h"
 #include "emqxd/core/trace_point.h"
@@ -37,6 +38,14 @@ channel_fault(struct channel *ch, const struct mqtt_fault *fault)
 	channel_refuse(ch, fault->reason, fault->rule);
 }
 
+void
+channel_set_superuser(struct channel *ch, bool is)
+{
+	ch->flags &= (uint16_t)~CHANNEL_SUPERUSER;
+	if (is)
+		ch->flags |= CHANNEL_SUPERUSER;
+}
+
 unsigned
 channel_decode_flags(const struct zone *zone)
 {
@@ -65,22 +74,6 @@ on_ping(struct channel *ch, const struct mqtt_frame *f)
 		tracing_sent(ch, &pong);
 }
 
-/* An AUTH outside an exchange, which this broker never begins. */
-static void
-on_auth(struct channel *ch, const struct mqtt_frame *f)
-{
-	struct mqtt_fault fault;
-	struct mqtt_auth auth;
-
-	metric_inc(METRIC_PACKETS_AUTH_RECEIVED);
-	if (mqtt_decode_auth(f, channel_version(ch),
-		channel_decode_flags(channel_zone(ch)), &auth, &fault) != EM_OK)
-		channel_fault(ch, &fault);
-	else
-		channel_refuse(ch, REASON_PROTOCOL_ERROR,
-		    "[MQTT5-4.12.0-7] AUTH without an authentication method in CONNECT");
-}
-
 static void
 on_packet(struct channel *ch, uint8_t *frame, const struct mqtt_frame *f)
 {
@@ -98,7 +91,7 @@ on_packet(struct channel *ch, uint8_t *frame, const struct mqtt_frame *f)
 	case MQTT_DISCONNECT: disconnect_on_packet(ch, f); return;
 	case MQTT_AUTH:
 		if (channel_is_v5(ch)) {
-			on_auth(ch, f);
+			auth_exchange_on_packet(ch, f);
 			return;
 		}
 		break;
@@ -179,9 +172,9 @@ on_bytes(struct conn *c, uint8_t *p, size_t n, size_t *need)
 	if (EM_LIKELY(c->owner != NULL))
 		return channel_on_bytes(c->owner, p, n, need);
 	used = lobby_on_bytes(c, p, n, need);
-	if (used == 0 || used == n || c->owner == NULL || conn_is_ended(c))
+	if (used == 0 || used == n || conn_is_ended(c))
 		return used;
-	return used + channel_on_bytes(c->owner, p + used, n - used, need);
+	return used + c->ops->on_bytes(c, p + used, n - used, need);
 }
 
 static void

@@ -25,6 +25,7 @@ enum channel_flag {
 	CHANNEL_ACKS_WAIT = 1 << 7,  /* acknowledgements wait for the disk: pending.c */
 	CHANNEL_TOPICS = 1 << 8,     /* its topics are changed on the way in: topics.c */
 	CHANNEL_MOUNTED = 1 << 9,    /* ... and on the way out */
+	CHANNEL_SUPERUSER = 1 << 10, /* no rule is asked */
 };
 
 struct channel_extra;
@@ -92,6 +93,7 @@ void channel_fault(struct channel *ch, const struct mqtt_fault *fault);
 void channel_refuse(struct channel *ch, uint8_t code, const char *detail);
 /* It is read again unless something else holds it up: pressure.c, pending.c. */
 void channel_read_on(struct channel *ch);
+void channel_set_superuser(struct channel *ch, bool is);
 end_reason channel_end_of_code(uint8_t code);
 unsigned channel_decode_flags(const struct zone *zone);
 
@@ -100,7 +102,12 @@ void lobby_on_started(struct conn *c);
 size_t lobby_on_bytes(struct conn *c, uint8_t *p, size_t n, size_t *need);
 /* connect.c: this is its home and the id is final; makes the channel.  @connect's client id
  * is the final one; @assigned: we chose it. */
-void connect_accept(struct conn *c, const struct mqtt_connect *connect, bool assigned);
+struct auth_result;
+/* @auth: how it authenticated itself by a method, or NULL. */
+void connect_accept(struct conn *c, struct mqtt_connect *connect, bool assigned,
+    const struct auth_result *auth);
+/* What is looked at before anybody is asked who he is; false: refused. */
+bool connect_is_allowed(struct conn *c, const struct mqtt_connect *p);
 /* CONNACK with an error, which says why, then the end; @p: the CONNECT as far as it could be
  * read, or NULL. */
 void connect_refuse(struct conn *c, const struct mqtt_connect *p, enum mqtt_version v,
@@ -134,8 +141,9 @@ void pressure_forget(struct channel *ch);
 /* tracing.c: what passes, for those who trace; after trace_is_on(). */
 void tracing_received(const struct channel *ch, const struct mqtt_frame *f);
 void tracing_connect(const struct conn *c, const struct mqtt_packet *p);
-void tracing_refused(
-    const struct conn *c, struct slice clientid, const struct mqtt_packet *connack);
+/* Any other packet of a connection without a channel. */
+void tracing_lobby(const struct conn *c, struct slice clientid,
+    const struct mqtt_packet *p, bool is_sent);
 void tracing_sent(const struct channel *ch, const struct mqtt_packet *p);
 void tracing_publish(const struct channel *ch, const struct message *m);
 void tracing_ended(const struct conn *c, end_reason why, const char *detail);

@@ -3,6 +3,8 @@
  * connect: the CONNECT at its home: capabilities, the will, the session, CONNACK.
  */
 #include "emqxd/client/channel.h"
+#include "emqxd/access/authn.h"
+#include "emqxd/client/auth_exchange.h"
 #include "emqxd/client/auto_subscribe.h"
 #include "emqxd/client/extra.h"
 #include "emqxd/client/topics.h"
@@ -102,8 +104,8 @@ connect_refuse(struct conn *c, const struct mqtt_connect *p, enum mqtt_version v
 		}
 		connack_write(c, &packet.connack, v);
 		if (trace_is_on())
-			tracing_refused(
-			    c, p != NULL ? p->client_id : SLICE_NONE, &packet);
+			tracing_lobby(
+			    c, p != NULL ? p->client_id : SLICE_NONE, &packet, true);
 	}
 	conn_end(c, channel_end_of_code(code), END_BY_SERVER, detail);
 }
@@ -137,11 +139,45 @@ check(const struct zone *zone, const struct mqtt_connect *p, const char **detail
 		*detail = "node.memory_limit is reached";
 		return REASON_SERVER_BUSY;
 	}
-	if (prop_has(&p->props, MQTT_PROP_AUTH_METHOD)) {
-		*detail = "[MQTT5-4.12.0-1] no authentication method is configured";
-		return REASON_BAD_AUTHENTICATION_METHOD;
-	}
 	return p->has_will ? check_will(zone, &p->will, detail) : 0;
+}
+
+bool
+connect_is_allowed(struct conn *c, const struct mqtt_connect *p)
+{
+	const char *detail = NULL;
+	uint8_t code = check(zone_of_listener(c), p, &detail);
+
+	if (code != 0)
+		connect_refuse(c, p, p->version, code, detail);
+	return code == 0;
+}
+
+/* Is it known who comes?  Whoever showed it by a method is; else there must be nobody to
+ * ask. */
+static bool
+is_known(struct conn *c, const struct mqtt_connect *p, const struct auth_result *auth)
+{
+	uint8_t asks = listener_settings(c->listener)->authn;
+	const char *detail = NULL;
+
+	if (auth != NULL) {
+		if (p->has_username && !slice_eq(p->username, auth->identity))
+			detail = "CONNECT names another user than the one who "
+				 "authenticated";
+	} else if (asks != LISTENER_ASKS_NOBODY && authn_is_on()) {
+		metric_inc(METRIC_CLIENT_AUTHENTICATE);
+		detail = "CONNECT names no authentication method, and authentication "
+			 "asks for one";
+	} else if (asks == LISTENER_ASKS_NAMED && !p->has_username) {
+		detail = "CONNECT has no user name, and the listener asks for one";
+	}
+	if (detail == NULL)
+		return true;
+	metric_inc(METRIC_AUTHENTICATION_FAILURE);
+	metric_inc(METRIC_PACKETS_CONNACK_AUTH_ERROR);
+	connect_refuse(c, p, p->version, REASON_NOT_AUTHORIZED, detail);
+	return false;
 }
 
 /* ---- what the CONNECT asks for */
@@ -306,17 +342,68 @@ connack_send(struct channel *ch, const struct mqtt_connack *ack)
 				     .connack = *ack });
 }
 
+/* [MQTT5-4.12.0-5] */
+static void
+add_auth(struct mqtt_connack *ack, const struct auth_result *auth)
+{
+	*PROP_SET(&ack->props, AUTH_METHOD, auth_method) = auth->method;
+	if (auth->data.n > 0)
+		*PROP_SET(&ack->props, AUTH_DATA, auth_data) = auth->data;
+}
+
+static void
+count_in(const struct auth_result *auth)
+{
+	metric_inc(METRIC_CLIENT_CONNECTED);
+	if (auth != NULL)
+		return; /* counted by the exchange */
+	metric_inc(METRIC_CLIENT_AUTHENTICATE);
+	metric_inc(METRIC_CLIENT_AUTH_ANONYMOUS);
+	metric_inc(METRIC_AUTHENTICATION_SUCCESS);
+	metric_inc(METRIC_AUTHENTICATION_SUCCESS_ANONYMOUS);
+}
+
+/* False: refused. */
+static bool
+take_will(struct conn *c, const struct clientinfo *who, const struct mqtt_connect *p,
+    struct session_will *out)
+{
+	struct slice topic;
+
+	if (!p->has_will)
+		return true;
+	topic = topics_will(c, who, p->will.topic);
+	if (topic.n == 0) {
+		connect_refuse(c, p, p->version, REASON_TOPIC_NAME_INVALID,
+		    "the will has no topic after rewrite and mountpoint");
+		return false;
+	}
+	*out = will_of(p, topic);
+	if (out->message != NULL)
+		return true;
+	connect_refuse(c, p, p->version, REASON_SERVER_BUSY, "no memory for the will");
+	return false;
+}
+
+static void
+told_in(struct channel *ch)
+{
+	struct clientinfo who;
+
+	if (!hook_is_on(HOOK_CLIENT_CONNECTED))
+		return;
+	who = session_info(ch->session);
+	hook_run_client_connected(&who);
+}
+
 void
-connect_accept(struct conn *c, const struct mqtt_connect *p, bool assigned)
+connect_accept(
+    struct conn *c, struct mqtt_connect *p, bool assigned, const struct auth_result *auth)
 {
 	const struct zone *zone = zone_of_listener(c);
 	struct net_addr peer = conn_peer(c);
 	char text[ADDR_TEXT_MAX];
-	const char *detail = NULL;
-	uint8_t code = check(zone, p, &detail);
 	struct session_open open = { .clientid = p->client_id,
-		.username = p->username,
-		.has_username = p->has_username,
 		.clean_start = p->clean_start,
 		.version = (uint8_t)p->version };
 	struct mqtt_connack ack = { .reason = 0 };
@@ -324,53 +411,41 @@ connect_accept(struct conn *c, const struct mqtt_connect *p, bool assigned)
 	struct channel *ch;
 	bool present;
 
-	if (code != 0) {
-		connect_refuse(c, p, p->version, code, detail);
+	if (!connect_is_allowed(c, p) || !is_known(c, p, auth))
 		return;
-	}
 	if (p->version == MQTT_V5)
 		fill_props(&ack, zone, p, assigned);
+	if (auth != NULL) {
+		add_auth(&ack, auth);
+		p->username = auth->identity;
+		p->has_username = true;
+	}
 	if (!connack_fits(c, p, &ack))
 		return;
 	who = who_of(c, p);
-	if (p->has_will) {
-		struct slice topic = topics_will(c, &who, p->will.topic);
-
-		if (topic.n == 0) {
-			connect_refuse(c, p, p->version, REASON_TOPIC_NAME_INVALID,
-			    "the will has no topic after rewrite and mountpoint");
-			return;
-		}
-		open.will = will_of(p, topic);
-		if (open.will.message == NULL) {
-			connect_refuse(c, p, p->version, REASON_SERVER_BUSY,
-			    "no memory for the will");
-			return;
-		}
-	}
+	if (!take_will(c, &who, p, &open.will))
+		return;
+	open.username = p->username;
+	open.has_username = p->has_username;
 	open.peer = slice_of(text, addr_print(&peer, text));
 	open.window = window_of(zone, p);
 	open.zone = listener_settings(c->listener)->zone_number;
 	ch = channel_new(c, zone, p);
+	if (auth != NULL) {
+		auth_exchange_keep(&extra_of(&ch->extra)->auth, auth);
+		channel_set_superuser(ch, auth->is_superuser);
+	}
 	topics_start(ch, &who);
 	open.expiry = ch->expiry;
 	open.to = ch;
 	open.keepalive = ch->keepalive;
 	ch->session = session_open(&open, &present);
-	metric_inc(METRIC_CLIENT_CONNECTED);
-	/* Nobody is asked who he is in this version. */
-	metric_inc(METRIC_CLIENT_AUTHENTICATE);
-	metric_inc(METRIC_CLIENT_AUTH_ANONYMOUS);
-	metric_inc(METRIC_AUTHENTICATION_SUCCESS);
-	metric_inc(METRIC_AUTHENTICATION_SUCCESS_ANONYMOUS);
+	count_in(auth);
 	/* 3.1 has no session present flag. */
 	ack.session_present = present && p->version != MQTT_V31;
 	connack_send(ch, &ack);
 	keepalive_start(ch);
-	if (hook_is_on(HOOK_CLIENT_CONNECTED)) {
-		who = session_info(ch->session);
-		hook_run_client_connected(&who);
-	}
+	told_in(ch);
 	auto_subscribe_run(ch);
 	if (present)
 		session_replay(ch->session);

@@ -6,8 +6,10 @@
  * connection walks there with all bytes read.
  */
 #include "emqxd/client/channel.h"
+#include "emqxd/client/auth_exchange.h"
 #include "emqxd/core/trace_point.h"
 #include "emqxd/model/metrics.h"
+#include "emqxd/mqtt/prop.h"
 #include "emqxd/net/listener.h"
 #include "emqxd/net/listener_conf.h"
 #include "emqxd/session/registry.h"
@@ -137,7 +139,10 @@ on_connect(struct conn *c, const struct mqtt_frame *f, uint8_t *all, size_t n)
 		return false;
 	}
 	metric_inc(METRIC_CLIENT_CONNECT);
-	connect_accept(c, p, assigned);
+	if (prop_has(&p->props, MQTT_PROP_AUTH_METHOD))
+		auth_exchange_start(c, p, f, assigned);
+	else
+		connect_accept(c, p, assigned, NULL);
 	return !conn_is_ended(c);
 }
 

@@ -38,8 +38,10 @@ static bool
 is_permitted(struct channel *ch, struct slice filter)
 {
 	struct clientinfo who = session_info(ch->session);
-	bool may = access_may_subscribe(&who, filter);
+	bool may;
 
+	who.is_superuser = (ch->flags & CHANNEL_SUPERUSER) != 0;
+	may = access_may_subscribe(&who, filter);
 	metric_inc(METRIC_CLIENT_AUTHORIZE);
 	metric_inc(may ? METRIC_AUTHORIZATION_ALLOW : METRIC_AUTHORIZATION_DENY);
 	if (!may)

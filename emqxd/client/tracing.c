@@ -116,13 +116,13 @@ tracing_connect(const struct conn *c, const struct mqtt_packet *p)
 }
 
 void
-tracing_refused(
-    const struct conn *c, struct slice clientid, const struct mqtt_packet *connack)
+tracing_lobby(const struct conn *c, struct slice clientid, const struct mqtt_packet *p,
+    bool is_sent)
 {
 	char text[ADDR_TEXT_MAX];
 	struct trace_subject subject = stranger(c, clientid, SLICE_NONE, text);
 
-	packet_line(&subject, "mqtt_packet_sent", connack);
+	packet_line(&subject, is_sent ? "mqtt_packet_sent" : "mqtt_packet_received", p);
 }
 
 void

@@ -10,6 +10,7 @@
 #include "emqxd/conf/legacy.h"
 #include "emqxd/conf/report.h"
 #include "emqxd/conf/snapshot_body.h"
+#include "ipc/base/num.h"
 
 #include <strings.h>
 
@@ -210,12 +211,11 @@ unknown(struct validator *v, const struct tree_node *node, struct slice path)
 	str_fini(&hint);
 }
 
-/* Is it a list whose items are structs of a section? */
+/* Does a list of a section's structs stand there? */
 static bool
-is_list_of_structs(
-    const struct validator *v, const struct tree_node *node, struct slice path)
+takes_list(const struct validator *v, struct slice path)
 {
-	for (size_t i = 0; i < v->s->sections && node->kind == TREE_ARRAY; i++) {
+	for (size_t i = 0; i < v->s->sections; i++) {
 		const struct conf_section *s = v->s->section[i];
 
 		if (s->is_list && path.n + strlen(".$name") == strlen(s->path) &&
@@ -223,6 +223,16 @@ is_list_of_structs(
 			return true;
 	}
 	return false;
+}
+
+/* An object where a list of them is expected; numbers for names are a list's. */
+static bool
+is_lone_item(const struct tree_node *node)
+{
+	uint64_t ignored;
+
+	return node->kind == TREE_OBJECT && node->child.n > 0 &&
+	       num_parse_u64(slice_str(node->child.p[0]->name), &ignored) != EM_OK;
 }
 
 static void look(struct validator *v, const struct tree_node *node, struct str *path);
@@ -260,8 +270,13 @@ look(struct validator *v, const struct tree_node *node, struct str *path)
 			named(v, found.name, node, str_get(path));
 		return;
 	}
-	if (is_list_of_structs(v, node, str_slice(path))) {
+	if (takes_list(v, str_slice(path)) && node->kind == TREE_ARRAY) {
 		look_at_items(v, node, path);
+		return;
+	}
+	if (takes_list(v, str_slice(path)) && is_lone_item(node)) {
+		report_fault(v->report, node->pos, "put [ and ] around it",
+		    "%s is a list of objects", str_get(path));
 		return;
 	}
 	if (node->kind != TREE_OBJECT) {

@@ -21,6 +21,7 @@ struct clientinfo {
 	wall_t connected_at; /* of this, or the last, connection */
 	uint8_t version;     /* 3, 4, 5 */
 	bool has_username, clean_start;
+	bool is_superuser; /* of the users that authentication knows */
 };
 
 #endif

@@ -14,6 +14,11 @@ static const struct conf_word unlimited[] = { { "infinity", LISTENER_UNLIMITED }
 	{ NULL, 0 } };
 static const struct conf_word kernel[] = { { "0", 0 }, { "0s", 0 }, { NULL, 0 } };
 
+static const struct conf_word asks[] = { { "true", LISTENER_ASKS },
+	{ "false", LISTENER_ASKS_NOBODY }, { "on", LISTENER_ASKS },
+	{ "off", LISTENER_ASKS_NOBODY }, { "quick_deny_anonymous", LISTENER_ASKS_NAMED },
+	{ NULL, 0 } };
+
 static const struct conf_field fields[] = {
 	{ .path = "enable",
 	    LISTENER(enable),
@@ -45,6 +50,16 @@ static const struct conf_field fields[] = {
 	    .help =
 		"Prefix of all topics of its clients; ${clientid} and ${username} are "
 		"filled in" },
+	{ .path = "enable_authn",
+	    LISTENER(authn),
+	    .type = CONF_ENUM,
+	    .def = "true",
+	    .words = asks,
+	    .reload = CONF_NEW_CONNECTIONS,
+	    .help =
+		"Whether its clients are asked who they are, if there is an "
+		"authenticator; quick_deny_anonymous also refuses whoever has neither "
+		"a user name nor a method" },
 	{ .path = "zone",
 	    LISTENER(zone),
 	    .type = CONF_TEXT,

@@ -27,10 +27,14 @@ struct tcp_options {
 	const char *keepalive; /* as written: "none" or "240,30,5" */
 };
 
+/* Whom the listener asks who he is. */
+enum listener_authn { LISTENER_ASKS_NOBODY, LISTENER_ASKS, LISTENER_ASKS_NAMED };
+
 struct listener_conf {
 	const char *name; /* "tcp:default" */
 	struct conf_addr bind;
 	bool enable;              /* false: known, not started */
+	uint8_t authn;            /* listener_authn */
 	bool is_removed;          /* the file names it no more: must not be started */
 	uint32_t max_connections; /* LISTENER_UNLIMITED: none */
 	const char *mountpoint;   /* resolved: its own, or its zone's; "": none */

@@ -5,6 +5,7 @@
  * What is accepted is shown, and loaded a second time over itself: that changes
  * nothing.  Files are not included: the fuzzer would read the machine's.
  */
+#include "emqxd/access/authn.h"
 #include "emqxd/admin/ctl_conf.h"
 #include "emqxd/app/core_conf.h"
 #include "emqxd/conf/change.h"
@@ -24,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static const struct conf_section *const sections[] = { &core_conf, &ctl_conf, &zone_conf,
 	&listener_conf, &retain_conf, &store_conf, &delayed_conf, &rewrite_conf,
-	&auto_subscribe_conf, &sys_topics_conf, &sys_alarm_conf };
+	&auto_subscribe_conf, &sys_topics_conf, &sys_alarm_conf, &authn_conf };
 
 static void
 show(const struct conf_snapshot *s)

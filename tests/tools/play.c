@@ -173,7 +173,7 @@ play_script(struct program *g, const struct script *s, struct daemon *d)
 			print_talk("emqxd has ended; another one is started");
 			d->pid = 0;
 			if (daemon_stop(d, &fault) != EM_OK ||
-			    daemon_start(d, g->emqxd, &s->config, &fault) != EM_OK)
+			    daemon_start(d, g->emqxd, s, &fault) != EM_OK)
 				print_talk(fault.text);
 			fault_clear(&fault);
 		}
@@ -199,7 +199,7 @@ play_file(struct program *g, const struct script *s)
 		play_script(g, s, NULL);
 		return g->failed > 0;
 	}
-	err = daemon_start(&d, g->emqxd, &s->config, &fault);
+	err = daemon_start(&d, g->emqxd, s, &fault);
 	if (err == EM_OK)
 		play_script(g, s, &d);
 	else

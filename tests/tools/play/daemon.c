@@ -28,15 +28,56 @@ path_in(const struct daemon *d, const char *name)
 	return str_take(&path);
 }
 
-static em_err
-write_config(const struct daemon *d, const slice_vec *config, struct fault *fault)
+/* The line with the folder's name for each {folder}. */
+static void
+print_line(const struct daemon *d, struct slice line, FILE *file)
 {
-	char *path = path_in(d, "emqx.conf");
-	FILE *file = fopen(path, "we");
+	const struct slice place = SLICE_LIT("{folder}");
+
+	for (; line.n > 0; line = slice_from(line, 1)) {
+		if (slice_starts(line, place)) {
+			fputs(d->folder, file);
+			line = slice_from(line, place.n - 1);
+		} else
+			fputc(line.p[0], file);
+	}
+	fputc('\n', file);
+}
+
+/* The script's "file NAME LINE" lines. */
+static em_err
+write_files(const struct daemon *d, const slice_vec *lines)
+{
 	em_err err = EM_OK;
 
-	if (file == NULL) {
-		err = err_from_errno(errno);
+	for (size_t i = 0; i < lines->n && err == EM_OK; i++) {
+		struct slice rest = lines->p[i], name = script_word(&rest);
+		char *text = mem_dup(name.p, name.n), *path = path_in(d, text);
+		FILE *file = fopen(path, "ae");
+
+		while (rest.n > 0 && rest.p[0] == ' ')
+			rest = slice_from(rest, 1);
+		if (file == NULL)
+			err = err_from_errno(errno);
+		else
+			print_line(d, rest, file);
+		if (file != NULL && fclose(file) != 0)
+			err = EM_IO;
+		mem_free(text);
+		mem_free(path);
+	}
+	return err;
+}
+
+static em_err
+write_config(const struct daemon *d, const struct script *s, struct fault *fault)
+{
+	char *path = path_in(d, "emqx.conf");
+	em_err err = write_files(d, &s->files);
+	FILE *file = fopen(path, "we");
+
+	if (err != EM_OK || file == NULL) {
+		err = err != EM_OK ? err : err_from_errno(errno);
 		goto out;
 	}
 	fprintf(file,
@@ -44,8 +85,8 @@ write_config(const struct daemon *d, const slice_vec *config, struct fault *faul
 	    "ctl.socket = \"%s/ctl.sock\"\nlisteners.tcp.default.bind = "
 	    "\"127.0.0.1:0\"\n",
 	    d->folder, d->folder);
-	for (size_t i = 0; i < config->n; i++)
-		fprintf(file, "%.*s\n", SLICE_FMT(config->p[i]));
+	for (size_t i = 0; i < s->config.n; i++)
+		print_line(d, s->config.p[i], file);
 	if (fclose(file) != 0)
 		err = EM_IO;
 out:
@@ -168,7 +209,7 @@ tell(const struct daemon *d, struct fault *fault, const char *what)
 
 em_err
 daemon_start(
-    struct daemon *d, const char *program, const slice_vec *config, struct fault *fault)
+    struct daemon *d, const char *program, const struct script *s, struct fault *fault)
 {
 	mono_t deadline = mono_add(span_mono_now(), span_ns(3 * peer_patience().ns));
 	const char *tmp = getenv("TMPDIR");
@@ -180,7 +221,7 @@ daemon_start(
 	*d = (struct daemon){ .folder = str_take(&folder) };
 	if (mkdtemp(d->folder) == NULL)
 		return fault_set(fault, EM_IO, "%s: %s", d->folder, strerror(errno));
-	if (write_config(d, config, fault) != EM_OK)
+	if (write_config(d, s, fault) != EM_OK)
 		return fault->err;
 	conf = path_in(d, "emqx.conf");
 	out = open_in(d, "out");

@@ -15,9 +15,10 @@ struct daemon {
 	char *folder; /* conf, data, out, err */
 };
 
-/* Starts @program with these lines in its configuration, and returns when it serves. */
+/* Starts @program with the script's lines in its configuration, where {folder} is its
+ * folder, and returns when it serves. */
 EM_MUST_USE em_err daemon_start(
-    struct daemon *d, const char *program, const slice_vec *config, struct fault *fault);
+    struct daemon *d, const char *program, const struct script *s, struct fault *fault);
 /* Has it ended by itself? */
 bool daemon_is_gone(struct daemon *d);
 /* SIGTERM; a fault when it does not end with status 0.  Removes the folder. */

@@ -40,7 +40,8 @@ remember(struct player *p, struct actor *a, const struct mqtt_packet *packet)
 	} else if (packet->type == MQTT_CONNECT) {
 		if (c->has_will && c->will.retain)
 			keep(&p->retained, c->will.topic);
-		if (c->client_id.n > 0 && (!c->clean_start || c->props.set != 0))
+		if (c->client_id.n > 0 &&
+		    (!c->clean_start || prop_has(&c->props, MQTT_PROP_SESSION_EXPIRY)))
 			keep(&p->kept, c->client_id);
 		if (c->clean_start)
 			a->releases.n = 0;

@@ -4,6 +4,7 @@
  */
 #include "tests/tools/play/player_step.h"
 #include "tests/tools/play/player_packet.h"
+#include "tests/tools/play/prover.h"
 
 typedef em_err step_fn(struct player *p, struct actor *a, struct slice *words, size_t n);
 
@@ -444,6 +445,32 @@ step_send(struct player *p, struct actor *a, struct slice *words, size_t n)
 	return err == EM_OK ? send_words(p, a, type, words + 1, n - 1) : err;
 }
 
+/* a proves METHOD CLIENT-FIRST-BARE PASSWORD CHALLENGE: {answer} and {signature}. */
+static em_err
+step_prove(struct player *p, struct actor *a, struct slice *words, size_t n)
+{
+	struct str answer = { NULL, 0, 0 }, signature = { NULL, 0, 0 };
+	struct words w = { 0 };
+	em_err err = player_step_words(p, &w, words, n);
+
+	(void)a;
+	if (err == EM_OK && n != 4)
+		err = fault_set(&p->fault, EM_USAGE,
+		    "proves METHOD CLIENT-FIRST-BARE PASSWORD CHALLENGE");
+	if (err == EM_OK)
+		err = prover_answer((const char *)w.args.p[0].value.p, w.args.p[1].value,
+		    w.args.p[3].value, w.args.p[2].value, &answer, &signature, &p->fault);
+	if (err == EM_OK) {
+		variables_set(&p->variables, SLICE_LIT("answer"), str_slice(&answer));
+		variables_set(
+		    &p->variables, SLICE_LIT("signature"), str_slice(&signature));
+	}
+	str_fini(&answer);
+	str_fini(&signature);
+	words_fini(&w);
+	return err;
+}
+
 static const struct verb {
 	const char *name;
 	step_fn *fn;
@@ -461,6 +488,7 @@ static const struct verb {
 	{ "unsubscribes", step_unsubscribe },
 	{ "publishes", step_publish },
 	{ "receives", step_receive },
+	{ "proves", step_prove },
 };
 enum { VERBS_N = sizeof verbs / sizeof verbs[0] };
 

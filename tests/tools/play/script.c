@@ -107,7 +107,7 @@ read_line(struct script *s, struct slice line, unsigned number, struct fault *fa
 	struct scenario *now =
 	    s->scenarios.n > 0 ? &s->scenarios.p[s->scenarios.n - 1] : NULL;
 	const struct slice scenario = SLICE_LIT("scenario "),
-			   config = SLICE_LIT("config "),
+			   config = SLICE_LIT("config "), file = SLICE_LIT("file "),
 			   version = SLICE_LIT("for version ");
 
 	if (line.n == 0 || line.p[0] == '#')
@@ -122,9 +122,13 @@ read_line(struct script *s, struct slice line, unsigned number, struct fault *fa
 		VEC_ADD(&s->config, trim(slice_from(line, config.n)));
 		return EM_OK;
 	}
+	if (slice_starts(line, file) && now == NULL) {
+		VEC_ADD(&s->files, trim(slice_from(line, file.n)));
+		return EM_OK;
+	}
 	if (now == NULL)
 		return fault_set(fault, EM_USAGE,
-		    "before the first scenario there are only config lines");
+		    "before the first scenario there are only config and file lines");
 	if (slice_starts(line, version))
 		return read_versions(now, slice_from(line, version.n), fault);
 	if (slice_starts(line, SLICE_LIT("[MQTT")))
@@ -193,6 +197,7 @@ script_fini(struct script *s)
 		scenario_fini(&s->scenarios.p[i]);
 	VEC_FINI(&s->scenarios);
 	VEC_FINI(&s->config);
+	VEC_FINI(&s->files);
 	MEM_FREE(s->path);
 	MEM_FREE(s->text);
 }

@@ -3,6 +3,7 @@
  * script: a .play file as it stands: lines of words, grouped in scenarios.
  *
  *	config mqtt.idle_timeout = 1s		lines for emqx.conf, before the first scenario
+ *	file users ann,secret			a line of {folder}/users
  *	scenario A sentence that says what holds
  *		[MQTT5-3.1.4-3] [MQTT3-3.1.4-2]		the statements that it shows
  *		for version 3.1, 3.1.1, 5		once for each; otherwise once, in 5
@@ -38,7 +39,7 @@ struct scenario {
 struct script {
 	char *path;
 	char *text;
-	slice_vec config;
+	slice_vec config, files;
 	VEC(struct scenario) scenarios;
 };
 

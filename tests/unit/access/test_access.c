@@ -26,6 +26,15 @@ TEST(sys_is_for_the_machine_itself_and_the_dashboard)
 	OK(!may("10.0.0.1:5", "dashboards", "$SYS/#"));
 }
 
+TEST(a_superuser_is_asked_nothing)
+{
+	struct clientinfo who = { .clientid = SLICE_LIT("c"), .is_superuser = true };
+
+	OK(addr_parse(SLICE_LIT("10.0.0.1:5"), &who.peer) == EM_OK);
+	OK(access_may_subscribe(&who, SLICE_LIT("$SYS/#")));
+	OK(access_may_subscribe(&who, SLICE_LIT("#")));
+}
+
 TEST(everything_at_once_is_too_and_all_else_is_anybodys)
 {
 	OK(!may("10.0.0.1:5", NULL, "#"));

@@ -5,6 +5,7 @@
 #ifndef TESTS_UNIT_CONF_FIXTURE_H
 #define TESTS_UNIT_CONF_FIXTURE_H
 
+#include "emqxd/access/authn.h"
 #include "emqxd/admin/ctl_conf.h"
 #include "emqxd/app/core_conf.h"
 #include "emqxd/conf/load.h"
@@ -18,7 +19,7 @@
 #include "emqxd/store/store_conf.h"
 #include "tests/unit/tap.h"
 
-#define FIXTURE_SECTIONS 11
+#define FIXTURE_SECTIONS 12
 
 struct loaded {
 	em_err err;
@@ -33,7 +34,7 @@ fixture_sections(void)
 	static const struct conf_section *const sections[FIXTURE_SECTIONS] = { &core_conf,
 		&ctl_conf, &zone_conf, &listener_conf, &retain_conf, &store_conf,
 		&delayed_conf, &rewrite_conf, &auto_subscribe_conf, &sys_topics_conf,
-		&sys_alarm_conf };
+		&sys_alarm_conf, &authn_conf };
 
 	return sections;
 }

@@ -190,9 +190,8 @@ TEST(a_guard_that_is_not_built_stops_the_start)
 		"authorization.sources = [{type = file}]",
 		"authorization.sources += {type = file}",
 		"authentication = [{mechanism = jwt}]",
-		"authentication { mechanism = jwt }",
+		"authentication = [{ mechanism = scram, backend = redis }]",
 		"listeners.tcp.default.authentication = [{mechanism = jwt}]",
-		"listeners.tcp.default.enable_authn = quick_deny_anonymous",
 		"listeners.tcp.default.access_rules = [\"deny all\"]",
 		"listeners.tcp.default.proxy_protocol = true",
 		"listeners.tcp.default.max_conn_rate = \"1000/s\"",
@@ -242,6 +241,16 @@ TEST(a_guard_that_is_not_built_stops_the_start)
 		EQ(l.report.fault.p[0].line, 1);
 		fixture_free(&l);
 	}
+}
+
+TEST(an_object_where_a_list_is_expected_is_told_so)
+{
+	struct loaded l =
+	    fixture_load("authentication { mechanism = scram }", NULL, NULL);
+
+	EQ(l.report.fault.n, 1);
+	OK(strstr(str_get(&l.text), "authentication is a list of objects") != NULL);
+	fixture_free(&l);
 }
 
 TEST(a_guard_that_asks_for_nothing_is_accepted)

@@ -99,7 +99,8 @@ TEST(a_code_leads_to_its_end)
 	EQ(end_of_code(0x89), END_SERVER_BUSY);
 	EQ(end_of_code(0x95), END_FRAME_TOO_LARGE);
 	EQ(end_of_code(0), END_N);
-	EQ(end_of_code(0x87), END_N); /* not built yet */
+	EQ(end_of_code(0x87), END_NOT_AUTHORIZED);
+	EQ(end_of_code(0x9f), END_N);
 }
 
 TEST(the_names_of_the_manual_are_there)
