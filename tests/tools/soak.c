@@ -295,6 +295,8 @@ report_cuts(const struct soak *s)
 		[MQTT_PUBCOMP] = "PUBCOMP",
 		[MQTT_SUBSCRIBE] = "SUBSCRIBE",
 		[MQTT_SUBACK] = "SUBACK",
+		[MQTT_PINGREQ] = "PINGREQ",
+		[MQTT_PINGRESP] = "PINGRESP",
 		[MQTT_DISCONNECT] = "DISCONNECT" };
 
 	for (unsigned kind = 0; kind < 2; kind++)

@@ -7,6 +7,7 @@
 
 #define AWAY_MS 300u /* at most, before it comes back */
 #define PATIENCE span_s(60)
+#define SILENCE span_s(20) /* at most, of the keep alive of 60 s */
 
 void
 client_connect(struct client *c)
@@ -67,6 +68,7 @@ client_send(struct client *c, const struct mqtt_packet *p)
 	bool is_cut = !s->is_draining && soak_one_in(s, s->cut_one_in);
 	unsigned where = is_cut ? (unsigned)soak_below(s, 3) : 3;
 
+	c->spoke = s->now;
 	if (where == 0) {
 		s->cuts.before[c->is_sub][p->type]++;
 		client_cut(c);
@@ -126,6 +128,8 @@ on_packet(struct client *c, const struct mqtt_packet *p)
 		soak_finding(c, "DISCONNECT 0x%02x", p->disconnect.reason);
 		return true;
 	}
+	if (p->type == MQTT_PINGRESP)
+		return true;
 	return c->is_sub ? sub_packet(c, p) : pub_packet(c, p);
 }
 
@@ -187,6 +191,16 @@ say_farewell(struct client *c)
 	}
 }
 
+/* One who only waits, for receivers that are behind or at the end, says that he is there;
+ * false: that was cut. */
+static bool
+keep_alive(struct client *c)
+{
+	struct mqtt_packet p = { .type = MQTT_PINGREQ, .version = c->version };
+
+	return c->soak->now.ns - c->spoke.ns < SILENCE.ns || client_send(c, &p);
+}
+
 void
 client_chance(struct client *c)
 {
@@ -201,7 +215,7 @@ client_chance(struct client *c)
 		soak_finding(c, "no answer in state %d", c->state);
 		client_cut(c);
 	}
-	if (s->is_draining || c->state != CLIENT_ON)
+	if (c->state != CLIENT_ON || !keep_alive(c) || s->is_draining)
 		return;
 	switch (soak_below(s, 20 * s->cut_one_in)) {
 	case 0: take_over(c); break;

@@ -76,7 +76,8 @@ struct client {
 	enum mqtt_version version;
 	enum client_state state;
 	bool is_sub, has_session, is_subscribed;
-	mono_t due; /* away: when it comes back */
+	mono_t due;   /* away: when it comes back */
+	mono_t spoke; /* when it sent something last */
 	struct publisher *pub;
 	struct subscriber *sub;
 };
