@@ -8,9 +8,9 @@
  * An object freed by another thread is pushed on the owner heap's `remote` stack
  * and taken home by that thread's slab_turn().
  *
- * Pages come from mappings of 4 MiB and are kept in one list for the process
+ * Pages come from mappings of 4 MiB and are kept on one stack for the process
  * under a lock, which is taken once in 64 KiB; what is free there was given back
- * to the kernel with MADV_DONTNEED.
+ * to the kernel with MADV_DONTNEED, whole: the stack stands elsewhere.
  */
 #include "emqxd/core/slab.h"
 #include "ipc/base/check.h"
@@ -59,8 +59,9 @@ struct slab_heap {
 /* The one shared thing of this file. */
 static struct {
 	pthread_mutex_t lock;
-	struct free_object *pages; /* free ones */
-	_Atomic uint64_t held;     /* bytes in pages that are in use */
+	void **pages; /* free ones: a stack with room for all there are */
+	size_t free_n, all_n;
+	_Atomic uint64_t held; /* bytes in pages that are in use */
 	struct slab_heap *heaps;
 } slab_shared = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -115,11 +116,11 @@ region_map(void)
 	CHECK(p != MAP_FAILED);
 	end = p + REGION_SIZE + PAGE_SIZE;
 	p += (PAGE_SIZE - ((uintptr_t)p & (PAGE_SIZE - 1))) & (PAGE_SIZE - 1);
+	slab_shared.pages = mem_grow(slab_shared.pages,
+	    (slab_shared.all_n + REGION_SIZE / PAGE_SIZE + 1) * sizeof(void *));
 	for (; (size_t)(end - p) >= PAGE_SIZE; p += PAGE_SIZE) {
-		struct free_object *o = (struct free_object *)(void *)p;
-
-		o->next = slab_shared.pages;
-		slab_shared.pages = o;
+		slab_shared.pages[slab_shared.free_n++] = p;
+		slab_shared.all_n++;
 	}
 }
 
@@ -152,10 +153,9 @@ page_take(struct slab_heap *h, unsigned class)
 	struct page *p;
 
 	pthread_mutex_lock(&slab_shared.lock);
-	if (slab_shared.pages == NULL)
+	if (slab_shared.free_n == 0)
 		region_map();
-	p = (struct page *)(void *)slab_shared.pages;
-	slab_shared.pages = slab_shared.pages->next;
+	p = slab_shared.pages[--slab_shared.free_n];
 	pthread_mutex_unlock(&slab_shared.lock);
 	atomic_fetch_add_explicit(&slab_shared.held, PAGE_SIZE, memory_order_relaxed);
 	*p = (struct page){ .heap = h,
@@ -170,14 +170,10 @@ page_take(struct slab_heap *h, unsigned class)
 static void
 page_give(struct page *p)
 {
-	struct free_object *o = (struct free_object *)(void *)p;
-
-	/* All but the first 4 KiB, which hold the list's link. */
-	madvise((uint8_t *)p + 4096, PAGE_SIZE - 4096, MADV_DONTNEED);
+	madvise(p, PAGE_SIZE, MADV_DONTNEED);
 	atomic_fetch_sub_explicit(&slab_shared.held, PAGE_SIZE, memory_order_relaxed);
 	pthread_mutex_lock(&slab_shared.lock);
-	o->next = slab_shared.pages;
-	slab_shared.pages = o;
+	slab_shared.pages[slab_shared.free_n++] = p;
 	pthread_mutex_unlock(&slab_shared.lock);
 }
 

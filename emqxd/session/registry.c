@@ -2,11 +2,12 @@
 /* registry: see registry.h. */
 #include "emqxd/session/registry.h"
 #include "emqxd/session/session.h"
+#include "emqxd/core/slab.h"
 #include "ipc/base/hash.h"
 #include "ipc/base/mem.h"
 
-#define SEGMENT 512u        /* buckets in a segment */
-#define SEGMENTS (1u << 17) /* 64 million sessions a worker at load 1 */
+#define SEGMENT 256u        /* buckets in a segment: a slab of 2 KiB */
+#define SEGMENTS (1u << 18) /* 64 million sessions a worker at load 1 */
 
 /* Buckets 0..split-1 and level..level+split-1 are addressed by one bit more. */
 struct registry {
@@ -40,7 +41,7 @@ bucket_at(struct registry *r, uint32_t i)
 	struct session **s = r->segment[i / SEGMENT];
 
 	if (s == NULL)
-		s = r->segment[i / SEGMENT] = mem_new_array(SEGMENT, sizeof *s);
+		s = r->segment[i / SEGMENT] = slab_new_zero(SEGMENT * sizeof *s);
 	return &s[i % SEGMENT];
 }
 
@@ -66,7 +67,8 @@ registry_death(struct registries *all)
 {
 	for (unsigned i = 0; i < worker_count(); i++) {
 		for (unsigned k = 0; k < SEGMENTS; k++)
-			mem_free(all->of[i]->segment[k]);
+			slab_free(all->of[i]->segment[k],
+			    SEGMENT * sizeof *all->of[i]->segment[k]);
 		MEM_FREE(all->of[i]);
 	}
 }
@@ -109,6 +111,31 @@ grow(struct registry *r)
 	}
 }
 
+/* One bucket less: the last gives its sessions to its twin. */
+static void
+shrink(struct registry *r)
+{
+	struct session **from, **to;
+	uint32_t last;
+
+	if (r->split == 0) {
+		r->level /= 2;
+		r->split = r->level;
+	}
+	r->split--;
+	last = r->level + r->split;
+	from = bucket_at(r, last);
+	to = bucket_at(r, r->split);
+	while (*to != NULL)
+		to = &(*to)->next;
+	*to = *from;
+	*from = NULL;
+	if (last % SEGMENT == 0) {
+		slab_free(from, SEGMENT * sizeof *from);
+		r->segment[last / SEGMENT] = NULL;
+	}
+}
+
 static void
 count_by(_Atomic uint64_t *n, int by)
 {
@@ -144,6 +171,10 @@ registry_del(struct session *s)
 	}
 	*at = s->next;
 	count_by(&r->n, -1);
+	/* As many go at once as keep the load over a half. */
+	for (unsigned i = 0; i < 2; i++)
+		if (r->level + r->split > SEGMENT && 2 * r->n < r->level + r->split)
+			shrink(r);
 }
 
 void
@@ -174,6 +205,34 @@ registry_online_all(void)
 	return n;
 }
 
+static unsigned
+give_bucket(struct registry *r, uint32_t i, registry_fn *fn, void *arg)
+{
+	unsigned given = 0;
+	struct session *next;
+
+	for (struct session *s = *bucket_at(r, i); s != NULL; s = next) {
+		next = s->next; /* fn may end it */
+		fn(s, arg);
+		given++;
+	}
+	return given;
+}
+
+/* The next of the numbers below @level, counted from the upper bit down: what a number
+ * stands for, when there is a bit more or less, is then given or not as it was. */
+static uint32_t
+next_at(uint32_t at, uint32_t level)
+{
+	uint32_t bit = level >> 1;
+
+	while (bit != 0 && (at & bit) != 0) {
+		at &= ~bit;
+		bit >>= 1;
+	}
+	return at | bit; /* 0: all were there */
+}
+
 bool
 registry_step(uint64_t *at, unsigned max, registry_fn *fn, void *arg)
 {
@@ -181,17 +240,17 @@ registry_step(uint64_t *at, unsigned max, registry_fn *fn, void *arg)
 	unsigned given = 0;
 
 	/* Empty buckets are work too: at most four times as many. */
-	for (unsigned steps = 0;
-	     *at < r->level + r->split && given < max && steps < 4 * max; steps++) {
-		struct session *next;
+	for (unsigned steps = 0; given < max && steps < 4 * max; steps++) {
+		uint32_t level = r->level, i = (uint32_t)*at & (level - 1);
 
-		for (struct session *s = *bucket_at(r, (uint32_t)*at); s != NULL;
-		     s = next) {
-			next = s->next; /* fn may end it */
-			fn(s, arg);
-			given++;
-		}
-		++*at;
+		if (i < r->split)
+			given += give_bucket(r, level + i, fn, arg);
+		if (r->level != level)
+			continue; /* fn ended so many that it has moved: once more */
+		given += give_bucket(r, i, fn, arg);
+		*at = next_at(i, level);
+		if (*at == 0)
+			return false;
 	}
-	return *at < r->level + r->split;
+	return true;
 }
