@@ -6,12 +6,17 @@
 #include "emqxd/client/channel.h"
 #include "emqxd/client/auth_exchange.h"
 #include "emqxd/client/extra.h"
+#include "emqxd/core/clock.h"
 #include "emqxd/core/slab.h"
 #include "emqxd/core/trace_point.h"
 #include "emqxd/mqtt/encode.h"
 #include "emqxd/model/hook.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/net/listener.h"
+
+#define A_TURN span_us(1000) /* a turn that took so long takes no more packets in */
+#define LOOK_FIRST 4u
+#define LOOK_MAX 64u
 
 _Static_assert(sizeof(struct channel) <= 64, "an idle client");
 
@@ -112,10 +117,27 @@ on_packet(struct channel *ch, uint8_t *frame, const struct mqtt_frame *f)
 	    ch, REASON_MALFORMED_PACKET, "[MQTT5-2.1.2] a packet type that is not there");
 }
 
+/* Packets of one client between two looks at the clock: few at first, since each may have
+ * many receivers. */
+struct patience {
+	unsigned n, next; /* packets so far; when to look */
+};
+
+/* Others have their turn, then it goes on with what is here. */
+static bool
+is_over(struct patience *p)
+{
+	if (EM_LIKELY(++p->n < p->next))
+		return false;
+	p->next += p->n < LOOK_MAX ? p->n : LOOK_MAX;
+	return mono_since(span_mono_now(), clock_mono()).ns >= A_TURN.ns;
+}
+
 size_t
 channel_on_bytes(struct channel *ch, uint8_t *p, size_t n, size_t *need)
 {
 	uint32_t max = channel_zone(ch)->max_packet_size;
+	struct patience patience = { .next = LOOK_FIRST };
 	struct conn *c = ch->conn;
 	size_t at = 0;
 
@@ -145,6 +167,10 @@ channel_on_bytes(struct channel *ch, uint8_t *p, size_t n, size_t *need)
 			return at + f.total;
 		}
 		at += f.total;
+		if (EM_UNLIKELY(is_over(&patience)) && at < n) {
+			pressure_pause(ch, worker_self());
+			return at;
+		}
 	}
 	return at;
 }

@@ -134,7 +134,8 @@ bool outgoing_can_take(void *to);
 void keepalive_start(struct channel *ch);
 uint32_t keepalive_now_ms(void);
 
-/* pressure.c: pauses the publisher until @full has emptied its mailbox. */
+/* pressure.c: pauses the client until @full has emptied its mailbox; this worker: until
+ * others have had their turn. */
 void pressure_pause(struct channel *ch, struct worker *full);
 void pressure_forget(struct channel *ch);
 

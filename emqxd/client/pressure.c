@@ -5,7 +5,8 @@
  *
  * Mailboxes are first in, first out: a probe posted behind the data comes back when all
  * of that was opened.  One probe a receiver is under way at a time; everybody who waits for
- * that receiver goes on with it.
+ * that receiver goes on with it.  Who has taken his share of a turn waits for the worker
+ * that he is on.
  */
 #include "emqxd/client/channel.h"
 #include "emqxd/core/mailbox.h"
