@@ -46,17 +46,10 @@
 static void
 follow_router(void)
 {
-	static const enum share_strategy strategies[] = {
-		[ZONE_SHARE_RANDOM] = SHARE_RANDOM,
-		[ZONE_SHARE_ROUND_ROBIN] = SHARE_ROUND_ROBIN,
-		[ZONE_SHARE_ROUND_ROBIN_PER_GROUP] = SHARE_ROUND_ROBIN_PER_GROUP,
-		[ZONE_SHARE_STICKY] = SHARE_STICKY,
-		[ZONE_SHARE_LOCAL] = SHARE_LOCAL,
-		[ZONE_SHARE_HASH_TOPIC] = SHARE_HASH_TOPIC,
-		[ZONE_SHARE_HASH_CLIENTID] = SHARE_HASH_CLIENTID,
-	};
+	const struct zone *z = zone_get(0);
 
-	router_set_strategy(strategies[zone_get(0)->shared_subscription_strategy]);
+	router_configure(conf_get(CONF_SHARES), conf_count(CONF_SHARES),
+	    z->shared_subscription_strategy, z->shared_subscription_initial_sticky_pick);
 }
 
 static void

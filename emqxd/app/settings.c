@@ -12,6 +12,7 @@
 #include "emqxd/modules/sys_conf.h"
 #include "emqxd/publish/delayed_conf.h"
 #include "emqxd/retain/retain_conf.h"
+#include "emqxd/router/share_rule.h"
 #include "emqxd/store/store_conf.h"
 
 #include <stdio.h>
@@ -19,7 +20,8 @@
 
 static const struct conf_section *const sections[] = { &core_conf, &ctl_conf, &zone_conf,
 	&listener_conf, &retain_conf, &store_conf, &delayed_conf, &rewrite_conf,
-	&auto_subscribe_conf, &sys_topics_conf, &sys_alarm_conf, &authn_conf };
+	&auto_subscribe_conf, &sys_topics_conf, &sys_alarm_conf, &authn_conf,
+	&share_conf };
 enum { SECTIONS_N = sizeof sections / sizeof sections[0] };
 
 em_err

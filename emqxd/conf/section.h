@@ -29,6 +29,7 @@ enum conf_id {
 	CONF_AUTO_SUBSCRIBE, /* struct auto_topic []  client/auto_subscribe.h */
 	CONF_SYS_TOPICS,     /* struct sys_topics_conf  modules/sys_topics.h */
 	CONF_ALARM,          /* struct alarm_limits  core/alarm.h */
+	CONF_SHARES,         /* struct share_conf []  router/share_rule.h */
 	CONF_AUTHN,          /* struct authn_conf []  access/authn.h */
 	CONF_ID_N
 };

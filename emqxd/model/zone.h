@@ -12,15 +12,19 @@
 
 #include "emqxd/conf/snapshot.h"
 
-enum zone_share {
-	ZONE_SHARE_RANDOM,
-	ZONE_SHARE_ROUND_ROBIN,
-	ZONE_SHARE_ROUND_ROBIN_PER_GROUP,
-	ZONE_SHARE_STICKY,
-	ZONE_SHARE_LOCAL,
-	ZONE_SHARE_HASH_TOPIC,
-	ZONE_SHARE_HASH_CLIENTID
+/* How a shared group picks the member that gets a message. */
+enum share_strategy {
+	SHARE_INHERITS, /* of one group: as all */
+	SHARE_RANDOM,
+	SHARE_ROUND_ROBIN,
+	SHARE_ROUND_ROBIN_PER_GROUP,
+	SHARE_STICKY,
+	SHARE_LOCAL,
+	SHARE_HASH_TOPIC,
+	SHARE_HASH_CLIENTID
 };
+extern const struct conf_word zone_share_words[];
+extern const struct conf_word zone_pick_words[]; /* those by which sticky may begin */
 
 #define ZONE_UNLIMITED UINT32_MAX
 
@@ -66,7 +70,9 @@ struct zone {
 	    mqueue_default_highest; /* of topics without a priority: true before all others */
 	struct conf_map mqueue_priorities; /* topic -> 1..255; empty: one queue */
 
-	enum zone_share shared_subscription_strategy;
+	/* The default zone's count. */
+	enum share_strategy shared_subscription_strategy;
+	enum share_strategy shared_subscription_initial_sticky_pick;
 	bool exclusive_subscription;
 	const char
 	    *mountpoint; /* of listeners without one; readers use listener_conf's */

@@ -22,12 +22,15 @@ static const struct conf_word unlimited_bytes[] = { { "infinity", -1 }, { NULL, 
 static const struct conf_word disabled[] = { { "disabled", 0 }, { NULL, 0 } };
 static const struct conf_word priority[] = { { "lowest", 0 }, { "highest", 1 },
 	{ NULL, 0 } };
-static const struct conf_word share[] = { { "random", ZONE_SHARE_RANDOM },
-	{ "round_robin", ZONE_SHARE_ROUND_ROBIN },
-	{ "round_robin_per_group", ZONE_SHARE_ROUND_ROBIN_PER_GROUP },
-	{ "sticky", ZONE_SHARE_STICKY }, { "local", ZONE_SHARE_LOCAL },
-	{ "hash_topic", ZONE_SHARE_HASH_TOPIC },
-	{ "hash_clientid", ZONE_SHARE_HASH_CLIENTID }, { NULL, 0 } };
+const struct conf_word zone_share_words[] = { { "random", SHARE_RANDOM },
+	{ "round_robin", SHARE_ROUND_ROBIN },
+	{ "round_robin_per_group", SHARE_ROUND_ROBIN_PER_GROUP },
+	{ "sticky", SHARE_STICKY }, { "local", SHARE_LOCAL },
+	{ "hash_topic", SHARE_HASH_TOPIC }, { "hash_clientid", SHARE_HASH_CLIENTID },
+	{ NULL, 0 } };
+const struct conf_word zone_pick_words[] = { { "random", SHARE_RANDOM },
+	{ "local", SHARE_LOCAL }, { "hash_topic", SHARE_HASH_TOPIC },
+	{ "hash_clientid", SHARE_HASH_CLIENTID }, { NULL, 0 } };
 
 /* What is asked for packet by packet changes at once, for those who are connected too, also
  * where their CONNACK told another value. */
@@ -107,9 +110,16 @@ static const struct conf_field fields[] = {
 	    ZONE(shared_subscription_strategy),
 	    .type = CONF_ENUM,
 	    .def = "round_robin",
-	    .words = share,
+	    .words = zone_share_words,
 	    .reload = CONF_LIVE,
 	    .help = "How one member of a shared subscription is picked" },
+	{ .path = "shared_subscription_initial_sticky_pick",
+	    ZONE(shared_subscription_initial_sticky_pick),
+	    .type = CONF_ENUM,
+	    .def = "random",
+	    .words = zone_pick_words,
+	    .reload = CONF_LIVE,
+	    .help = "How sticky picks a member first, and when that one has gone" },
 	{ .path = "ignore_loop_deliver",
 	    ZONE(ignore_loop_deliver),
 	    .type = CONF_BOOL,

@@ -17,7 +17,7 @@ struct router {
 	struct order order; /* of all routes, by filter */
 	struct lock lock;   /* of both, of groups, and of which columns there are */
 	router_deliver_fn *deliver;
-	_Atomic enum share_strategy strategy;
+	_Atomic(struct share_rules *) rules;
 	_Atomic uint64_t filters, subscriptions, shared;
 	uint32_t member_number; /* the last one given; under the lock */
 };

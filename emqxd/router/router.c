@@ -37,7 +37,6 @@ router_birth(router_deliver_fn *deliver)
 	trie_init(&node->trie);
 	lock_init(&node->lock, LOCK_ROUTER);
 	node->deliver = deliver;
-	atomic_init(&node->strategy, SHARE_ROUND_ROBIN);
 	node_slot_set(ROOM_ROUTER, node);
 }
 
@@ -84,14 +83,30 @@ router_death(void)
 		route_free(r);
 	}
 	lock_fini(&node->lock);
+	share_rules_free(atomic_load_explicit(&node->rules, memory_order_relaxed));
 	MEM_FREE(node);
 	node_slot_set(ROOM_ROUTER, NULL);
 }
 
-void
-router_set_strategy(enum share_strategy s)
+static void
+retired_rules(void *p, size_t n)
 {
-	atomic_store_explicit(&inside_node()->strategy, s, memory_order_relaxed);
+	(void)n;
+	share_rules_free(p);
+}
+
+void
+router_configure(const struct share_conf *v, size_t n, enum share_strategy strategy,
+    enum share_strategy sticky_pick)
+{
+	_Atomic(struct share_rules *) *place = &inside_node()->rules;
+	struct share_rules *was = atomic_load_explicit(place, memory_order_relaxed);
+
+	atomic_store_explicit(place,
+	    share_rules_new(v, n, strategy, sticky_pick, share_rules_generation(was) + 1),
+	    memory_order_release);
+	if (was != NULL)
+		qsbr_retire(was, 0, retired_rules);
 }
 
 /* ---- a subscriber's list */

@@ -18,6 +18,7 @@
 #ifndef ROUTER_ROUTER_H
 #define ROUTER_ROUTER_H
 
+#include "emqxd/router/share_rule.h"
 #include "emqxd/model/message.h"
 #include "emqxd/model/subopts.h"
 #include "ipc/base/err.h"
@@ -59,17 +60,9 @@ void router_worker_birth(void);
 void router_worker_death(void);
 void router_death(void);
 
-/* How shared groups pick (mqtt.shared_subscription_strategy). */
-enum share_strategy {
-	SHARE_RANDOM,
-	SHARE_ROUND_ROBIN,
-	SHARE_ROUND_ROBIN_PER_GROUP,
-	SHARE_STICKY,
-	SHARE_LOCAL,
-	SHARE_HASH_CLIENTID,
-	SHARE_HASH_TOPIC,
-};
-void router_set_strategy(enum share_strategy s);
+/* On main: how shared groups pick. */
+void router_configure(const struct share_conf *v, size_t n, enum share_strategy strategy,
+    enum share_strategy sticky_pick);
 
 /* Subscribes or replaces the options of a subscription that stands (*is_new false).
  * @group empty: not shared.  EM_FULL: too much waits to be freed (0x97). */

@@ -27,6 +27,7 @@ struct share_group {
 	_Atomic(struct share_array *) array;
 	_Atomic uint32_t n, online; /* members; of them in front */
 	_Atomic uint32_t turn;      /* round_robin_per_group */
+	share_seen rule;
 	uint32_t name_n;
 	/* A word for each thread, its own: the next turn of round_robin; for sticky the
 	 * chosen member's slot and number.  Behind them the name. */
@@ -323,9 +324,19 @@ next_turn(const struct router_worker *here, struct share_group *g)
 	return (uint32_t)turn;
 }
 
+static const struct share_rules *
+rules_of(const struct router_worker *here)
+{
+	return atomic_load_explicit(&here->router->rules, memory_order_acquire);
+}
+
+static uint32_t pick_by(struct router_worker *here, struct share_group *g, uint32_t n,
+    const struct message *m, enum share_strategy strategy);
+
 /* Chooses one of @n for good: until it is gone or no longer among them. */
 static uint32_t
-stick(const struct router_worker *here, struct share_group *g, uint32_t n)
+stick(struct router_worker *here, struct share_group *g, uint32_t n,
+    const struct message *m)
 {
 	uint64_t choice = own_choice(here, g);
 	uint32_t slot = (uint32_t)(choice >> 32), number = (uint32_t)choice;
@@ -339,7 +350,8 @@ stick(const struct router_worker *here, struct share_group *g, uint32_t n)
 			break;
 	}
 	if (slot == n)
-		slot = (uint32_t)rand_below(n);
+		slot = pick_by(here, g, n, m,
+		    share_rule_sticky_pick(rules_of(here), &g->rule, group_name(g)));
 	member = member_at(g, slot);
 	if (member != NULL)
 		set_choice(here, g, (uint64_t)slot << 32 | member->number);
@@ -348,21 +360,19 @@ stick(const struct router_worker *here, struct share_group *g, uint32_t n)
 
 /* The first slot to ask, of @n. */
 static uint32_t
-pick(struct router_worker *here, struct share_group *g, uint32_t n,
-    const struct message *m)
+pick_by(struct router_worker *here, struct share_group *g, uint32_t n,
+    const struct message *m, enum share_strategy strategy)
 {
-	enum share_strategy strategy =
-	    atomic_load_explicit(&here->router->strategy, memory_order_relaxed);
-
 	if (n == 1)
 		return 0;
 	switch (strategy) {
+	case SHARE_INHERITS: break;
 	case SHARE_RANDOM:
 	case SHARE_LOCAL: /* of this node: all are */ return (uint32_t)rand_below(n);
 	case SHARE_ROUND_ROBIN: return next_turn(here, g) % n;
 	case SHARE_ROUND_ROBIN_PER_GROUP:
 		return atomic_fetch_add_explicit(&g->turn, 1, memory_order_relaxed) % n;
-	case SHARE_STICKY: return stick(here, g, n);
+	case SHARE_STICKY: return stick(here, g, n, m);
 	case SHARE_HASH_CLIENTID: return (uint32_t)(hash_bytes(m->from) % n);
 	case SHARE_HASH_TOPIC: return (uint32_t)(hash_bytes(m->topic) % n);
 	}
@@ -424,7 +434,8 @@ ask_anew(struct router_worker *here, struct share_group *g, struct message *m,
 
 	if (n == 0)
 		return false;
-	turn.start = pick(here, g, online > 0 && online < n ? online : n, m);
+	turn.start = pick_by(here, g, online > 0 && online < n ? online : n, m,
+	    share_rule_strategy(rules_of(here), &g->rule, group_name(g)));
 	return ask(here, g, turn, m, full);
 }
 

@@ -17,6 +17,7 @@
 #include "emqxd/modules/sys_conf.h"
 #include "emqxd/publish/delayed_conf.h"
 #include "emqxd/retain/retain_conf.h"
+#include "emqxd/router/share_rule.h"
 #include "emqxd/store/store_conf.h"
 
 #define VARIABLES_MAX 16
@@ -25,7 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static const struct conf_section *const sections[] = { &core_conf, &ctl_conf, &zone_conf,
 	&listener_conf, &retain_conf, &store_conf, &delayed_conf, &rewrite_conf,
-	&auto_subscribe_conf, &sys_topics_conf, &sys_alarm_conf, &authn_conf };
+	&auto_subscribe_conf, &sys_topics_conf, &sys_alarm_conf, &authn_conf,
+	&share_conf };
 
 static void
 show(const struct conf_snapshot *s)

@@ -16,10 +16,11 @@
 #include "emqxd/modules/sys_conf.h"
 #include "emqxd/publish/delayed_conf.h"
 #include "emqxd/retain/retain_conf.h"
+#include "emqxd/router/share_rule.h"
 #include "emqxd/store/store_conf.h"
 #include "tests/unit/tap.h"
 
-#define FIXTURE_SECTIONS 12
+#define FIXTURE_SECTIONS 13
 
 struct loaded {
 	em_err err;
@@ -34,7 +35,7 @@ fixture_sections(void)
 	static const struct conf_section *const sections[FIXTURE_SECTIONS] = { &core_conf,
 		&ctl_conf, &zone_conf, &listener_conf, &retain_conf, &store_conf,
 		&delayed_conf, &rewrite_conf, &auto_subscribe_conf, &sys_topics_conf,
-		&sys_alarm_conf, &authn_conf };
+		&sys_alarm_conf, &authn_conf, &share_conf };
 
 	return sections;
 }

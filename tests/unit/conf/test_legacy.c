@@ -138,7 +138,7 @@ TEST(hash_is_hash_clientid)
 	struct loaded l = fixture_takes("broker.shared_subscription_strategy = hash\n");
 
 	EQ(fixture_zone(&l, "default")->shared_subscription_strategy,
-	    ZONE_SHARE_HASH_CLIENTID);
+	    SHARE_HASH_CLIENTID);
 	fixture_free(&l);
 }
 
