@@ -27,6 +27,7 @@
 #include "emqxd/core/log_sink.h"
 #include "emqxd/core/loop.h"
 #include "emqxd/core/qsbr.h"
+#include "emqxd/core/slab.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -110,6 +111,7 @@ engine_up(struct app *a, struct fault *f)
 		worker_fini();
 		return fault_set(f, EM_NOMEM, "no threads can be started");
 	}
+	slab_use_jobs(true);
 	conf_birth(qsbr_retire);
 	conf_publish(&a->loaded);
 	return EM_OK;
@@ -143,6 +145,7 @@ static void
 engine_down(struct app *a)
 {
 	qsbr_offline(); /* jobs may wait for a grace period */
+	slab_use_jobs(false);
 	jobs_stop();
 	qsbr_online();
 	bury();

@@ -219,7 +219,8 @@ loop_turn(struct loop *l)
 	run_stage(l, w, LOOP_FLUSH);
 	run_stage(l, w, LOOP_POST); /* pushed before the thread is quiescent */
 	run_stage(l, w, LOOP_BURY);
-	slab_turn();
+	if (slab_turn())
+		l->is_hurried = true;
 	atomic_store_explicit(&l->turns, loop_turns(l) + 1, memory_order_relaxed);
 	took = span_mono_now().ns - w->now.ns;
 	if (took > LONG.ns)

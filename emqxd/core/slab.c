@@ -8,13 +8,16 @@
  * An object freed by another thread is pushed on the owner heap's `remote` stack
  * and taken home by that thread's slab_turn().
  *
- * Pages come from mappings of 4 MiB and are kept on one stack for the process
- * under a lock, which is taken once in 64 KiB; what is free there was given back
- * to the kernel with MADV_DONTNEED, whole: the stack stands elsewhere.
+ * Pages come from mappings of 4 MiB and are kept on two stacks for the process
+ * under a lock, which is taken once in 64 KiB: dirty ones, which are used again
+ * first, and those that were given back to the kernel with MADV_DONTNEED, whole.
+ * That call may take a millisecond: a jobs thread makes it, once there is one.
  */
 #include "emqxd/core/slab.h"
+#include "emqxd/core/jobs.h"
 #include "ipc/base/check.h"
 #include "ipc/base/mem.h"
+#include "ipc/base/span.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -28,6 +31,10 @@
 #define FINE_MAX 512u
 #define CLASSES 42u
 #define EMPTY_KEEP 32u /* pages of a heap: 2 MiB */
+#define DIRTY_MAX 32u  /* pages of all: then those over DIRTY_KEEP are given back */
+#define DIRTY_KEEP 8u
+#define A_TURN span_us(300) /* that taking home may take in one turn */
+#define A_LOOK 32u          /* objects between two looks at the clock */
 #define PAGE_MAGIC 0x51ab51abu
 
 struct free_object {
@@ -53,14 +60,17 @@ struct slab_heap {
 	unsigned empty;             /* pages without an object, listed */
 	_Atomic uint64_t used;      /* bytes in objects; written by the owner */
 	struct slab_heap *next;
+	struct free_object *home; /* of remote, taken and not looked at yet */
 	_Alignas(64) _Atomic(struct free_object *) remote;
 };
 
 /* The one shared thing of this file. */
 static struct {
 	pthread_mutex_t lock;
-	void **pages; /* free ones: a stack with room for all there are */
-	size_t free_n, all_n;
+	void **dirty, **clean; /* free pages: stacks with room for all there are */
+	size_t dirty_n, clean_n, all_n;
+	bool has_jobs, is_trimming;
+	struct job trim;
 	_Atomic uint64_t held; /* bytes in pages that are in use */
 	struct slab_heap *heaps;
 } slab_shared = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -111,15 +121,16 @@ region_map(void)
 {
 	uint8_t *p = mmap(NULL, REGION_SIZE + PAGE_SIZE, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t room = (slab_shared.all_n + REGION_SIZE / PAGE_SIZE + 1) * sizeof(void *);
 	uint8_t *end;
 
 	CHECK(p != MAP_FAILED);
 	end = p + REGION_SIZE + PAGE_SIZE;
 	p += (PAGE_SIZE - ((uintptr_t)p & (PAGE_SIZE - 1))) & (PAGE_SIZE - 1);
-	slab_shared.pages = mem_grow(slab_shared.pages,
-	    (slab_shared.all_n + REGION_SIZE / PAGE_SIZE + 1) * sizeof(void *));
+	slab_shared.clean = mem_grow(slab_shared.clean, room);
+	slab_shared.dirty = mem_grow(slab_shared.dirty, room);
 	for (; (size_t)(end - p) >= PAGE_SIZE; p += PAGE_SIZE) {
-		slab_shared.pages[slab_shared.free_n++] = p;
+		slab_shared.clean[slab_shared.clean_n++] = p;
 		slab_shared.all_n++;
 	}
 }
@@ -153,9 +164,13 @@ page_take(struct slab_heap *h, unsigned class)
 	struct page *p;
 
 	pthread_mutex_lock(&slab_shared.lock);
-	if (slab_shared.free_n == 0)
-		region_map();
-	p = slab_shared.pages[--slab_shared.free_n];
+	if (slab_shared.dirty_n > 0) {
+		p = slab_shared.dirty[--slab_shared.dirty_n];
+	} else {
+		if (slab_shared.clean_n == 0)
+			region_map();
+		p = slab_shared.clean[--slab_shared.clean_n];
+	}
 	pthread_mutex_unlock(&slab_shared.lock);
 	atomic_fetch_add_explicit(&slab_shared.held, PAGE_SIZE, memory_order_relaxed);
 	*p = (struct page){ .heap = h,
@@ -167,13 +182,52 @@ page_take(struct slab_heap *h, unsigned class)
 	return p;
 }
 
+/* Gives back to the kernel what is dirty, over @keep pages; the lock is held, but not
+ * during the call. */
+static void
+trim(size_t keep)
+{
+	while (slab_shared.dirty_n > keep) {
+		void *p = slab_shared.dirty[--slab_shared.dirty_n];
+
+		pthread_mutex_unlock(&slab_shared.lock);
+		madvise(p, PAGE_SIZE, MADV_DONTNEED);
+		pthread_mutex_lock(&slab_shared.lock);
+		slab_shared.clean[slab_shared.clean_n++] = p;
+	}
+}
+
+static void
+trim_job(struct job *j)
+{
+	(void)j;
+	pthread_mutex_lock(&slab_shared.lock);
+	trim(DIRTY_KEEP);
+	slab_shared.is_trimming = false;
+	pthread_mutex_unlock(&slab_shared.lock);
+}
+
 static void
 page_give(struct page *p)
 {
-	madvise(p, PAGE_SIZE, MADV_DONTNEED);
 	atomic_fetch_sub_explicit(&slab_shared.held, PAGE_SIZE, memory_order_relaxed);
 	pthread_mutex_lock(&slab_shared.lock);
-	slab_shared.pages[slab_shared.free_n++] = p;
+	slab_shared.dirty[slab_shared.dirty_n++] = p;
+	if (!slab_shared.has_jobs) {
+		trim(0);
+	} else if (slab_shared.dirty_n > DIRTY_MAX && !slab_shared.is_trimming) {
+		slab_shared.is_trimming = true;
+		slab_shared.trim.run = trim_job;
+		jobs_post(&slab_shared.trim);
+	}
+	pthread_mutex_unlock(&slab_shared.lock);
+}
+
+void
+slab_use_jobs(bool on)
+{
+	pthread_mutex_lock(&slab_shared.lock);
+	slab_shared.has_jobs = on;
 	pthread_mutex_unlock(&slab_shared.lock);
 }
 
@@ -240,18 +294,25 @@ page_free(struct slab_heap *h, struct page *p, struct free_object *o)
 	page_give(p);
 }
 
-static void
+/* True: there is more than there was time for. */
+static bool
 take_home(struct slab_heap *h)
 {
-	struct free_object *o =
-	    atomic_exchange_explicit(&h->remote, NULL, memory_order_acquire);
+	mono_t end = mono_add(span_mono_now(), A_TURN);
+	unsigned n = 0;
 
-	while (o != NULL) {
-		struct free_object *next = o->next;
+	if (h->home == NULL)
+		h->home =
+		    atomic_exchange_explicit(&h->remote, NULL, memory_order_acquire);
+	while (h->home != NULL) {
+		struct free_object *o = h->home;
 
+		h->home = o->next;
 		page_free(h, page_of(o), o);
-		o = next;
+		if (++n % A_LOOK == 0 && span_mono_now().ns >= end.ns)
+			break;
 	}
+	return h->home != NULL;
 }
 
 static void *
@@ -344,13 +405,15 @@ slab_resize(void *p, size_t was, size_t now)
 	return q;
 }
 
-void
+bool
 slab_turn(void)
 {
 	struct slab_heap *h = slab_own;
 
-	if (h != NULL && atomic_load_explicit(&h->remote, memory_order_relaxed) != NULL)
-		take_home(h);
+	return h != NULL &&
+	       (h->home != NULL ||
+		   atomic_load_explicit(&h->remote, memory_order_relaxed) != NULL) &&
+	       take_home(h);
 }
 
 void

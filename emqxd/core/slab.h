@@ -12,6 +12,7 @@
 #ifndef CORE_SLAB_H
 #define CORE_SLAB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,8 +28,12 @@ void *slab_try(size_t n);
 void slab_free(void *p, size_t n);
 /* A larger (or smaller) copy; @p is gone. */
 void *slab_resize(void *p, size_t was, size_t now);
-/* Takes home what other threads freed; the loop calls it once a turn. */
-void slab_turn(void);
+/* Takes home what other threads freed; the loop calls it once a turn.  True: not all, for
+ * want of time. */
+bool slab_turn(void);
+/* On main: from now on a jobs thread gives pages back (after jobs_start, and off before
+ * jobs_stop); else whoever frees does. */
+void slab_use_jobs(bool on);
 /* Bytes that all heaps hold from the kernel, and that are in use by objects. */
 void slab_usage(uint64_t *held, uint64_t *used);
 

@@ -46,7 +46,7 @@ void *__wrap_slab_new_zero(size_t n);
 void *__wrap_slab_try(size_t n);
 void __wrap_slab_free(void *p, size_t n);
 void *__wrap_slab_resize(void *p, size_t was, size_t now);
-void __wrap_slab_turn(void);
+bool __wrap_slab_turn(void);
 
 static struct object *
 object_of(void *p)
@@ -127,9 +127,10 @@ __wrap_slab_resize(void *p, size_t was, size_t now)
 	return q;
 }
 
-void
+bool
 __wrap_slab_turn(void)
 {
+	return false;
 }
 
 static void
