@@ -158,7 +158,7 @@ cov:
 
 # ---- tests
 TEST = @BUILD=$(BUILD) sh tests/tools/run.sh
-.PHONY: check check-all check-bare lint play bats sim bench soak fuzz coverage
+.PHONY: check check-all check-bare lint play bats sim bench soak million fuzz coverage
 check:
 	@$(MAKE) -j$(JOBS) all units tools
 	$(TEST) lint units play bats
@@ -178,6 +178,8 @@ bench: all
 	@BUILD=$(BUILD) sh tests/bench/bench.sh && BUILD=$(BUILD) sh tests/bench/answer.sh
 soak: all tools
 	@SOAK_SECONDS=$${SOAK_SECONDS:-600} bats --print-output-on-failure tests/bats/56-soak.bats
+million: all tools
+	@MILLION=$${MILLION:-1000000} EXPIRY=$${EXPIRY:-100} bats --print-output-on-failure tests/bats/57-million.bats
 fuzz:
 	@$(MAKE) asan WHAT=
 	@sh tests/tools/fuzz.sh build-asan
@@ -232,6 +234,7 @@ help:
 	@echo 'make mutants      faults of one line in the daemon, each of which a scenario must find'
 	@echo 'make bench        CPU per message beside mosquitto'
 	@echo 'make soak         ten minutes of cut connections, every message counted (SOAK_SECONDS, SOAK_SEED)'
+	@echo 'make million      a million sessions that expire: the longest turn, and memory after it (MILLION=number)'
 	@echo 'make fuzz         each fuzzer 60 s from its corpus (FUZZ_TIME=seconds)'
 	@echo 'make coverage     lines that the tests run, by room'
 	@echo 'make docs         man pages and completions from the registers'

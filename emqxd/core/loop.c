@@ -15,6 +15,7 @@
 
 #define EVENTS_MAX 512
 #define LONG span_us(500)
+#define TOO_LONG span_ms(2)
 #define A_TURN span_us(700) /* that descriptors may take in one turn */
 #define LOOK 2              /* descriptors between two looks at the clock */
 
@@ -27,7 +28,7 @@ struct loop {
 	int epoll_fd;
 	struct watch wake; /* the eventfd */
 	bool is_hurried;
-	_Atomic uint64_t turns;
+	_Atomic uint64_t turns, turns_long;
 	_Atomic int64_t turn_max;
 	VEC(struct turn_call) at_turn[LOOP_STAGE_N];
 	struct epoll_event ready[EVENTS_MAX];
@@ -225,6 +226,9 @@ loop_turn(struct loop *l)
 	took = span_mono_now().ns - w->now.ns;
 	if (took > LONG.ns)
 		took = worked(cpu, took);
+	if (took > TOO_LONG.ns)
+		atomic_store_explicit(
+		    &l->turns_long, loop_turns_long(l) + 1, memory_order_relaxed);
 	if (took > atomic_load_explicit(&l->turn_max, memory_order_relaxed))
 		atomic_store_explicit(&l->turn_max, took, memory_order_relaxed);
 }
@@ -239,4 +243,10 @@ uint64_t
 loop_turns(const struct loop *l)
 {
 	return atomic_load_explicit(&l->turns, memory_order_relaxed);
+}
+
+uint64_t
+loop_turns_long(const struct loop *l)
+{
+	return atomic_load_explicit(&l->turns_long, memory_order_relaxed);
 }

@@ -64,5 +64,7 @@ void loop_wake(struct loop *l);
  * there were.  Any thread. */
 span_t loop_turn_max(const struct loop *l);
 uint64_t loop_turns(const struct loop *l);
+/* Those of more than 2 ms. */
+uint64_t loop_turns_long(const struct loop *l);
 
 #endif

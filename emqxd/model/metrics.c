@@ -66,7 +66,8 @@ packets_sent(void)
 		METRIC_PACKETS_PUBACK_SENT, METRIC_PACKETS_PUBREC_SENT,
 		METRIC_PACKETS_PUBREL_SENT, METRIC_PACKETS_PUBCOMP_SENT,
 		METRIC_PACKETS_SUBACK_SENT, METRIC_PACKETS_UNSUBACK_SENT,
-		METRIC_PACKETS_PINGRESP_SENT, METRIC_PACKETS_DISCONNECT_SENT };
+		METRIC_PACKETS_PINGRESP_SENT, METRIC_PACKETS_DISCONNECT_SENT,
+		METRIC_PACKETS_AUTH_SENT };
 
 	return messages_sent() + sum(part, sizeof part);
 }
@@ -78,6 +79,16 @@ turns(void)
 
 	for (unsigned i = 0; i < worker_count(); i++)
 		n += loop_turns(worker_get(i)->loop);
+	return n;
+}
+
+static uint64_t
+turns_long(void)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < worker_count(); i++)
+		n += loop_turns_long(worker_get(i)->loop);
 	return n;
 }
 
@@ -107,6 +118,7 @@ metrics_read(unsigned id)
 	case METRIC_PACKETS_RECEIVED: return packets_received();
 	case METRIC_PACKETS_SENT: return packets_sent();
 	case METRIC_LOOP_TURNS: return turns();
+	case METRIC_LOOP_TURNS_LONG: return turns_long();
 	case METRIC_LOOP_TURN_MAX: return turn_max();
 	}
 	return metric_sum(id);
