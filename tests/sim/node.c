@@ -121,7 +121,7 @@ node_birth(const struct node_plan *plan)
 	node_slot_set(ROOM_CONF, house.conf);
 	hook_birth();
 	router_birth(session_deliver);
-	router_set_strategy((enum share_strategy)plan->strategy);
+	router_configure(NULL, 0, (enum share_strategy)plan->strategy, SHARE_RANDOM);
 	retain_birth();
 	net_birth(client_conn_ops());
 	session_birth(client_session_sink());

@@ -22,7 +22,7 @@ struct node_plan {
 	unsigned workers;
 	unsigned yields;   /* one in so many chances to give way is taken; 0: none */
 	uint64_t mark;     /* bytes of data that a mailbox takes */
-	unsigned strategy; /* of shared groups */
+	unsigned strategy; /* share_strategy */
 };
 
 /* Once. */
