@@ -7,14 +7,9 @@
  * a list through their first word, behind them the part that was never used.
  * An object freed by another thread is pushed on the owner heap's `remote` stack
  * and taken home by that thread's slab_turn().
- *
- * Pages come from mappings of 4 MiB and are kept on two stacks for the process
- * under a lock, which is taken once in 64 KiB: dirty ones, which are used again
- * first, and those that were given back to the kernel with MADV_DONTNEED, whole.
- * That call may take a millisecond: a jobs thread makes it, once there is one.
  */
 #include "emqxd/core/slab.h"
-#include "emqxd/core/jobs.h"
+#include "emqxd/core/pages.h"
 #include "ipc/base/check.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/span.h"
@@ -24,16 +19,11 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-#define PAGE_SIZE 65536u
-#define REGION_SIZE (4u << 20)
 #define FINE_MAX 512u
 #define CLASSES 42u
-#define EMPTY_KEEP 32u /* pages of a heap: 2 MiB */
-#define DIRTY_MAX 32u  /* pages of all: then those over DIRTY_KEEP are given back */
-#define DIRTY_KEEP 8u
-#define A_TURN span_us(300) /* that taking home may take in one turn */
+#define EMPTY_KEEP 32u      /* pages of a heap: 2 MiB */
+#define A_TURN span_us(200) /* that taking home may take in one turn */
 #define A_LOOK 32u          /* objects between two looks at the clock */
 #define PAGE_MAGIC 0x51ab51abu
 
@@ -57,6 +47,7 @@ _Static_assert(sizeof(struct page) <= PAGE_HEAD, "a page's head");
 
 struct slab_heap {
 	struct page *room[CLASSES]; /* pages with a free object, by class */
+	bool has_had[CLASSES];      /* a page of the class */
 	unsigned empty;             /* pages without an object, listed */
 	_Atomic uint64_t used;      /* bytes in objects; written by the owner */
 	struct slab_heap *next;
@@ -67,13 +58,9 @@ struct slab_heap {
 /* The one shared thing of this file. */
 static struct {
 	pthread_mutex_t lock;
-	void **dirty, **clean; /* free pages: stacks with room for all there are */
-	size_t dirty_n, clean_n, all_n;
-	bool has_jobs, is_trimming;
-	struct job trim;
-	_Atomic uint64_t held; /* bytes in pages that are in use */
 	struct slab_heap *heaps;
-} slab_shared = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct pages pages;
+} slab_shared = { .lock = PTHREAD_MUTEX_INITIALIZER, .pages = PAGES_INIT };
 
 static _Thread_local struct slab_heap *slab_own;
 
@@ -115,26 +102,6 @@ heap_new(void)
 	return h;
 }
 
-/* Maps a region and puts its pages on the free list; the lock is held. */
-static void
-region_map(void)
-{
-	uint8_t *p = mmap(NULL, REGION_SIZE + PAGE_SIZE, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	size_t room = (slab_shared.all_n + REGION_SIZE / PAGE_SIZE + 1) * sizeof(void *);
-	uint8_t *end;
-
-	CHECK(p != MAP_FAILED);
-	end = p + REGION_SIZE + PAGE_SIZE;
-	p += (PAGE_SIZE - ((uintptr_t)p & (PAGE_SIZE - 1))) & (PAGE_SIZE - 1);
-	slab_shared.clean = mem_grow(slab_shared.clean, room);
-	slab_shared.dirty = mem_grow(slab_shared.dirty, room);
-	for (; (size_t)(end - p) >= PAGE_SIZE; p += PAGE_SIZE) {
-		slab_shared.clean[slab_shared.clean_n++] = p;
-		slab_shared.all_n++;
-	}
-}
-
 static void
 page_list(struct slab_heap *h, struct page *p)
 {
@@ -158,77 +125,24 @@ page_unlist(struct slab_heap *h, struct page *p)
 	p->is_listed = false;
 }
 
+/* A heap's first page of a class is backed as it is touched: many classes need little of
+ * it.  The next ones are backed whole. */
 static struct page *
 page_take(struct slab_heap *h, unsigned class)
 {
-	struct page *p;
+	bool is_backed;
+	struct page *p = pages_take(&slab_shared.pages, &is_backed);
 
-	pthread_mutex_lock(&slab_shared.lock);
-	if (slab_shared.dirty_n > 0) {
-		p = slab_shared.dirty[--slab_shared.dirty_n];
-	} else {
-		if (slab_shared.clean_n == 0)
-			region_map();
-		p = slab_shared.clean[--slab_shared.clean_n];
-	}
-	pthread_mutex_unlock(&slab_shared.lock);
-	atomic_fetch_add_explicit(&slab_shared.held, PAGE_SIZE, memory_order_relaxed);
+	if (!is_backed && h->has_had[class])
+		pages_back(p);
+	h->has_had[class] = true;
 	*p = (struct page){ .heap = h,
 		.magic = PAGE_MAGIC,
 		.class = (uint16_t) class,
-		.cap = (uint16_t)((PAGE_SIZE - PAGE_HEAD) / class_size(class)) };
+		.cap = (uint16_t)((PAGES_SIZE - PAGE_HEAD) / class_size(class)) };
 	page_list(h, p);
 	h->empty++;
 	return p;
-}
-
-/* Gives back to the kernel what is dirty, over @keep pages; the lock is held, but not
- * during the call. */
-static void
-trim(size_t keep)
-{
-	while (slab_shared.dirty_n > keep) {
-		void *p = slab_shared.dirty[--slab_shared.dirty_n];
-
-		pthread_mutex_unlock(&slab_shared.lock);
-		madvise(p, PAGE_SIZE, MADV_DONTNEED);
-		pthread_mutex_lock(&slab_shared.lock);
-		slab_shared.clean[slab_shared.clean_n++] = p;
-	}
-}
-
-static void
-trim_job(struct job *j)
-{
-	(void)j;
-	pthread_mutex_lock(&slab_shared.lock);
-	trim(DIRTY_KEEP);
-	slab_shared.is_trimming = false;
-	pthread_mutex_unlock(&slab_shared.lock);
-}
-
-static void
-page_give(struct page *p)
-{
-	atomic_fetch_sub_explicit(&slab_shared.held, PAGE_SIZE, memory_order_relaxed);
-	pthread_mutex_lock(&slab_shared.lock);
-	slab_shared.dirty[slab_shared.dirty_n++] = p;
-	if (!slab_shared.has_jobs) {
-		trim(0);
-	} else if (slab_shared.dirty_n > DIRTY_MAX && !slab_shared.is_trimming) {
-		slab_shared.is_trimming = true;
-		slab_shared.trim.run = trim_job;
-		jobs_post(&slab_shared.trim);
-	}
-	pthread_mutex_unlock(&slab_shared.lock);
-}
-
-void
-slab_use_jobs(bool on)
-{
-	pthread_mutex_lock(&slab_shared.lock);
-	slab_shared.has_jobs = on;
-	pthread_mutex_unlock(&slab_shared.lock);
 }
 
 static void
@@ -267,7 +181,7 @@ static struct page *
 page_of(void *object)
 {
 	struct page *p = (struct page *)(void *)((uint8_t *)object -
-						 ((uintptr_t)object & (PAGE_SIZE - 1)));
+						 ((uintptr_t)object & (PAGES_SIZE - 1)));
 
 	CHECK(p->magic == PAGE_MAGIC);
 	return p;
@@ -291,7 +205,7 @@ page_free(struct slab_heap *h, struct page *p, struct free_object *o)
 	}
 	page_unlist(h, p);
 	p->magic = 0;
-	page_give(p);
+	pages_give(&slab_shared.pages, p);
 }
 
 /* True: there is more than there was time for. */
@@ -417,9 +331,15 @@ slab_turn(void)
 }
 
 void
+slab_use_jobs(bool on)
+{
+	pages_use_jobs(&slab_shared.pages, on);
+}
+
+void
 slab_usage(uint64_t *held, uint64_t *used)
 {
-	*held = atomic_load_explicit(&slab_shared.held, memory_order_relaxed);
+	*held = pages_held(&slab_shared.pages);
 	*used = 0;
 	pthread_mutex_lock(&slab_shared.lock);
 	for (struct slab_heap *h = slab_shared.heaps; h != NULL; h = h->next)

@@ -4,7 +4,7 @@
  * chunks, letters.  Size classes in pages of 64 KiB, a heap a thread, no header
  * an object; the size is told again when it is freed.  An object may be freed by
  * any thread: it goes home to its page's thread without a lock.  Empty pages go
- * back to the kernel.  Above SLAB_MAX it is the heap of libc.
+ * back (pages).  Above SLAB_MAX it is the heap of libc.
  *
  * Never NULL for n <= SLAB_MAX (aborts); larger sizes were chosen by somebody
  * else: slab_try may say NULL.
@@ -31,8 +31,8 @@ void *slab_resize(void *p, size_t was, size_t now);
 /* Takes home what other threads freed; the loop calls it once a turn.  True: not all, for
  * want of time. */
 bool slab_turn(void);
-/* On main: from now on a jobs thread gives pages back (after jobs_start, and off before
- * jobs_stop); else whoever frees does. */
+/* On main: from now on a jobs thread does what the kernel takes long for (after jobs_start,
+ * and off before jobs_stop). */
 void slab_use_jobs(bool on);
 /* Bytes that all heaps hold from the kernel, and that are in use by objects. */
 void slab_usage(uint64_t *held, uint64_t *used);
