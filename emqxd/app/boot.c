@@ -4,7 +4,6 @@
  * So a start that fails leaves as little behind as a life that ends.
  */
 #include "emqxd/app/boot.h"
-#include "ipc/base/mem.h"
 #include "emqxd/admin/admin.h"
 #include "emqxd/app/app.h"
 #include "emqxd/app/core_conf.h"
@@ -28,6 +27,7 @@
 #include "emqxd/core/loop.h"
 #include "emqxd/core/qsbr.h"
 #include "emqxd/core/slab.h"
+#include "ipc/base/mem.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -103,6 +103,7 @@ engine_up(struct app *a, struct fault *f)
 	const struct core_conf *conf = core_of(a);
 	unsigned workers = conf->workers > 0 ? conf->workers : cpus_count();
 
+	mem_give_back();
 	worker_init(workers < WORKER_MAX ? workers : WORKER_MAX);
 	node_slot_set(ROOM_APP, a);
 	a->signals = signals_open(on_signal, a);

@@ -7,14 +7,14 @@
  */
 #include "emqxd/core/qsbr.h"
 #include "emqxd/core/jobs.h"
+#include "emqxd/core/slab.h"
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
 #include "ipc/base/list.h"
-#include "ipc/base/mem.h"
 
 #include <urcu-qsbr.h>
 
-#define BATCH_MAX 512u
+#define BATCH_MAX 330u /* a batch is an object of the largest class */
 #define BATCH_AGE span_ms(100)
 #define A_TURN 32u /* that are freed by one letter: what is cold takes its time */
 
@@ -33,6 +33,7 @@ struct qsbr_batch {
 	uint64_t bytes;
 	struct retired a[BATCH_MAX];
 };
+_Static_assert(sizeof(struct qsbr_batch) <= SLAB_MAX, "a batch");
 
 /* liburcu is not built for the thread sanitizer: tell it what a grace period orders. */
 #if defined(__SANITIZE_THREAD__)
@@ -118,7 +119,7 @@ batch_free(struct qsbr_batch *b, uint32_t most)
 	count(b, -(int64_t)bytes, -(b->n == 0));
 	if (b->n > 0)
 		return false;
-	mem_free(b);
+	slab_free(b, sizeof *b);
 	return true;
 }
 
@@ -172,7 +173,7 @@ qsbr_retire(void *p, size_t n, qsbr_free_fn *fn)
 	struct qsbr_batch *b = w->retired;
 
 	if (b == NULL) {
-		b = w->retired = MEM_NEW(struct qsbr_batch);
+		b = w->retired = slab_new_zero(sizeof *b);
 		b->owner = w->id;
 		count(b, 0, 1);
 		timer_arm(&b->age, BATCH_AGE, on_age);

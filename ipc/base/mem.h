@@ -25,6 +25,10 @@ char *mem_dup(const void *p, size_t n) __attribute__((returns_nonnull));
 char *mem_strdup(const char *s);
 void mem_free(void *p);
 
+/* For a process that lives long; once, before its threads: what is large always goes back
+ * to the kernel when it is freed, and a heap keeps no more than a few megabytes at its end. */
+void mem_give_back(void);
+
 #define MEM_NEW(type) ((type *)mem_new(sizeof(type)))
 /* Frees and clears the pointer. */
 #define MEM_FREE(p)          \
