@@ -462,6 +462,17 @@ retain_after(struct slice topic)
 	return n != NULL ? message_ref(message_in(retained_of(n))) : NULL;
 }
 
+bool
+retain_may_match(struct slice filter)
+{
+	uint8_t room[UINT16_MAX];
+
+	CHECK(filter.n <= sizeof room);
+	if (retain_count() == 0 || topic_has_wildcard(filter))
+		return retain_count() > 0;
+	return order_find(&store()->order, key_of(filter, room)) != NULL;
+}
+
 /* ---- cursors */
 
 struct retain_cursor {

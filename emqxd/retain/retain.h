@@ -58,6 +58,9 @@ bool retain_is_durable(struct slice topic);
 /* Shall a message with an empty payload that clears a topic reach nobody? */
 bool retain_hides_clearing(void);
 
+/* Can there be a message for the filter?  Of one without wildcards the answer is exact. */
+bool retain_may_match(struct slice filter);
+
 struct retain_cursor; /* of one filter, a valid one; the opener's */
 struct retain_cursor *retain_open(struct slice filter);
 /* The next match, as a kept message (retain set) with one reference for the caller, or

@@ -147,7 +147,7 @@ pull_begin(struct session *s, struct slice filter)
 	struct session_cursor c = { .filter_n = filter.n };
 	struct session_rare *rare;
 
-	if (retain_count() == 0)
+	if (!retain_may_match(filter))
 		return;
 	rare = session_rare_of(s);
 	if (rare->cursors.n >= 2 * (size_t)s->subscriber.n + SPARE)
