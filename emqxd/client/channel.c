@@ -14,7 +14,6 @@
 #include "emqxd/model/metrics.h"
 #include "emqxd/net/listener.h"
 
-#define A_TURN span_us(1000) /* a turn that took so long takes no more packets in */
 #define LOOK_FIRST 4u
 #define LOOK_MAX 64u
 
@@ -130,7 +129,7 @@ is_over(struct patience *p)
 	if (EM_LIKELY(++p->n < p->next))
 		return false;
 	p->next += p->n < LOOK_MAX ? p->n : LOOK_MAX;
-	return mono_since(span_mono_now(), clock_mono()).ns >= A_TURN.ns;
+	return loop_is_late();
 }
 
 size_t

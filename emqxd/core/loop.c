@@ -16,8 +16,8 @@
 #define EVENTS_MAX 512
 #define LONG span_us(500)
 #define TOO_LONG span_ms(2)
-#define A_TURN span_us(700) /* that descriptors may take in one turn */
-#define LOOK 2              /* descriptors between two looks at the clock */
+#define LATE span_us(900) /* after which a turn takes nothing more in */
+#define LOOK 2            /* descriptors between two looks at the clock */
 
 struct turn_call {
 	loop_turn_fn *fn;
@@ -124,6 +124,12 @@ loop_wake(struct loop *l)
 	/* EAGAIN: the counter is at its maximum, the edge is there all the same. */
 }
 
+bool
+loop_is_late(void)
+{
+	return mono_since(span_mono_now(), worker_self()->now).ns >= LATE.ns;
+}
+
 static int
 timeout_ms(struct loop *l, struct worker *w)
 {
@@ -174,13 +180,11 @@ run_stage(struct loop *l, struct worker *w, enum loop_stage stage)
 static void
 serve(struct loop *l, int n)
 {
-	mono_t end = mono_add(span_mono_now(), A_TURN);
-
 	for (int i = 0; i < n; i++) {
 		struct watch *watch = l->ready[i].data.ptr;
 
 		watch->on_ready(watch, l->ready[i].events);
-		if (i % LOOK == LOOK - 1 && span_mono_now().ns >= end.ns) {
+		if (i % LOOK == LOOK - 1 && loop_is_late()) {
 			l->is_hurried = true;
 			return;
 		}

@@ -8,6 +8,9 @@
  * of their stage (deliver what was collected, post letters, flush what was written,
  * bury what died); quiescent.  Level-triggered.
  *
+ * A turn may take a millisecond of work; each part does something in it, has its own
+ * bound, or asks loop_is_late(), and leaves the rest for the next.
+ *
  * Letters come before descriptors and are posted before the flush: whoever acts
  * because of an acknowledgement finds, at any worker, what was acknowledged.  They are
  * posted again behind it, since flushing may end connections: nothing that a letter
@@ -58,6 +61,9 @@ void loop_at_turn(struct loop *l, enum loop_stage stage, loop_turn_fn *fn, void 
 void loop_turn(struct loop *l);
 /* The next turn does not wait: somebody has work left over. */
 void loop_hurry(struct loop *l);
+/* The thread's turn has worked as long as it may: what can wait comes in the next one.
+ * Who asks has done something in this turn first, so that nobody starves. */
+bool loop_is_late(void);
 /* Wakes it from any thread (an eventfd, edge-triggered, never read). */
 void loop_wake(struct loop *l);
 /* The longest turn so far, without the time in which the thread waited for a CPU; how many

@@ -12,7 +12,7 @@
 #include "emqxd/core/worker.h"
 #include "ipc/base/mem.h"
 
-#define A_TURN span_us(500) /* that opening letters may take in one turn */
+#define A_TURN span_us(400) /* that opening letters may take in one turn */
 
 void
 mailbox_init(struct mailbox *b)

@@ -17,7 +17,7 @@
 #define SLOTS 256u
 #define LEVELS 4u
 #define AFTER_MAX (INT64_C(1) << (30 + TICK_SHIFT)) /* over half a year */
-#define A_TURN span_us(500) /* that the due ones of one turn may take */
+#define A_TURN span_us(300) /* that the due ones of one turn may take */
 #define A_LOOK 4 /* timers between two looks at the clock: what they end may be cold */
 
 struct wheel {

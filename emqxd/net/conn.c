@@ -79,17 +79,20 @@ conn_bury(struct conn *c)
 {
 	outq_drop(c);
 	part_free(c);
-	if ((c->watch.flags & CONN_GIVEN) == 0)
-		close(c->watch.fd);
 	c->magic = 0;
 	slab_free(c, sizeof *c);
 }
 
+/* Its descriptor is closed here and now, in the time of what ended it; its memory is freed
+ * at the turn's end. */
 static void
 dead(struct conn *c)
 {
 	timer_cancel(&c->timer);
 	loop_unwatch(worker_self()->loop, &c->watch);
+	if ((c->watch.flags & CONN_GIVEN) == 0)
+		close(c->watch.fd);
+	c->watch.fd = -1;
 	unlist(c);
 	VEC_ADD(&hall_self()->dead, c);
 }
@@ -530,8 +533,8 @@ conn_give(struct conn *c, struct worker *to, const uint8_t *p, size_t n)
 		.n = n };
 	memcpy(parcel->b, p, n);
 	listener_count_current(c->listener, -1);
-	dead(c);
 	c->watch.flags |= CONN_GIVEN;
+	dead(c);
 	worker_post(to, &parcel->letter);
 }
 

@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 #define ACCEPTS_A_TURN 16    /* some 50 us each */
-#define END_A_TURN 256       /* connections that a stop looks at */
+#define END_A_TURN 32        /* connections that a stop looks at */
 #define END_A_TURN_LAST 4096 /* at shutdown: there is a deadline */
 #define REST span_ms(100)    /* after an accept that failed for want of something */
 
@@ -306,6 +306,9 @@ on_door(struct watch *w, uint32_t events)
 
 	(void)events;
 	for (unsigned i = 0; i < ACCEPTS_A_TURN && d->is_watched; i++) {
+		if (i > 0 && loop_is_late())
+			return; /* it is still ready */
+
 		int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd < 0) {

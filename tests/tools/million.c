@@ -7,6 +7,10 @@
  *						own and go; their sessions end SECONDS after
  *						the start
  *	million HOST PORT publish N		a message of QoS 1 to each of the topics
+ *	million idle SECONDS			what an empty loop sees on this machine: the
+ *						longest time between two looks at the clock,
+ *						in microseconds; the least that a turn of a
+ *						worker may be said to have taken
  *
  * Plain sockets, MQTT 5; the packets are written by hand.  Says how long it took; status
  * 1 when an answer is not what it should be.
@@ -35,12 +39,18 @@ die(const char *what)
 }
 
 static double
-now(void)
+read_clock(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static double
+now(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
 }
 
 static int
@@ -222,18 +232,45 @@ publish(unsigned long count)
 	close(fd);
 }
 
+/* As the broker measures its turns: without the time in which we waited for a CPU.  A host
+ * that lets this machine wait is not seen by either clock. */
+static void
+idle(double seconds)
+{
+	double last = now(), cpu = read_clock(CLOCK_THREAD_CPUTIME_ID), longest = 0;
+	double start = last;
+
+	while (last < start + seconds) {
+		double t = now(), did = read_clock(CLOCK_THREAD_CPUTIME_ID);
+		double gap = did - cpu < t - last ? did - cpu : t - last;
+
+		if (gap > longest)
+			longest = gap;
+		last = t;
+		cpu = did;
+	}
+	printf("%.0f\n", longest * 1e6);
+}
+
 int
 main(int argc, char **argv)
 {
 	uint64_t port, count, seconds = 0;
 	bool makes = argc == 6 && strcmp(argv[3], "make") == 0;
 
+	if (argc == 3 && strcmp(argv[1], "idle") == 0 &&
+	    num_parse_u64(slice_str(argv[2]), &seconds) == EM_OK) {
+		idle((double)seconds);
+		return 0;
+	}
 	if ((!makes && !(argc == 5 && strcmp(argv[3], "publish") == 0)) ||
 	    inet_pton(AF_INET, argv[1], &to.sin_addr) != 1 ||
 	    num_parse_u64(slice_str(argv[2]), &port) != EM_OK || port > UINT16_MAX ||
 	    num_parse_u64(slice_str(argv[4]), &count) != EM_OK ||
 	    (makes && num_parse_u64(slice_str(argv[5]), &seconds) != EM_OK)) {
-		fputs("usage: million HOST PORT make N SECONDS | publish N\n", stderr);
+		fputs("usage: million HOST PORT make N SECONDS | publish N\n"
+		      "       million idle SECONDS\n",
+		    stderr);
 		return 2;
 	}
 	to.sin_port = htons((uint16_t)port);
