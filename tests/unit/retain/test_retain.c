@@ -86,7 +86,6 @@ TEST(a_filter_that_nothing_can_match_is_told_without_a_cursor)
 	OK(put("a/b", "1") == EM_OK);
 	OK(retain_may_match(slice_str("a/b")) && !retain_may_match(slice_str("a/c")));
 	OK(!retain_may_match(slice_str("a")) && retain_may_match(slice_str("x/+")));
-	end();
 }
 
 TEST(the_last_message_of_a_topic_is_kept_and_an_empty_one_clears_it)
