@@ -376,14 +376,14 @@ router_unsubscribe(struct subscriber *s, struct slice group, struct slice filter
 }
 
 void
-router_unsubscribe_all(struct subscriber *s)
+router_unsubscribe_some(struct subscriber *s, uint32_t most)
 {
 	struct router_worker *here = inside_worker();
 
 	if (s->n == 0)
 		return;
 	CHECK_HOME(s);
-	while (s->n > 0)
+	for (; most > 0 && s->n > 0; most--)
 		leave(here, s, s->n - 1);
 }
 

@@ -71,7 +71,8 @@ EM_MUST_USE em_err router_subscribe(struct subscriber *s, struct slice group,
 /* EM_NOTFOUND: there was none. */
 EM_MUST_USE em_err router_unsubscribe(
     struct subscriber *s, struct slice group, struct slice filter);
-void router_unsubscribe_all(struct subscriber *s);
+/* At most so many of all. */
+void router_unsubscribe_some(struct subscriber *s, uint32_t most);
 /* All but shared groups ignore it. */
 void router_set_online(struct subscriber *s, bool online);
 

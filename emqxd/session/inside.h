@@ -25,6 +25,8 @@ struct session_node {
 struct session_worker {
 	const struct session_sink *sink;
 	struct list_node pulling; /* sessions with retained messages to fetch */
+	struct session *leaving;  /* that are over, with subscriptions left */
+	struct timer leave;
 };
 
 struct session_cursor {
@@ -50,6 +52,7 @@ session_worker(void)
 
 struct session_rare *session_rare_of(struct session *s); /* makes it */
 void session_on_timer(struct timer *t);
+void session_free(struct session *s); /* its last step */
 
 /* deliver.c */
 /* One message for this session under these options; @retain: the flag to send; @share: the
@@ -68,9 +71,13 @@ void again_arm(struct session *s);
 void again_run(struct session *s, mono_t now);
 
 /* leave.c: what a session that ends, or leaves a shared group, owes others */
-/* Its subscriptions go; what came by shared groups goes on to their other members, the
+/* Its subscriptions go, all or very many; what came by shared groups goes on to their other members, the
  * rest is counted and gone. */
 void leave_all(struct session *s);
+/* Takes @s over, of which nothing is left but subscriptions and its own memory. */
+void leave_later(struct session *s);
+/* At the worker's end: all of them now. */
+void leave_end(void);
 /* The membership is gone: what never left by it goes on to the other members. */
 void leave_share(
     struct session *s, struct slice group, struct slice filter, uint32_t share);

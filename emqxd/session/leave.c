@@ -4,11 +4,18 @@
  * and never left, or left with QoS 1 and was not acknowledged, goes on to another
  * member; a QoS 2 message whose delivery began is this client's alone
  * [MQTT5-4.8.2-5].  What nobody else takes is dropped and counted.
+ *
+ * A session with very many subscriptions is over at once, for everybody; what is left
+ * of them is taken out in the turns that follow, and brings nothing meanwhile.
  */
 #include "emqxd/core/clock.h"
+#include "emqxd/core/loop.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/session/exclusive.h"
 #include "emqxd/session/inside.h"
+
+#define LEAVE_AT_ONCE 256u /* subscriptions */
+#define A_LOOK 32u         /* of them between two looks at the clock */
 
 /* A membership that is gone: its names are good until the end of the turn. */
 struct left {
@@ -116,11 +123,55 @@ leave_all(struct session *s)
 	for (uint32_t i = 0; s->has_exclusive && i < s->subscriber.n; i++)
 		if (v[i].opts.exclusive)
 			exclusive_give(router_filter(&v[i]), session_clientid(s));
-	router_unsubscribe_all(&s->subscriber);
+	router_unsubscribe_some(&s->subscriber, LEAVE_AT_ONCE);
 	empty_window(s, &l);
 	empty_queue(s, &l);
 	pass_on(&l);
 	deliver_dropped(s, METRIC_DELIVERY_DROPPED_SESSION_ENDED, l.lost);
+}
+
+static void
+on_leave(struct timer *t)
+{
+	struct session_worker *w = session_worker();
+
+	do {
+		struct session *s = w->leaving;
+
+		router_unsubscribe_some(&s->subscriber, A_LOOK);
+		if (s->subscriber.n == 0) {
+			w->leaving = s->next;
+			session_free(s);
+		}
+	} while (w->leaving != NULL && !loop_is_late());
+	if (w->leaving != NULL)
+		timer_arm(t, span_ms(1), on_leave);
+}
+
+void
+leave_later(struct session *s)
+{
+	struct session_worker *w = session_worker();
+
+	s->next = w->leaving;
+	w->leaving = s;
+	if (!timer_is_armed(&w->leave))
+		timer_arm(&w->leave, span_ms(1), on_leave);
+}
+
+void
+leave_end(void)
+{
+	struct session_worker *w = session_worker();
+
+	timer_cancel(&w->leave);
+	while (w->leaving != NULL) {
+		struct session *s = w->leaving;
+
+		w->leaving = s->next;
+		router_unsubscribe_some(&s->subscriber, UINT32_MAX);
+		session_free(s);
+	}
 }
 
 static void

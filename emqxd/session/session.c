@@ -101,6 +101,13 @@ names_free(struct session_names *n)
 
 /* ---- the end */
 
+void
+session_free(struct session *s)
+{
+	s->magic = 0;
+	slab_free(s, sizeof *s);
+}
+
 static void
 session_end(struct session *s)
 {
@@ -116,8 +123,11 @@ session_end(struct session *s)
 		slab_free(s->rare, sizeof *s->rare);
 	}
 	names_free(s->names);
-	s->magic = 0;
-	slab_free(s, sizeof *s);
+	s->names = NULL; /* from now on it takes nothing: session_deliver() */
+	if (s->subscriber.n > 0)
+		leave_later(s);
+	else
+		session_free(s);
 }
 
 static void
@@ -137,6 +147,7 @@ session_worker_death(void)
 
 	while (registry_step(&at, 1024, end_each, NULL))
 		;
+	leave_end();
 	mem_free(session_worker());
 	worker_self()->slot[ROOM_SESSION] = NULL;
 }

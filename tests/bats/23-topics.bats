@@ -78,3 +78,28 @@ subscriber() {
 	wait_until 5 gone
 }
 gone() { [ "$(ctl topics list)" = 'No topics.' ]; }
+
+# leaves N: a client subscribes to so many filters and goes with its session.
+leaves() {
+	{
+		printf 'scenario %s filters\nfor version 5\na connects\na -> SUBSCRIBE many/0' "$1"
+		seq -f ', many/%.0f' $(($1 - 1)) | tr -d '\n'
+		printf '\na <- SUBACK'
+		yes ' 0' | head -n "$1" | tr -d '\n'
+		printf '\na -> DISCONNECT\na <- close\n'
+	} >"$BATS_TEST_TMPDIR/leaves.play"
+	"$BUILD/tests/tools/play" --host 127.0.0.1 --port "$PORT" "$BATS_TEST_TMPDIR/leaves.play"
+}
+
+count() { ctl broker stats --filter "name = '$1.count'" --json | json 'd[0]["value"]'; }
+are_none() { [ "$(count subscriptions)$(count topics)" = 00 ]; }
+
+@test "a session with very many filters is over at once, and leaves none of them" {
+	leaves 3000
+	[ "$(count sessions)" = 0 ]
+	timeout 20 mosquitto_pub -p "$PORT" -q 1 -t many/1 -m x
+	wait_until 10 are_none
+	leaves 3000
+	timeout 20 mosquitto_pub -p "$PORT" -q 1 -t many/1 -m x
+	stop_emqxd
+}

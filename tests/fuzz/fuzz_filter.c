@@ -150,7 +150,7 @@ step(struct script *k, uint8_t what, struct slice text)
 static void
 end(struct script *k)
 {
-	router_unsubscribe_all(&k->s);
+	router_unsubscribe_some(&k->s, UINT32_MAX);
 	CHECK(router_filters() == 0 && router_subscriptions_count() == 0);
 	while (k->topics.n > 0)
 		retain(k, k->topics.p[0], false);

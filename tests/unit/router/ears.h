@@ -64,7 +64,7 @@ on_deliver(struct subscriber *s, const struct subscription *sub, struct message 
 	if (m->qos > 0 && e->kept == NULL)
 		e->kept = message_keep(m);
 	if (e->leaves)
-		router_unsubscribe_all(s);
+		router_unsubscribe_some(s, UINT32_MAX);
 	return true;
 }
 
@@ -129,7 +129,7 @@ gone(struct ear *e)
 	struct worker *was = worker_current;
 
 	as(e->s.home);
-	router_unsubscribe_all(&e->s);
+	router_unsubscribe_some(&e->s, UINT32_MAX);
 	message_unref(&e->kept);
 	worker_act_as(was);
 }

@@ -128,7 +128,7 @@ change(struct ear *e)
 
 	snprintf(filter, sizeof filter, "s/%u", (unsigned)rand_below(FILTERS));
 	if (what == 0)
-		router_unsubscribe_all(&e->s);
+		router_unsubscribe_some(&e->s, UINT32_MAX);
 	else if (what == 1)
 		subscribe(e, "g", "s/#");
 	else if (what == 2)
@@ -181,7 +181,7 @@ birth(struct worker *w)
 static void
 ear_end(struct ear *e)
 {
-	router_unsubscribe_all(&e->s);
+	router_unsubscribe_some(&e->s, UINT32_MAX);
 	message_unref(&e->kept);
 }
 
