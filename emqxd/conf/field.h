@@ -12,6 +12,7 @@
 #define CONF_FIELD_H
 
 #include "emqxd/conf/value.h"
+#include "emqxd/core/rate.h"
 #include "ipc/base/span.h"
 
 enum conf_type {
@@ -22,6 +23,7 @@ enum conf_type {
 	CONF_PERCENT, /* any integer member: "80%" or "0.8" is 80 */
 	CONF_RATIO,   /* any integer member, thousandths: "1.5" is 1500 */
 	CONF_ENUM,    /* any integer member or enum: one of the words */
+	CONF_RATE,    /* struct rate: "1000/s", "100/5m"; min, max bound the number */
 	CONF_TEXT,    /* const char *: never NULL, "" when unset */
 	CONF_ADDR,    /* struct conf_addr */
 	CONF_LIST,    /* struct conf_list */

@@ -140,6 +140,7 @@ value_field_is_sound(const struct conf_field *f)
 	switch (f->type) {
 	case CONF_BOOL: return f->size == sizeof(bool);
 	case CONF_SPAN: return f->size == sizeof(span_t);
+	case CONF_RATE: return f->size == sizeof(struct rate);
 	case CONF_TEXT: return f->size == sizeof(const char *) && f->def != NULL;
 	case CONF_ADDR: return f->size == sizeof(struct conf_addr);
 	case CONF_LIST: return f->size == sizeof(struct conf_list);
@@ -319,6 +320,41 @@ read_span(const struct conf_field *f, struct slice text, void *object, struct st
 	return true;
 }
 
+/* "1000/s", "100/5m": a number, and a time of which the unit alone is one. */
+static bool
+parse_rate(struct slice text, struct rate *r)
+{
+	const uint8_t *slash = text.n > 0 ? memchr(text.p, '/', text.n) : NULL;
+	size_t head = slash != NULL ? (size_t)(slash - text.p) : 0;
+	struct slice per = slice_from(text, head + 1);
+	char one[8] = "1";
+
+	if (slash == NULL || per.n == 0 || per.n >= sizeof one ||
+	    num_parse_u64(slice_head(text, head), &r->most) != EM_OK)
+		return false;
+	if (per.p[0] < '0' || per.p[0] > '9') {
+		memcpy(one + 1, per.p, per.n);
+		per = slice_str(one);
+	} else if (per.p[per.n - 1] <= '9') {
+		return false; /* "5/3": of what? */
+	}
+	return span_parse(per, span_ms(1), &r->per) == EM_OK && r->per.ns > 0;
+}
+
+static bool
+read_rate(const struct conf_field *f, struct slice text, void *object, struct str *why)
+{
+	struct rate r = { 0, span_ms(1000) };
+	int64_t min, max;
+
+	bounds(f, &min, &max);
+	if (find_word(f->words, text) == NULL &&
+	    (!parse_rate(text, &r) || r.most < (uint64_t)min || r.most > (uint64_t)max))
+		return fail(f, text, why);
+	put(f, object, &r);
+	return true;
+}
+
 static struct slice
 trim(struct slice s)
 {
@@ -365,6 +401,7 @@ value_read_text(const struct conf_field *f, struct slice text, struct conf_pool 
 	switch (f->type) {
 	case CONF_BOOL: return read_bool(f, text, object, why);
 	case CONF_SPAN: return read_span(f, text, object, why);
+	case CONF_RATE: return read_rate(f, text, object, why);
 	case CONF_ENUM:
 		if (find_word(f->words, text) == NULL)
 			return fail(f, text, why);
@@ -516,6 +553,19 @@ print_span(const struct conf_field *f, span_t v, struct str *out)
 }
 
 static void
+print_rate(const struct conf_field *f, struct rate r, struct str *out)
+{
+	char buf[SPAN_TEXT_MAX];
+	const char *per = span_print(r.per, buf);
+	bool is_one = per[0] == '1' && per[1] >= 'a';
+
+	if (r.most == 0)
+		str_add(out, f->words->text);
+	else
+		str_addf(out, "%" PRIu64 "/%s", r.most, is_one ? per + 1 : per);
+}
+
+static void
 print_map(const struct conf_field *f, const struct conf_map *map, struct str *out)
 {
 	if (map->n == 0) {
@@ -556,6 +606,7 @@ value_print(const struct conf_field *f, const void *object, struct str *out)
 	struct conf_list list;
 	struct conf_map map;
 	const char *text;
+	struct rate rate;
 	bool yes;
 	span_t span;
 
@@ -568,6 +619,10 @@ value_print(const struct conf_field *f, const void *object, struct str *out)
 	case CONF_SPAN:
 		get(f, object, &span);
 		print_span(f, span, out);
+		break;
+	case CONF_RATE:
+		get(f, object, &rate);
+		print_rate(f, rate, out);
 		break;
 	case CONF_INT:
 	case CONF_SIZE:
@@ -653,6 +708,10 @@ value_expected(const struct conf_field *f, struct str *out)
 			    out, "{ name = %" PRId64 " .. %" PRId64 " }", f->min, f->max);
 		else
 			expected_words(f, "{ name = word }, the word one of ", out);
+		return;
+	case CONF_RATE:
+		str_add(out, "a rate such as 1000/s");
+		expected_words(f, ", or ", out);
 		return;
 	case CONF_INT: str_add(out, "a number, "); break;
 	case CONF_SIZE: str_add(out, "a size such as 64KB, "); break;

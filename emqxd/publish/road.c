@@ -13,8 +13,10 @@ retain(struct message *m, struct message_wait *wait, struct road_result *result)
 {
 	result->retained = retain_store(m, wait);
 	if (m->payload.n > 0) {
-		if (result->retained == EM_OK && !topic_is_sys(m->topic))
-			metric_inc(METRIC_MESSAGES_RETAINED);
+		if (!topic_is_sys(m->topic) && result->retained != EM_STATE)
+			metric_inc(result->retained == EM_OK
+				       ? METRIC_MESSAGES_RETAINED
+				       : METRIC_MESSAGES_RETAINED_REFUSED);
 		if (retain_is_durable(m->topic))
 			result->is_full = change_is_full();
 		return true;

@@ -44,6 +44,7 @@ struct retain {
 	struct lock lock;
 	struct retain_limits limits; /* under the lock, like the next two's changes */
 	_Atomic uint64_t count, bytes;
+	struct rate_gate delivery, publishing;
 	_Atomic bool is_durable,
 	    hides_clearing; /* of the limits, read without the lock */
 	struct str swept;   /* key where the next sweep begins; under the lock */
@@ -131,6 +132,8 @@ retain_configure(const struct retain_limits *l)
 	lock_take(&s->lock);
 	s->limits = *l;
 	lock_give(&s->lock);
+	rate_configure(&s->delivery, l->delivery_rate);
+	rate_configure(&s->publishing, l->publish_rate);
 	/* In unit tests there may be no store. */
 	atomic_store(&s->is_durable, l->is_durable && store_is_born());
 	atomic_store(&s->hides_clearing, l->hides_clearing);
@@ -147,6 +150,18 @@ bool
 retain_hides_clearing(void)
 {
 	return atomic_load_explicit(&store()->hides_clearing, memory_order_relaxed);
+}
+
+uint32_t
+retain_may_deliver(uint32_t want)
+{
+	return rate_take(&store()->delivery, want, clock_mono());
+}
+
+void
+retain_not_delivered(uint32_t n)
+{
+	rate_give_back(&store()->delivery, n);
 }
 
 uint64_t
@@ -355,6 +370,8 @@ retain_store(struct message *m, struct message_wait *wait)
 		return EM_FULL;
 	if (limits.max_payload > 0 && m->payload.n > limits.max_payload)
 		return EM_TOOBIG;
+	if (!topic_is_sys(m->topic) && rate_take(&s->publishing, 1, clock_mono()) == 0)
+		return EM_FULL;
 	kept = kept_form(m, &limits);
 	if (kept == NULL)
 		return EM_NOMEM;

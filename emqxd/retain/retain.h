@@ -20,6 +20,7 @@
 #ifndef RETAIN_RETAIN_H
 #define RETAIN_RETAIN_H
 
+#include "emqxd/core/rate.h"
 #include "emqxd/model/message.h"
 #include "ipc/base/err.h"
 
@@ -29,6 +30,7 @@ struct retain_limits {
 	uint64_t max_bytes;     /* of all, 0: no bound */
 	span_t expiry;          /* retainer.msg_expiry_interval; infinite: never */
 	span_t expiry_override; /* in place of what the publisher says; infinite: none */
+	struct rate delivery_rate, publish_rate;
 	bool is_enabled;
 	bool is_durable;     /* rows in the store; changes with a restart only */
 	bool hides_clearing; /* retainer.stop_publish_clear_msg */
@@ -44,7 +46,7 @@ void retain_worker_death(void);
 void retain_configure(const struct retain_limits *l);
 
 /* Stores the message under its topic, or clears it when the payload is empty.
- * EM_FULL: a bound is reached; EM_TOOBIG: the payload; EM_STATE: not enabled;
+ * EM_FULL: a bound or the rate is reached; EM_TOOBIG: the payload; EM_STATE: not enabled;
  * EM_NOMEM.  @wait may be NULL. */
 EM_MUST_USE em_err retain_store(struct message *m, struct message_wait *wait);
 /* Clears the topic; there may be nothing.  EM_NOMEM. */
@@ -68,6 +70,11 @@ struct retain_cursor *retain_open(struct slice filter);
  * ask again". */
 struct message *retain_next(struct retain_cursor *c, bool *done);
 void retain_close(struct retain_cursor **cp);
+
+/* How many of @want messages may be handed to subscribers now (delivery_rate); what did not
+ * go is given back. */
+uint32_t retain_may_deliver(uint32_t want);
+void retain_not_delivered(uint32_t n);
 
 uint64_t retain_count(void);
 uint64_t retain_bytes(void);

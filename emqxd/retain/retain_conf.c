@@ -8,6 +8,7 @@
 
 static const struct conf_word unlimited[] = { { "infinity", 0 }, { "0", 0 },
 	{ NULL, 0 } };
+static const struct conf_word any[] = { { "infinity", 0 }, { NULL, 0 } };
 static const struct conf_word never[] = { { "0s", INT64_MAX }, { "0", INT64_MAX },
 	{ "infinity", INT64_MAX }, { NULL, 0 } };
 
@@ -61,6 +62,27 @@ static const struct conf_field fields[] = {
 	    .reload = CONF_LIVE,
 	    .help =
 		"Whether an empty message that clears a retained one reaches nobody" },
+	{ .path = "delivery_rate",
+	    RETAIN(delivery_rate),
+	    .type = CONF_RATE,
+	    .def = "infinity",
+	    .min = 1,
+	    .max = 1000000000,
+	    .words = any,
+	    .reload = CONF_LIVE,
+	    .help = "How many retained messages the node hands to new subscriptions; a "
+		    "session takes them only as its window has room in any case" },
+	{ .path = "max_publish_rate",
+	    RETAIN(publish_rate),
+	    .type = CONF_RATE,
+	    .def = "infinity",
+	    .min = 1,
+	    .max = 1000000000,
+	    .words = any,
+	    .reload = CONF_LIVE,
+	    .help =
+		"How many messages the node retains; one beyond goes to its subscribers, "
+		"is not kept and is acknowledged with 0x97" },
 	{ .path = "backend.storage_type",
 	    RETAIN(is_durable),
 	    .type = CONF_ENUM,

@@ -27,6 +27,7 @@ struct session_worker {
 	struct list_node pulling; /* sessions with retained messages to fetch */
 	struct session *leaving;  /* that are over, with subscriptions left */
 	struct timer leave;
+	struct timer pace; /* armed: what is pulled waits for retainer.delivery_rate */
 };
 
 struct session_cursor {

@@ -11,9 +11,10 @@
 #include "ipc/base/hash.h"
 #include "ipc/base/mem.h"
 
-#define A_TURN 512u    /* steps of all sessions' cursors */
-#define A_SESSION 128u /* of one session's, before it is another's turn */
-#define SPARE 16u      /* cursors beyond two a subscription, before they are tidied */
+#define A_TURN 512u      /* steps of all sessions' cursors */
+#define A_SESSION 128u   /* of one session's, before it is another's turn */
+#define PACE span_ms(10) /* between two looks, when the rate is reached */
+#define SPARE 16u        /* cursors beyond two a subscription, before they are tidied */
 
 static void
 cursor_close(struct session_rare *rare, size_t i)
@@ -49,9 +50,15 @@ bring(struct session *s, const struct subopts *opts, struct message *m)
 	message_done(&view);
 }
 
-/* Steps of the first cursor, each counted off *left; true: it is over, and closed. */
+/* What is left of a turn. */
+struct budget {
+	uint32_t steps;    /* that cursors may take */
+	uint32_t messages; /* that may go out: retainer.delivery_rate */
+};
+
+/* Steps of the first cursor; true: it is over, and closed. */
 static bool
-pull_cursor(struct session *s, unsigned *left)
+pull_cursor(struct session *s, struct budget *left)
 {
 	struct session_rare *rare = s->rare;
 	struct session_cursor *c = &rare->cursors.p[0];
@@ -59,12 +66,14 @@ pull_cursor(struct session *s, unsigned *left)
 	    router_find(&s->subscriber, SLICE_NONE, slice_of(c->filter, c->filter_n));
 	bool is_done = sub == NULL; /* it was unsubscribed meanwhile */
 
-	while (!is_done && *left > 0 && deliver_has_room(s, sub->opts.qos)) {
+	while (!is_done && left->steps > 0 && left->messages > 0 &&
+	       deliver_has_room(s, sub->opts.qos)) {
 		struct message *m = retain_next(c->cursor, &is_done);
 
-		--*left;
+		left->steps--;
 		if (m == NULL)
 			continue;
+		left->messages--;
 		bring(s, &sub->opts, m);
 		message_unref(&m);
 	}
@@ -75,26 +84,40 @@ pull_cursor(struct session *s, unsigned *left)
 
 /* True: more may come now. */
 static bool
-pull_some(struct session *s, unsigned *left)
+pull_some(struct session *s, struct budget *left)
 {
-	unsigned most = *left < A_SESSION ? *left : A_SESSION, rest = most;
+	struct budget rest = *left;
+	uint32_t most = rest.steps < A_SESSION ? rest.steps : A_SESSION;
 	bool is_over = true;
 
-	while (is_over && rest > 0 && s->rare->cursors.n > 0) {
+	rest.steps = most;
+	while (is_over && rest.steps > 0 && rest.messages > 0 && s->rare->cursors.n > 0) {
 		is_over = pull_cursor(s, &rest);
-		rest -= rest > 0; /* finding and closing is work too */
+		rest.steps -= rest.steps > 0; /* finding and closing is work too */
 	}
-	*left -= most - rest;
-	return s->rare->cursors.n > 0 && (is_over || rest == 0);
+	left->steps -= most - rest.steps;
+	left->messages = rest.messages;
+	return s->rare->cursors.n > 0 &&
+	       (is_over || rest.steps == 0 || rest.messages == 0);
+}
+
+static void
+on_rate(struct timer *t)
+{
+	(void)t; /* the loop is awake, and at_deliver() comes in this turn */
 }
 
 static void
 at_deliver(void *arg)
 {
 	struct session_worker *w = arg;
-	unsigned left = A_TURN;
+	struct budget left = { .steps = A_TURN };
+	bool is_paced;
 
-	while (left > 0 && !list_is_empty(&w->pulling)) {
+	if (list_is_empty(&w->pulling))
+		return;
+	left.messages = retain_may_deliver(A_TURN);
+	while (left.steps > 0 && left.messages > 0 && !list_is_empty(&w->pulling)) {
 		struct session_rare *rare =
 		    LIST_OWNER(w->pulling.next, struct session_rare, pulling);
 
@@ -103,7 +126,13 @@ at_deliver(void *arg)
 			pull_schedule(rare->session);
 		/* else session_pump() brings it back */
 	}
-	if (!list_is_empty(&w->pulling))
+	is_paced = left.messages == 0 && left.steps > 0;
+	retain_not_delivered(left.messages);
+	if (list_is_empty(&w->pulling))
+		return;
+	if (is_paced)
+		timer_arm(&w->pace, PACE, on_rate);
+	else
 		loop_hurry(worker_self()->loop);
 }
 

@@ -148,6 +148,7 @@ session_worker_death(void)
 	while (registry_step(&at, 1024, end_each, NULL))
 		;
 	leave_end();
+	timer_cancel(&session_worker()->pace);
 	mem_free(session_worker());
 	worker_self()->slot[ROOM_SESSION] = NULL;
 }

@@ -19,6 +19,8 @@ again() {
 	PORT=$(port_of tcp:default)
 }
 
+has_lines() { [ "$(wc -l <"$2")" -ge "$1" ]; }
+
 retain_py() { timeout $((120 * SLOW)) /usr/bin/python3 "$ROOT/tests/bats/retain.py" "$@"; }
 
 @test "kill -9 under load: what was acknowledged is there, round after round" {
@@ -142,4 +144,34 @@ only_keeps() { [ "$(ctl retainer topics -o classic)" = keeps ]; }
 	pub -t b -m two
 	wait $!
 	[ "$(cat "$EMQXD_DIR/got")" = "$(printf 'a one\nb two')" ]
+}
+
+@test "delivery_rate: a subscriber of much gets it at that pace, all of it" {
+	start_emqxd 'node.workers = 1' 'retainer.delivery_rate = "5/1h"'
+	for i in 1 2 3 4 5 6 7 8 9; do pub -t "a/$i" -m "$i"; done
+	mosquitto_sub -h 127.0.0.1 -p "$PORT" -q 1 -t 'a/+' >"$EMQXD_DIR/got" 3>&- &
+	wait_until 5 has_lines 5 "$EMQXD_DIR/got"
+	# Others do not wait for that; what is new comes at once.
+	mosquitto_pub -h 127.0.0.1 -p "$PORT" -t a/9 -m new
+	wait_until 5 grep -qx new "$EMQXD_DIR/got"
+	[ "$(wc -l <"$EMQXD_DIR/got")" -eq 6 ]
+	sed -i '/delivery_rate/d' "$EMQXD_DIR/emqx.conf"
+	ctl conf reload
+	wait_until 5 has_lines 10 "$EMQXD_DIR/got"
+	kill $!
+	[ "$(sort "$EMQXD_DIR/got" | tr '\n' ' ')" = '1 2 3 4 5 6 7 8 9 new ' ]
+}
+
+@test "max_publish_rate: what is beyond reaches subscribers, and is counted" {
+	start_emqxd 'retainer.max_publish_rate = "2/1h"'
+	mosquitto_sub -h 127.0.0.1 -p "$PORT" -i sub -t 'a/+' -C 3 >"$EMQXD_DIR/got" 3>&- &
+	wait_until 5 ctl subscriptions show sub
+	pub -t a/1 -m 1
+	pub -t a/2 -m 2
+	run pub -t a/3 -m 3
+	[[ $output == *'Quota exceeded'* ]]
+	pub -t a/1 -n
+	wait $!
+	[ "$(ctl retainer topics -o classic)" = a/2 ]
+	[ "$(ctl broker metrics --json | json '[r["value"] for r in d if r["name"] == "messages.retained.refused"]')" = '[1]' ]
 }

@@ -16,9 +16,11 @@ struct all {
 	struct conf_addr addr;
 	struct conf_list list;
 	struct conf_map map;
+	struct rate rate;
 };
 #define ALL(m_) CONF_MEMBER(struct all, m_)
 
+static const struct conf_word any[] = { { "infinity", 0 }, { NULL, 0 } };
 static const struct conf_word infinity[] = { { "infinity", UINT32_MAX }, { NULL, 0 } };
 static const struct conf_word never[] = { { "infinity", INT64_MAX }, { NULL, 0 } };
 static const struct conf_word endless[] = { { "infinity", -1 }, { NULL, 0 } };
@@ -46,6 +48,8 @@ static const struct conf_field f_map = { ALL(map), .type = CONF_MAP, .def = "dis
 	.min = 1, .max = 255 };
 static const struct conf_field f_levels = { ALL(map), .type = CONF_MAP, .def = "{}",
 	.words = words };
+static const struct conf_field f_rate = { ALL(rate), .type = CONF_RATE, .min = 1,
+	.max = 1000000, .words = any };
 static const struct conf_field f_secret = { ALL(small), .type = CONF_INT, .max = 2,
 	.secret = true };
 
@@ -147,6 +151,25 @@ TEST(a_bare_number_of_a_time_is_milliseconds)
 	refuses(&f_span, "0", "a time such as 15s, 1ms .. 1h, or infinity");
 	refuses(&f_span, "2h", "1ms .. 1h");
 	refuses(&f_span, "soon", "a time such as 15s");
+}
+
+TEST(a_rate_is_a_number_in_a_time)
+{
+	becomes(&f_rate, "1000/s", "1000/s");
+	becomes(&f_rate, "100/1m", "100/m");
+	becomes(&f_rate, "7/5m", "7/5m");
+	becomes(&f_rate, "7/1.5s", "7/1.5s");
+	becomes(&f_rate, "infinity", "infinity");
+	refuses(&f_rate, "0/s", "a rate such as 1000/s, or infinity");
+	refuses(&f_rate, "1000001/s", "a rate");
+	refuses(&f_rate, "1000", "a rate");
+	refuses(&f_rate, "/s", "a rate");
+	refuses(&f_rate, "5/", "a rate");
+	refuses(&f_rate, "5/3", "a rate");
+	refuses(&f_rate, "5/0s", "a rate");
+	refuses(&f_rate, "5/week", "a rate");
+	refuses(&f_rate, "-5/s", "a rate");
+	refuses(&f_rate, "5/sssssssssss", "a rate");
 }
 
 TEST(a_share_is_a_percentage_or_a_fraction)
