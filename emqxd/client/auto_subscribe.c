@@ -15,7 +15,7 @@ subscribe(struct channel *ch, const struct auto_topic *a, const struct clientinf
 	struct subopts o = { .qos = a->qos };
 	struct topic_filter t;
 
-	if (!placeholder_expand(a->topic, who, text) ||
+	if (placeholder_expand(a->topic, who, text) != PLACEHOLDER_FILLED ||
 	    topic_filter_parse(str_slice(text), &t) != EM_OK)
 		return EM_NOTFOUND;
 	if (channel_is_v5(ch)) {
@@ -23,7 +23,7 @@ subscribe(struct channel *ch, const struct auto_topic *a, const struct clientinf
 		o.retain_as_published = a->retain_as_published != 0;
 		o.no_local = a->no_local != 0 && t.group.n == 0;
 	}
-	if (!topics_mount(ch, &t.filter))
+	if (!topics_mount(ch->session, &t.filter))
 		return EM_NOTFOUND;
 	return session_subscribe(ch->session, t.group, t.filter, o);
 }
@@ -44,7 +44,7 @@ auto_subscribe_run(struct channel *ch)
 		if (subscribe(ch, &a[i], &who, &text) == EM_OK)
 			continue;
 		metric_inc(METRIC_AUTO_SUBSCRIBE_IGNORED);
-		LOG(WARN, "auto_subscribe_ignored", "clientid", who.clientid, "topic",
+		LOG(INFO, "auto_subscribe_ignored", "clientid", who.clientid, "topic",
 		    str_slice(&text));
 	}
 	str_fini(&text);
@@ -61,8 +61,10 @@ static const struct conf_field fields[] = {
 	    .def = "",
 	    .max = 65535,
 	    .reload = CONF_NEW_CONNECTIONS,
-	    .help = "Topic filter; ${clientid}, ${username}, ${host} and ${port} are "
-		    "filled in" },
+	    .help =
+		"Topic filter; ${clientid}, ${username}, ${host} and ${port} are "
+		"filled in; it is left out, and counted (auto_subscribe.ignored), for "
+		"a client that has no such name or one with + or #" },
 	{ .path = "qos",
 	    AUTO(qos),
 	    .type = CONF_INT,
@@ -104,7 +106,10 @@ settle(void *self, struct conf_settling *in)
 	struct topic_filter t;
 	struct slice bad;
 
-	if (topic_filter_parse(slice_str(a->topic), &t) != EM_OK)
+	if (a->topic[0] == '\0')
+		conf_settling_fault(
+		    in, "topic", "one such as c/${clientid}/#", "is missing");
+	else if (topic_filter_parse(slice_str(a->topic), &t) != EM_OK)
 		conf_settling_fault(in, "topic", "one such as c/${clientid}/#",
 		    "this is no topic filter");
 	if (!placeholder_check(a->topic, &bad))

@@ -55,6 +55,7 @@ struct client_worker {
 	uint8_t *scratch;
 	size_t scratch_n;
 	struct str topic, rewritten; /* of the packet that is looked at: topics.c */
+	struct str mountpoint;       /* of the client that comes */
 	struct client_waiting waiting[WORKER_ALL_MAX];
 };
 struct client_worker *client_worker(void);

@@ -67,6 +67,7 @@ client_worker_death(void)
 	mem_free(w->scratch);
 	str_fini(&w->topic);
 	str_fini(&w->rewritten);
+	str_fini(&w->mountpoint);
 	mem_free(w);
 	worker_self()->slot[ROOM_CLIENT] = NULL;
 }

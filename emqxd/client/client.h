@@ -18,6 +18,12 @@
 const struct conn_ops *client_conn_ops(void);
 const struct session_sink *client_session_sink(void);
 
+/* Subscribes, and unsubscribes, as if the client had asked, connected or away: with the
+ * limits of its zone, $exclusive/, the rules of rewrite and its mountpoint, but for the
+ * access rules.  The code that SUBACK, UNSUBACK would carry.  At the session's home. */
+uint8_t client_subscribe(struct session *s, struct slice filter, uint8_t qos);
+uint8_t client_unsubscribe(struct session *s, struct slice filter);
+
 /* On main: rules that all workers read. */
 void client_birth(void);
 void client_configure(void);

@@ -363,23 +363,30 @@ count_in(const struct auth_result *auth)
 	metric_inc(METRIC_AUTHENTICATION_SUCCESS_ANONYMOUS);
 }
 
-/* False: refused. */
+/* The mountpoint and the will, whose topic it changes.  False: refused. */
 static bool
-take_will(struct conn *c, const struct clientinfo *who, const struct mqtt_connect *p,
-    struct session_will *out)
+take_topics(struct conn *c, const struct clientinfo *who, const struct mqtt_connect *p,
+    struct session_open *open)
 {
 	struct slice topic;
 
+	if (!topics_mountpoint(c, who, &open->mountpoint)) {
+		connect_refuse(c, p, p->version, REASON_CLIENT_IDENTIFIER_NOT_VALID,
+		    "client id or user name cannot stand in the mountpoint: a wildcard, "
+		    "or "
+		    "too long");
+		return false;
+	}
 	if (!p->has_will)
 		return true;
-	topic = topics_will(c, who, p->will.topic);
+	topic = topics_will(who, open->mountpoint, p->will.topic);
 	if (topic.n == 0) {
 		connect_refuse(c, p, p->version, REASON_TOPIC_NAME_INVALID,
 		    "the will has no topic after rewrite and mountpoint");
 		return false;
 	}
-	*out = will_of(p, topic);
-	if (out->message != NULL)
+	open->will = will_of(p, topic);
+	if (open->will.message != NULL)
 		return true;
 	connect_refuse(c, p, p->version, REASON_SERVER_BUSY, "no memory for the will");
 	return false;
@@ -423,7 +430,7 @@ connect_accept(
 	if (!connack_fits(c, p, &ack))
 		return;
 	who = who_of(c, p);
-	if (!take_will(c, &who, p, &open.will))
+	if (!take_topics(c, &who, p, &open))
 		return;
 	open.username = p->username;
 	open.has_username = p->has_username;
@@ -435,11 +442,11 @@ connect_accept(
 		auth_exchange_keep(&extra_of(&ch->extra)->auth, auth);
 		channel_set_superuser(ch, auth->is_superuser);
 	}
-	topics_start(ch, &who);
 	open.expiry = ch->expiry;
 	open.to = ch;
 	open.keepalive = ch->keepalive;
 	ch->session = session_open(&open, &present);
+	topics_start(ch);
 	count_in(auth);
 	/* 3.1 has no session present flag. */
 	ack.session_present = present && p->version != MQTT_V31;

@@ -19,6 +19,5 @@ extra_free(struct channel_extra **ep)
 	alias_free(&(*ep)->alias_in);
 	alias_out_free(&(*ep)->alias_out);
 	auth_exchange_drop(&(*ep)->auth);
-	str_fini(&(*ep)->mountpoint);
 	MEM_FREE(*ep);
 }

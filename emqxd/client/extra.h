@@ -13,7 +13,6 @@
 struct channel_extra {
 	struct alias_in *alias_in;    /* topic aliases of the client */
 	struct alias_out *alias_out;  /* and ours, of a 5.0 client that takes them */
-	struct str mountpoint;        /* filled in */
 	struct auth_state *auth;      /* of one whose CONNECT named a method */
 	struct pending_queue pending; /* acknowledgements that wait */
 };

@@ -17,8 +17,9 @@
 static struct slice
 topic_of(const struct channel *ch, const struct message *m)
 {
-	return EM_LIKELY((ch->flags & CHANNEL_MOUNTED) == 0) ? m->topic
-							     : topics_out(ch, m->topic);
+	return EM_LIKELY((ch->flags & CHANNEL_MOUNTED) == 0)
+		   ? m->topic
+		   : topics_out(ch->session, m->topic);
 }
 
 static void

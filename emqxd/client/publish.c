@@ -73,7 +73,7 @@ static bool
 change_topic(struct channel *ch, struct mqtt_publish *p)
 {
 	if (EM_LIKELY((ch->flags & CHANNEL_TOPICS) == 0) ||
-	    topics_in(ch, TOPICS_PUBLISH, &p->topic))
+	    topics_in(ch->session, TOPICS_PUBLISH, &p->topic))
 		return true;
 	channel_refuse(
 	    ch, REASON_TOPIC_NAME_INVALID, "no topic after rewrite and mountpoint");

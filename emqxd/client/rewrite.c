@@ -11,10 +11,11 @@
 
 #include <pcre2.h>
 
-#define WORK_MAX 10000u /* PCRE's match limit: microseconds, not seconds */
+#define GROUP ((char)0xff) /* before the number of a group: a byte that no UTF-8 has */
+#define WORK_MAX 10000u    /* PCRE's match limit: microseconds, not seconds */
 
 struct compiled {
-	const char *source, *dest; /* copies */
+	char *source, *dest; /* copies */
 	uint8_t action;
 	pcre2_code *code;
 };
@@ -34,8 +35,8 @@ set_free(struct rewrite_set *set)
 		struct compiled *c = &set->rule[i];
 
 		pcre2_code_free(c->code);
-		mem_free((void *)(uintptr_t)c->source);
-		mem_free((void *)(uintptr_t)c->dest);
+		mem_free(c->source);
+		mem_free(c->dest);
 	}
 	pcre2_match_context_free(set->limits);
 	mem_free(set);
@@ -55,6 +56,19 @@ compile(const char *re, PCRE2_SIZE *at, int *error)
 	    (PCRE2_SPTR)re, PCRE2_ZERO_TERMINATED, PCRE2_UTF, error, at, NULL);
 }
 
+/* $1 .. $9 of a rule, and not of a name that a client chose. */
+static char *
+mark_groups(const char *dest)
+{
+	char *copy = mem_strdup(dest);
+
+	for (char *p = copy; *p != '\0'; p++) {
+		if (p[0] == '$' && p[1] >= '0' && p[1] <= '9')
+			*p++ = GROUP;
+	}
+	return copy;
+}
+
 static struct rewrite_set *
 set_new(const struct rewrite_rule *rules, size_t n)
 {
@@ -72,7 +86,7 @@ set_new(const struct rewrite_rule *rules, size_t n)
 		if (c->code == NULL)
 			continue; /* settle() has refused it: there is no memory */
 		c->source = mem_strdup(rules[i].source_topic);
-		c->dest = mem_strdup(rules[i].dest_topic);
+		c->dest = mark_groups(rules[i].dest_topic);
 		c->action = rules[i].action;
 		set->n++;
 	}
@@ -114,7 +128,7 @@ rewrite_death(void)
 
 /* ---- one topic */
 
-/* $1 .. $9 of the match, the other bytes as they are. */
+/* The groups of the match at their marks, the other bytes as they are. */
 static void
 fill_groups(struct slice text, struct slice topic, const PCRE2_SIZE *groups, unsigned n,
     struct str *out)
@@ -122,7 +136,7 @@ fill_groups(struct slice text, struct slice topic, const PCRE2_SIZE *groups, uns
 	for (size_t i = 0; i < text.n; i++) {
 		unsigned g = i + 1 < text.n ? text.p[i + 1] - (unsigned)'0' : 10;
 
-		if (text.p[i] != '$' || g > 9) {
+		if ((char)text.p[i] != GROUP || g > 9) {
 			str_add_char(out, (char)text.p[i]);
 			continue;
 		}
@@ -147,12 +161,11 @@ replace(const struct rewrite_set *set, const struct compiled *c,
 	    c->code, topic.p, topic.n, 0, PCRE2_NO_UTF_CHECK, match, set->limits);
 	if (n == PCRE2_ERROR_MATCHLIMIT)
 		metric_inc(METRIC_REWRITE_GIVEN_UP);
-	if (n > 0) {
-		(void)placeholder_expand(c->dest, who, &dest);
+	/* A name with a wildcard makes nothing that could be subscribed or published to. */
+	if (n > 0 && placeholder_expand(c->dest, who, &dest) != PLACEHOLDER_WILD)
 		fill_groups(str_slice(&dest), topic, pcre2_get_ovector_pointer(match),
 		    (unsigned)n, out);
-		str_fini(&dest);
-	}
+	str_fini(&dest);
 	pcre2_match_data_free(match);
 	return n > 0;
 }
@@ -203,7 +216,7 @@ static const struct conf_field fields[] = {
 	    .max = 65535,
 	    .reload = CONF_NEW_CONNECTIONS,
 	    .help = "Regular expression (PCRE) that such a topic must match, else it "
-		    "stays as it is" },
+		    "stays as it is; empty: every one matches" },
 	{ .path = "dest_topic",
 	    RULE(dest_topic),
 	    .type = CONF_TEXT,
@@ -211,8 +224,24 @@ static const struct conf_field fields[] = {
 	    .max = 65535,
 	    .reload = CONF_NEW_CONNECTIONS,
 	    .help = "What it becomes; $1 to $9 are the groups of the expression, "
-		    "${clientid} and ${username} the client's" },
+		    "${clientid}, ${username}, ${host} and ${port} the client's" },
 };
+
+/* Does it name a group that the expression does not have? */
+static void
+check_groups(
+    const struct rewrite_rule *r, const pcre2_code *code, struct conf_settling *in)
+{
+	uint32_t n = 9;
+
+	if (code != NULL)
+		pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &n);
+	for (const char *p = r->dest_topic; (p = strchr(p, '$')) != NULL; p++) {
+		if (p[1] > '0' && p[1] <= '9' && (uint32_t)(p[1] - '0') > n)
+			conf_settling_fault(in, "dest_topic", NULL,
+			    "$%c: the expression has %u groups", p[1], n);
+	}
+}
 
 static void
 settle(void *self, struct conf_settling *in)
@@ -224,12 +253,18 @@ settle(void *self, struct conf_settling *in)
 	struct slice bad;
 	int error;
 
-	if (!topic_filter_is_valid(slice_str(r->source_topic)))
+	if (r->source_topic[0] == '\0')
+		conf_settling_fault(
+		    in, "source_topic", "a filter such as x/#", "is missing");
+	else if (!topic_filter_is_valid(slice_str(r->source_topic)))
 		conf_settling_fault(in, "source_topic", "a filter such as x/#",
 		    "this is no topic filter");
-	if (!topic_filter_is_valid(slice_str(r->dest_topic)) ||
-	    ((r->action & TOPICS_PUBLISH) != 0 &&
-		topic_has_wildcard(slice_str(r->dest_topic))))
+	if (r->dest_topic[0] == '\0')
+		conf_settling_fault(
+		    in, "dest_topic", "a topic such as z/$1", "is missing");
+	else if (!topic_filter_is_valid(slice_str(r->dest_topic)) ||
+		 ((r->action & TOPICS_PUBLISH) != 0 &&
+		     topic_has_wildcard(slice_str(r->dest_topic))))
 		conf_settling_fault(in, "dest_topic",
 		    "a rule for publish makes a topic without + and #",
 		    "this is no topic that the rule could make");
@@ -243,6 +278,7 @@ settle(void *self, struct conf_settling *in)
 		conf_settling_fault(
 		    in, "re", NULL, "at character %zu: %s", (size_t)at + 1, text);
 	}
+	check_groups(r, code, in);
 	pcre2_code_free(code);
 }
 

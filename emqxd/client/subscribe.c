@@ -5,6 +5,7 @@
  */
 #include "emqxd/access/access.h"
 #include "emqxd/client/channel.h"
+#include "emqxd/client/client.h"
 #include "emqxd/client/topics.h"
 #include "emqxd/core/trace_point.h"
 #include "emqxd/model/metrics.h"
@@ -58,6 +59,30 @@ code_of(em_err err, uint8_t granted)
 						: REASON_UNSPECIFIED_ERROR;
 }
 
+/* What a filter means, and whether it may be at all: 0, or the code that refuses. */
+static uint8_t
+read_filter(
+    const struct zone *zone, struct slice text, struct topic_filter *t, bool *exclusive)
+{
+	uint8_t code;
+
+	*exclusive = is_exclusive(zone, text);
+	if (*exclusive)
+		text = slice_from(text, EXCLUSIVE.n);
+	if (topic_filter_parse(text, t) != EM_OK)
+		return REASON_TOPIC_FILTER_INVALID;
+	code = judge(zone, t);
+	if (code != 0)
+		return code;
+	return *exclusive && t->group.n > 0 ? REASON_TOPIC_FILTER_INVALID : 0;
+}
+
+static uint8_t
+granted_of(const struct zone *zone, uint8_t qos)
+{
+	return qos < zone->max_qos_allowed ? qos : zone->max_qos_allowed;
+}
+
 /* The code for one filter; *is_fatal: the connection must end with 0x82. */
 static uint8_t
 subscribe_one(
@@ -65,24 +90,18 @@ subscribe_one(
 {
 	const struct zone *zone = channel_zone(ch);
 	struct subopts o = { .id = id,
-		.qos = f->qos < zone->max_qos_allowed ? f->qos : zone->max_qos_allowed,
+		.qos = granted_of(zone, f->qos),
 		.retain_handling = f->retain_handling,
 		.no_local = f->no_local,
 		.retain_as_published =
 		    f->retain_as_published || (ch->flags & CHANNEL_IS_BRIDGE) != 0 };
 	struct topic_filter t;
-	uint8_t code;
+	bool exclusive;
+	uint8_t code = read_filter(zone, f->filter, &t, &exclusive);
 
-	o.exclusive = is_exclusive(zone, f->filter);
-	if (topic_filter_parse(
-		o.exclusive ? slice_from(f->filter, EXCLUSIVE.n) : f->filter, &t) !=
-	    EM_OK)
-		return REASON_TOPIC_FILTER_INVALID;
-	code = judge(zone, &t);
 	if (code != 0)
 		return code;
-	if (o.exclusive && t.group.n > 0)
-		return REASON_TOPIC_FILTER_INVALID;
+	o.exclusive = exclusive;
 	if (t.group.n > 0 && f->no_local) {
 		*is_fatal = true;
 		return REASON_PROTOCOL_ERROR;
@@ -90,9 +109,35 @@ subscribe_one(
 	if (!is_permitted(ch, t.filter))
 		return REASON_NOT_AUTHORIZED;
 	if (EM_UNLIKELY((ch->flags & CHANNEL_TOPICS) != 0) &&
-	    !topics_in(ch, TOPICS_SUBSCRIBE, &t.filter))
+	    !topics_in(ch->session, TOPICS_SUBSCRIBE, &t.filter))
 		return REASON_TOPIC_FILTER_INVALID;
 	return code_of(session_subscribe(ch->session, t.group, t.filter, o), o.qos);
+}
+
+/* By what holds for its connection; of one who is away, by what holds now. */
+static bool
+changes_topics(const struct session *s)
+{
+	const struct channel *ch = s->to;
+
+	return ch == NULL || (ch->flags & CHANNEL_TOPICS) != 0;
+}
+
+uint8_t
+client_subscribe(struct session *s, struct slice filter, uint8_t qos)
+{
+	const struct zone *zone = zone_get(s->zone);
+	struct subopts o = { .qos = granted_of(zone, qos) };
+	struct topic_filter t;
+	bool exclusive;
+	uint8_t code = read_filter(zone, filter, &t, &exclusive);
+
+	if (code != 0)
+		return code;
+	o.exclusive = exclusive;
+	if (changes_topics(s) && !topics_in(s, TOPICS_SUBSCRIBE, &t.filter))
+		return REASON_TOPIC_FILTER_INVALID;
+	return code_of(session_subscribe(s, t.group, t.filter, o), o.qos);
 }
 
 static void
@@ -153,19 +198,18 @@ subscribe_on_packet(struct channel *ch, const struct mqtt_frame *f)
 		answer(ch, MQTT_SUBACK, p.packet_id, slice_of(codes, n));
 }
 
-static uint8_t
-unsubscribe_one(struct channel *ch, struct slice filter)
+uint8_t
+client_unsubscribe(struct session *s, struct slice filter)
 {
 	struct topic_filter t;
 
-	if (is_exclusive(channel_zone(ch), filter))
+	if (is_exclusive(zone_get(s->zone), filter))
 		filter = slice_from(filter, EXCLUSIVE.n);
 	if (topic_filter_parse(filter, &t) != EM_OK)
 		return REASON_TOPIC_FILTER_INVALID;
-	if (EM_UNLIKELY((ch->flags & CHANNEL_TOPICS) != 0) &&
-	    !topics_in(ch, TOPICS_SUBSCRIBE, &t.filter))
+	if (changes_topics(s) && !topics_in(s, TOPICS_SUBSCRIBE, &t.filter))
 		return REASON_NO_SUBSCRIPTION_EXISTED;
-	if (session_unsubscribe(ch->session, t.group, t.filter) != EM_OK)
+	if (session_unsubscribe(s, t.group, t.filter) != EM_OK)
 		return REASON_NO_SUBSCRIPTION_EXISTED;
 	return 0;
 }
@@ -189,7 +233,7 @@ subscribe_on_unsubscribe(struct channel *ch, const struct mqtt_frame *f)
 	codes = client_scratch(p.n);
 	rest = p.filters;
 	while (mqtt_unsubscribe_next(&rest, &filter)) {
-		codes[n] = unsubscribe_one(ch, filter);
+		codes[n] = client_unsubscribe(ch->session, filter);
 		if (codes[n++] >= 0x80)
 			metric_inc(METRIC_PACKETS_UNSUBSCRIBE_ERROR);
 	}

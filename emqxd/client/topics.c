@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* topics: see topics.h. */
 #include "emqxd/client/topics.h"
-#include "emqxd/client/extra.h"
 #include "emqxd/client/rewrite.h"
 #include "emqxd/model/placeholder.h"
 #include "emqxd/model/topic.h"
@@ -11,24 +10,27 @@
 
 #define TOPIC_MAX 65535u
 
-void
-topics_start(struct channel *ch, const struct clientinfo *who)
+bool
+topics_mountpoint(const struct conn *c, const struct clientinfo *who, struct slice *out)
 {
-	const char *mountpoint = listener_settings(ch->conn->listener)->mountpoint;
+	struct str *text = &client_worker()->mountpoint;
 
-	if (rewrite_rules() != NULL)
-		ch->flags |= CHANNEL_TOPICS;
-	if (mountpoint[0] == '\0')
-		return;
-	(void)placeholder_expand(mountpoint, who, &extra_of(&ch->extra)->mountpoint);
-	ch->flags |= CHANNEL_TOPICS | CHANNEL_MOUNTED;
+	str_reset(text);
+	if (placeholder_expand(listener_settings(c->listener)->mountpoint, who, text) ==
+		PLACEHOLDER_WILD ||
+	    text->n > TOPIC_MAX)
+		return false;
+	*out = str_slice(text);
+	return true;
 }
 
-static struct slice
-mountpoint_of(const struct channel *ch)
+void
+topics_start(struct channel *ch)
 {
-	return (ch->flags & CHANNEL_MOUNTED) != 0 ? str_slice(&ch->extra->mountpoint)
-						  : SLICE_NONE;
+	if (rewrite_rules() != NULL)
+		ch->flags |= CHANNEL_TOPICS;
+	if (session_mountpoint(ch->session).n > 0)
+		ch->flags |= CHANNEL_TOPICS | CHANNEL_MOUNTED;
 }
 
 /* Bytes in front that say what shall be done with the topic behind them. */
@@ -69,49 +71,43 @@ change(struct slice mountpoint, const struct clientinfo *who, enum topics_use us
 	str_add_slice(&w->topic, mountpoint);
 	str_add_slice(&w->topic, inner);
 	*topic = str_slice(&w->topic);
-	return is_good(use, *topic);
+	return inner.n > 0 && is_good(use, *topic);
 }
 
 struct slice
-topics_will(const struct conn *c, const struct clientinfo *who, struct slice topic)
+topics_will(const struct clientinfo *who, struct slice mountpoint, struct slice topic)
 {
-	const char *text = listener_settings(c->listener)->mountpoint;
 	struct slice changed = topic;
-	struct str mountpoint = { 0 };
 
-	if (text[0] == '\0' && rewrite_rules() == NULL)
+	if (mountpoint.n == 0 && rewrite_rules() == NULL)
 		return topic;
-	(void)placeholder_expand(text, who, &mountpoint);
-	if (!change(str_slice(&mountpoint), who, TOPICS_PUBLISH, &changed))
-		changed = SLICE_NONE;
-	str_fini(&mountpoint);
-	return changed;
+	return change(mountpoint, who, TOPICS_PUBLISH, &changed) ? changed : SLICE_NONE;
 }
 
 bool
-topics_in(struct channel *ch, enum topics_use use, struct slice *topic)
+topics_in(struct session *s, enum topics_use use, struct slice *topic)
 {
-	struct clientinfo who = session_info(ch->session);
+	struct clientinfo who = session_info(s);
 
-	return change(mountpoint_of(ch), &who, use, topic);
+	return change(session_mountpoint(s), &who, use, topic);
 }
 
 bool
-topics_mount(struct channel *ch, struct slice *filter)
+topics_mount(struct session *s, struct slice *filter)
 {
 	struct str *topic = &client_worker()->topic;
 
 	str_reset(topic);
-	str_add_slice(topic, mountpoint_of(ch));
+	str_add_slice(topic, session_mountpoint(s));
 	str_add_slice(topic, *filter);
 	*filter = str_slice(topic);
 	return is_good(TOPICS_SUBSCRIBE, *filter);
 }
 
 struct slice
-topics_out(const struct channel *ch, struct slice topic)
+topics_out(const struct session *s, struct slice topic)
 {
-	struct slice mountpoint = mountpoint_of(ch);
+	struct slice mountpoint = session_mountpoint(s);
 
 	return slice_starts(topic, mountpoint) ? slice_from(topic, mountpoint.n) : topic;
 }

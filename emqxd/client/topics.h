@@ -15,19 +15,23 @@
 
 enum topics_use { TOPICS_PUBLISH = 1, TOPICS_SUBSCRIBE = 2 };
 
-/* Sets the channel's flags and its mountpoint, for a client that comes. */
-void topics_start(struct channel *ch, const struct clientinfo *who);
+/* The mountpoint of a client that comes, filled in; in the worker's memory until the next
+ * client comes.  False: it is none: a name in it has a wildcard, or it is too long. */
+bool topics_mountpoint(
+    const struct conn *c, const struct clientinfo *who, struct slice *out);
+/* Sets the channel's flags; it has its session. */
+void topics_start(struct channel *ch);
 /* The will's topic as it will be published; in the worker's memory until the next call.
  * Empty: it cannot be one. */
 struct slice topics_will(
-    const struct conn *c, const struct clientinfo *who, struct slice topic);
-/* For a channel with CHANNEL_TOPICS: *topic becomes the broker's, in the worker's memory
+    const struct clientinfo *who, struct slice mountpoint, struct slice topic);
+/* For a channel with CHANNEL_TOPICS, and for any session: *topic becomes the broker's, in the worker's memory
  * until the next call.  The filter of a shared subscription is given without its prefix.
  * False: what a rule made of it is no topic, or too long. */
-bool topics_in(struct channel *ch, enum topics_use use, struct slice *topic);
-/* The same without rules: the mountpoint alone; also for a channel without one. */
-bool topics_mount(struct channel *ch, struct slice *filter);
+bool topics_in(struct session *s, enum topics_use use, struct slice *topic);
+/* The same without rules: the mountpoint alone; also for who has none. */
+bool topics_mount(struct session *s, struct slice *filter);
 /* For a channel with CHANNEL_MOUNTED: the topic as the client knows it. */
-struct slice topics_out(const struct channel *ch, struct slice topic);
+struct slice topics_out(const struct session *s, struct slice topic);
 
 #endif

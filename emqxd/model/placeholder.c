@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* placeholder: see placeholder.h. */
 #include "emqxd/model/placeholder.h"
+#include "emqxd/model/topic.h"
 
 enum what { NONE, CLIENTID, USERNAME, HOST, PORT };
 
@@ -64,46 +65,55 @@ add_host(const struct net_addr *peer, struct str *out)
 		str_add_bytes(out, text, n);
 }
 
-static bool
+static enum placeholder_result
+add_name(struct slice name, struct str *out)
+{
+	str_add_slice(out, name);
+	return topic_has_wildcard(name) ? PLACEHOLDER_WILD : PLACEHOLDER_FILLED;
+}
+
+static enum placeholder_result
 add(enum what what, const struct clientinfo *who, struct str *out)
 {
 	switch (what) {
-	case CLIENTID: str_add_slice(out, who->clientid); return true;
+	case CLIENTID: return add_name(who->clientid, out);
 	case USERNAME:
-		if (who->has_username)
-			str_add_slice(out, who->username);
-		return who->has_username;
+		return who->has_username ? add_name(who->username, out)
+					 : PLACEHOLDER_MISSING;
 	case HOST:
-		if (who->peer.family != 0)
-			add_host(&who->peer, out);
-		return who->peer.family != 0;
+		if (who->peer.family == 0)
+			return PLACEHOLDER_MISSING;
+		add_host(&who->peer, out);
+		return PLACEHOLDER_FILLED;
 	case PORT:
-		if (who->sockport != 0)
-			str_addf(out, "%u", who->sockport);
-		return who->sockport != 0;
+		if (who->sockport == 0)
+			return PLACEHOLDER_MISSING;
+		str_addf(out, "%u", who->sockport);
+		return PLACEHOLDER_FILLED;
 	case NONE: break;
 	}
 	UNREACHABLE();
 }
 
-bool
+enum placeholder_result
 placeholder_expand(const char *text, const struct clientinfo *who, struct str *out)
 {
-	bool is_whole = true;
+	enum placeholder_result worst = PLACEHOLDER_FILLED;
 	size_t n;
 
 	while (*text != '\0') {
 		enum what what = at(text, &n);
+		enum placeholder_result one;
 
 		if (what == NONE) {
 			str_add_char(out, *text++);
-		} else if (add(what, who, out)) {
-			text += n;
-		} else {
-			is_whole = false;
-			str_add_bytes(out, text, n);
-			text += n;
+			continue;
 		}
+		one = add(what, who, out);
+		if (one == PLACEHOLDER_MISSING)
+			str_add_bytes(out, text, n);
+		worst = one > worst ? one : worst;
+		text += n;
 	}
-	return is_whole;
+	return worst;
 }

@@ -18,7 +18,14 @@
 
 /* Are all of its ${...} known?  Else *bad is the first that is not. */
 bool placeholder_check(const char *text, struct slice *bad);
-/* Adds the text, filled in.  False: something that it names is not there. */
-bool placeholder_expand(const char *text, const struct clientinfo *who, struct str *out);
+enum placeholder_result {
+	PLACEHOLDER_FILLED,
+	PLACEHOLDER_MISSING, /* something that it names is not there, and stands as it is */
+	PLACEHOLDER_WILD /* a name that the client chose has + or #: it would reach into
+			      * what is others' */
+};
+/* Adds the text, filled in. */
+enum placeholder_result placeholder_expand(
+    const char *text, const struct clientinfo *who, struct str *out);
 
 #endif

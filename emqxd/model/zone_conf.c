@@ -5,6 +5,7 @@
  * mountpoint are ours.
  */
 #include "emqxd/model/placeholder.h"
+#include "emqxd/model/topic.h"
 #include "emqxd/model/zone.h"
 
 #define ZONE(member_) CONF_MEMBER(struct zone, member_)
@@ -245,7 +246,7 @@ static const struct conf_field fields[] = {
 	    .max = 255,
 	    .reload = CONF_NEW_CONNECTIONS,
 	    .help = "Topics whose messages leave a session's queue before others; the "
-		    "higher number first" },
+		    "higher number first; no wildcards, without the mountpoint" },
 	{ .path = "mqueue_default_priority",
 	    ZONE(mqueue_default_highest),
 	    .type = CONF_ENUM,
@@ -268,8 +269,9 @@ static const struct conf_field fields[] = {
 	    .words = unlimited_or_zero,
 	    .unit = "messages",
 	    .reload = CONF_LIVE,
-	    .help =
-		"Messages that may wait in one session's queue; the oldest goes first" },
+	    .help = "Messages that may wait in one session's queue; of one too many the "
+		    "lowest "
+		    "priority goes, in it QoS 0 first, in it the oldest" },
 	{ .path = "max_mqueue_bytes",
 	    ZONE(max_mqueue_bytes),
 	    .type = CONF_SIZE,
@@ -328,7 +330,7 @@ static const struct conf_field fields[] = {
 	    .max = 1024,
 	    .reload = CONF_NEW_CONNECTIONS,
 	    .help = "Prefix of all topics of clients whose listener has none of its own; "
-		    "${clientid} and ${username} are filled in" },
+		    "${clientid}, ${username}, ${host} and ${port} are filled in" },
 };
 
 bool
@@ -352,6 +354,14 @@ settle(void *self, struct conf_settling *in)
 	if (!zone_mountpoint_is_good(z->mountpoint, &bad))
 		conf_settling_fault(in, "mountpoint", ZONE_MOUNTPOINT_HINT,
 		    "%.*s cannot stand in it", SLICE_FMT(bad));
+	for (size_t i = 0; i < z->mqueue_priorities.n; i++) {
+		const char *topic = z->mqueue_priorities.pair[i].name;
+
+		if (!topic_name_is_valid(slice_str(topic)))
+			conf_settling_fault(in, "mqueue_priorities",
+			    "topics are named as they are published: no wildcards",
+			    "'%s' is no topic name", topic);
+	}
 }
 
 const struct conf_section zone_conf = {

@@ -48,8 +48,10 @@ static const struct conf_field fields[] = {
 	    .max = 1024,
 	    .reload = CONF_NEW_CONNECTIONS,
 	    .help =
-		"Prefix of all topics of its clients; ${clientid} and ${username} are "
-		"filled in" },
+		"Prefix of all topics of its clients; ${clientid}, ${username}, ${host} "
+		"and ${port} are filled in; without a user name ${username} stands as "
+		"it "
+		"is; who has + or # in such a name is refused with 0x85" },
 	{ .path = "enable_authn",
 	    LISTENER(authn),
 	    .type = CONF_ENUM,

@@ -38,14 +38,18 @@ send_now(struct session *s, struct message *m, const struct session_out *out)
 	return false;
 }
 
+/* The topic counts as the client knows it. */
 static uint32_t
-priority_of(const struct zone *zone, const struct message *m)
+priority_of(const struct session *s, const struct zone *zone, const struct message *m)
 {
+	struct slice topic = m->topic, mountpoint = session_mountpoint(s);
 	int64_t priority;
 
 	if (EM_LIKELY(zone->mqueue_priorities.n == 0))
 		return MQUEUE_LOWEST;
-	if (conf_map_find(&zone->mqueue_priorities, m->topic, &priority))
+	if (slice_starts(topic, mountpoint))
+		topic = slice_from(topic, mountpoint.n);
+	if (conf_map_find(&zone->mqueue_priorities, topic, &priority))
 		return (uint32_t)priority;
 	return zone->mqueue_default_highest ? MQUEUE_HIGHEST : MQUEUE_LOWEST;
 }
@@ -70,7 +74,7 @@ enqueue(struct session *s, const struct session_out *out, struct message *m)
 		return;
 	}
 	deliver_dropped(s, METRIC_DELIVERY_DROPPED_QUEUE_FULL,
-	    mqueue_push(&s->mqueue, &bounds, priority_of(zone, m), e));
+	    mqueue_push(&s->mqueue, &bounds, priority_of(s, zone, m), e));
 }
 
 /* QoS 1 and 2, with room in the window: takes the reference @kept.  False: refused. */

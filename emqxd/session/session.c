@@ -67,25 +67,25 @@ session_rare_of(struct session *s)
 static size_t
 names_size(const struct session_names *n)
 {
-	return sizeof *n + n->clientid_n + n->username_n + n->peer_n;
+	return sizeof *n + n->clientid_n + n->username_n + n->peer_n + n->mountpoint_n;
 }
 
 static struct session_names *
 names_new(const struct session_open *o)
 {
-	size_t size =
-	    sizeof(struct session_names) + o->clientid.n + o->username.n + o->peer.n;
-	struct session_names *n = slab_new(size);
+	const struct slice all[] = { o->clientid, o->username, o->peer, o->mountpoint };
+	struct session_names size = { .clientid_n = (uint16_t)o->clientid.n,
+		.username_n = (uint16_t)o->username.n,
+		.mountpoint_n = (uint16_t)o->mountpoint.n,
+		.peer_n = (uint8_t)o->peer.n,
+		.has_username = o->has_username };
+	struct session_names *n = slab_new(names_size(&size));
 	uint8_t *at = n->text;
-	const struct slice all[] = { o->clientid, o->username, o->peer };
 
 	CHECK(o->clientid.n <= UINT16_MAX && o->username.n <= UINT16_MAX &&
-	      o->peer.n <= UINT8_MAX);
-	n->clientid_n = (uint16_t)o->clientid.n;
-	n->username_n = (uint16_t)o->username.n;
-	n->peer_n = (uint8_t)o->peer.n;
-	n->has_username = o->has_username;
-	for (unsigned i = 0; i < 3; i++) {
+	      o->mountpoint.n <= UINT16_MAX && o->peer.n <= UINT8_MAX);
+	*n = size;
+	for (unsigned i = 0; i < 4; i++) {
 		if (all[i].n > 0)
 			memcpy(at, all[i].p, all[i].n);
 		at += all[i].n;

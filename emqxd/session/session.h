@@ -56,10 +56,10 @@ struct session_sink {
 
 /* Texts that belong to a session; one block, replaced when a connection attaches. */
 struct session_names {
-	uint16_t clientid_n, username_n;
+	uint16_t clientid_n, username_n, mountpoint_n;
 	uint8_t peer_n;
 	bool has_username;
-	uint8_t text[]; /* client id, user name, peer */
+	uint8_t text[]; /* client id, user name, peer, mountpoint */
 };
 
 struct session {
@@ -103,7 +103,7 @@ struct session_will {
 };
 
 struct session_open {
-	struct slice clientid, username, peer;
+	struct slice clientid, username, peer, mountpoint;
 	bool has_username, clean_start;
 	uint8_t version;
 	uint16_t window, zone, keepalive;
@@ -162,6 +162,15 @@ session_peer(const struct session *s)
 {
 	return slice_of(s->names->text + s->names->clientid_n + s->names->username_n,
 	    s->names->peer_n);
+}
+/* What stands before the client's topics, filled in; of its newest connection. */
+static inline struct slice
+session_mountpoint(const struct session *s)
+{
+	const struct session_names *n = s->names;
+
+	return slice_of(
+	    n->text + n->clientid_n + n->username_n + n->peer_n, n->mountpoint_n);
 }
 
 /* Who its client is, for hooks and rules; good for the call. */

@@ -197,3 +197,35 @@ free() { [ "$(ctl exclusive list)" = 'No topics.' ]; }
 	[[ $output != *'Subscribed (mid: 1): 0'* ]]
 	sub "$PORT" s 1 -t '$share/g/t'
 }
+
+@test "a name with a wildcard reaches into nobody else's mountpoint or rewritten topics" {
+	start_emqxd 'mqtt.mountpoint = "m/${clientid}/"' \
+	    'auto_subscribe.topics = [ { topic = "c/${username}" } ]' \
+	    'rewrite = [ { action = all, source_topic = "my/#", re = "^my/(.*)$", dest_topic = "of/${username}/$1" } ]'
+	run mosquitto_sub -h 127.0.0.1 -p "$PORT" -V 5 -i + -t secret -W 2
+	[ "$status" -ne 0 ]
+	[[ $output == *'not valid'* ]]
+	sub "$PORT" victim 1 -u v -t x
+	# The tool may look at them, and subscribes as the client would.
+	mosquitto_sub -h 127.0.0.1 -p "$PORT" -i wild -u + -t my/t -t y -V 5 -q 1 3>&- &
+	subs="$subs $!"
+	wait_until 5 ctl subscriptions show wild
+	[ "$(filters wild)" = m/wild/y ]
+	[ "$(ctl broker metrics --json | json '[r["value"] for r in d if r["name"] == "auto_subscribe.ignored"]')" = '[1]' ]
+}
+
+@test "subscriptions add: below the client's mountpoint, rewritten, exclusive; also while it is away" {
+	start_emqxd 'mqtt.mountpoint = "m/${clientid}/"' 'mqtt.exclusive_subscription = true' \
+	    'rewrite = [ { action = all, source_topic = "a/#", re = "^a/(.*)$", dest_topic = "b/$1" } ]'
+	mosquitto_sub -h 127.0.0.1 -p "$PORT" -V 311 -i s -c -q 1 -t x -E
+	ctl subscriptions add s a/1 1
+	ctl subscriptions add s '$exclusive/only' 1
+	[ "$(filters s)" = 'm/s/b/1 m/s/only m/s/x' ]
+	[ "$(ctl exclusive list --json | json '[r["topic"] for r in d]')" = "['m/s/only']" ]
+	ctl subscriptions del s a/1
+	ctl subscriptions del s m/s/only
+	[ "$(filters s)" = m/s/x ]
+	sub "$PORT" t 1 -t x
+	ctl subscriptions add t 'a/#' 0
+	[ "$(filters t)" = 'm/t/b/# m/t/x' ]
+}

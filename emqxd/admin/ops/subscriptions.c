@@ -10,7 +10,9 @@
 #include "ipc/base/str.h"
 #include "ipc/base/vec.h"
 #include "ipc/nearest.h"
+#include "emqxd/client/client.h"
 #include "emqxd/model/topic.h"
+#include "emqxd/mqtt/reason.h"
 #include "emqxd/session/registry.h"
 #include "emqxd/session/session.h"
 #include "emqxd/admin/admin.h"
@@ -182,57 +184,64 @@ const struct op op_SUBSCRIPTIONS_SHOW = { .where = OP_AT_HOME,
 
 /* ---- changes */
 
-static em_err
-parse(struct op_ctx *op, struct topic_filter *out)
+static bool
+is_filter(struct op_ctx *op)
 {
-	if (topic_filter_parse(params_text(op->params, "topic"), out) == EM_OK)
-		return EM_OK;
+	struct topic_filter f;
+
+	if (topic_filter_parse(params_text(op->params, "topic"), &f) == EM_OK)
+		return true;
 	op_fault(op, EM_USAGE, "topic: not a topic filter");
 	fault_hint(&op->fault, "wildcards stand alone in their level, # at the end");
-	return EM_USAGE;
+	return false;
 }
 
-/* What the client's zone lets nobody subscribe to. */
+/* What a SUBACK's code means here. */
 static em_err
-judge(struct op_ctx *op, const struct zone *zone, const struct topic_filter *f)
+refused(struct op_ctx *op, uint8_t code)
 {
-	if (topic_levels(f->filter) > zone->max_topic_levels)
-		return op_fault(op, EM_REFUSED, "more levels than mqtt.max_topic_levels");
-	if (f->group.n > 0 && !zone->shared_subscription)
+	switch (code) {
+	case REASON_SHARED_SUBSCRIPTIONS_NOT_SUPPORTED:
 		return op_fault(op, EM_REFUSED, "mqtt.shared_subscription is false");
-	if (!zone->wildcard_subscription && topic_has_wildcard(f->filter))
+	case REASON_WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED:
 		return op_fault(op, EM_REFUSED, "mqtt.wildcard_subscription is false");
-	return EM_OK;
+	case REASON_QUOTA_EXCEEDED:
+		op_fault(
+		    op, EM_FULL, "a limit is reached, or the topic is somebody's alone");
+		fault_hint(&op->fault,
+		    "mqtt.max_subscriptions, node.memory_limit; who holds "
+		    "it: emqx_ctl exclusive list");
+		return EM_FULL;
+	case REASON_TOPIC_FILTER_INVALID:
+		op_fault(op, EM_REFUSED, "the client may not have this filter");
+		fault_hint(&op->fault,
+		    "more levels than mqtt.max_topic_levels; $exclusive/ "
+		    "without mqtt.exclusive_subscription, or a shared "
+		    "one; what rewrite or a mountpoint makes of it");
+		return EM_REFUSED;
+	}
+	return op_fault(op, EM_FAILED, "cannot subscribe: %s", reason_name(code));
 }
 
 static em_err
 add_call(struct op_ctx *op)
 {
 	struct session *s = registry_find(op->value);
-	struct subopts opts = { .qos = (uint8_t)params_int(op->params, "qos", 0) };
-	const struct zone *zone;
-	struct topic_filter f;
+	struct slice topic = params_text(op->params, "topic");
 	struct row_writer *row;
-	em_err err;
+	uint8_t code;
 
 	if (s == NULL)
 		return op_no_client(op);
-	if (parse(op, &f) != EM_OK)
+	if (!is_filter(op))
 		return EM_USAGE;
-	zone = zone_get(s->zone);
-	if (opts.qos > zone->max_qos_allowed)
-		opts.qos = zone->max_qos_allowed;
-	if (judge(op, zone, &f) != EM_OK)
-		return EM_REFUSED;
-	err = session_subscribe(s, f.group, f.filter, opts);
-	if (err == EM_FULL)
-		return op_fault(op, err, "it has its most (mqtt.max_subscriptions)");
-	if (err != EM_OK)
-		return op_fault(op, err, "cannot subscribe: %s", err_text(err));
+	code = client_subscribe(s, topic, (uint8_t)params_int(op->params, "qos", 0));
+	if (code >= REASON_UNSPECIFIED_ERROR)
+		return refused(op, code);
 	row = op_row(op);
 	row_text(row, "clientid", op->value);
-	row_text(row, "topic", params_text(op->params, "topic"));
-	row_int(row, "qos", opts.qos);
+	row_text(row, "topic", topic);
+	row_int(row, "qos", code);
 	op_row_end(op);
 	return EM_OK;
 }
@@ -277,18 +286,28 @@ no_subscription(struct op_ctx *op, struct session *s)
 	return EM_NOTFOUND;
 }
 
+/* What `subscriptions show` prints is what the broker knows: rewritten and mounted. */
+static bool
+del_as_listed(struct op_ctx *op, struct session *s)
+{
+	struct topic_filter f;
+
+	return topic_filter_parse(params_text(op->params, "topic"), &f) == EM_OK &&
+	       session_unsubscribe(s, f.group, f.filter) == EM_OK;
+}
+
 static em_err
 del_call(struct op_ctx *op)
 {
 	struct session *s = registry_find(op->value);
-	struct topic_filter f;
 	struct row_writer *row;
 
 	if (s == NULL)
 		return op_no_client(op);
-	if (parse(op, &f) != EM_OK)
+	if (!is_filter(op))
 		return EM_USAGE;
-	if (session_unsubscribe(s, f.group, f.filter) != EM_OK)
+	if (client_unsubscribe(s, params_text(op->params, "topic")) != 0 &&
+	    !del_as_listed(op, s))
 		return no_subscription(op, s);
 	row = op_row(op);
 	row_text(row, "clientid", op->value);
