@@ -91,7 +91,7 @@ void will_publish(struct session *s);
 /* pull.c: retained messages */
 void pull_birth(void);
 void pull_begin(struct session *s, struct slice filter);
-/* Goes on later in this turn, when there are cursors. */
+/* Goes on in this turn or the next, when there are cursors. */
 void pull_schedule(struct session *s);
 void pull_end(struct session *s);
 

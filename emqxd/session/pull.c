@@ -102,6 +102,13 @@ pull_some(struct session *s, struct budget *left)
 }
 
 static void
+line_up(struct session_rare *rare)
+{
+	if (rare->cursors.n > 0 && list_is_empty(&rare->pulling))
+		list_push(&session_worker()->pulling, &rare->pulling);
+}
+
+static void
 on_rate(struct timer *t)
 {
 	(void)t; /* the loop is awake, and at_deliver() comes in this turn */
@@ -123,7 +130,7 @@ at_deliver(void *arg)
 
 		list_del(&rare->pulling);
 		if (pull_some(rare->session, &left))
-			pull_schedule(rare->session);
+			line_up(rare);
 		/* else session_pump() brings it back */
 	}
 	is_paced = left.messages == 0 && left.steps > 0;
@@ -145,10 +152,13 @@ pull_birth(void)
 void
 pull_schedule(struct session *s)
 {
-	struct session_rare *rare = s->rare;
+	struct session_worker *w = session_worker();
 
-	if (rare->cursors.n > 0 && list_is_empty(&rare->pulling))
-		list_push(&session_worker()->pulling, &rare->pulling);
+	line_up(s->rare);
+	/* It may be the flush that asks: at_deliver() comes in the next turn, and that
+	 * does not wait unless all wait for the rate. */
+	if (!list_is_empty(&w->pulling) && !timer_is_armed(&w->pace))
+		loop_hurry(worker_self()->loop);
 }
 
 /* A client may subscribe again and again, or come and go, and take nothing: of those that

@@ -9,6 +9,7 @@
 #include "emqxd/core/lock.h"
 #include "emqxd/core/loop.h"
 #include "emqxd/core/worker.h"
+#include "emqxd/session/inside.h"
 #include "ipc/base/vec.h"
 
 #include <errno.h>
@@ -390,7 +391,18 @@ may_run(const struct set *s)
 	return !s->is_waiting || s->is_forced || turn.now >= s->deadline || has_ready(s);
 }
 
-/* When all wait, nobody may sleep over a letter: that would be a lost wake-up. */
+/* Retained messages that a session may have at once wait for nothing but the turn. */
+static bool
+sleeps_over_a_pull(const struct worker *w)
+{
+	const struct session_worker *sessions = w->slot[ROOM_SESSION];
+
+	return sessions != NULL && !list_is_empty(&sessions->pulling) &&
+	       !timer_is_armed(&sessions->pace);
+}
+
+/* When all wait, nobody may sleep over a letter or over work of its own: that would be a
+ * lost wake-up. */
 static void
 check_sleepers(void)
 {
@@ -400,10 +412,15 @@ check_sleepers(void)
 	for (unsigned i = 0; i < turn.workers; i++) {
 		const struct set *s = &turn.set[i];
 
-		if (s->deadline > turn.now && !s->is_woken && !s->is_forced &&
-		    atomic_load(&worker_get(i)->box.head) != NULL)
+		if (s->deadline <= turn.now || s->is_woken || s->is_forced)
+			continue;
+		if (atomic_load(&worker_get(i)->box.head) != NULL)
 			trail_finding(
 			    "lost wake-up: worker %u sleeps and a letter waits", i);
+		if (sleeps_over_a_pull(worker_get(i)))
+			trail_finding("lost wake-up: worker %u sleeps and a session "
+				      "waits for retained messages",
+			    i);
 	}
 }
 
