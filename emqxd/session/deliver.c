@@ -141,8 +141,8 @@ session_deliver(
 	struct session *s = LIST_OWNER(subscriber, struct session, subscriber);
 	bool retain = m->retain && sub->opts.retain_as_published;
 
-	if (EM_UNLIKELY(s->to == NULL) && s->names == NULL)
-		return sub->group == NULL; /* it is over and leaves bit by bit */
+	if (EM_UNLIKELY(s->to == NULL) && s->is_over)
+		return sub->group == NULL; /* a group asks its next member */
 	if (EM_UNLIKELY(m->publisher == (uintptr_t)s) &&
 	    (sub->opts.no_local || zone_get(s->zone)->ignore_loop_deliver)) {
 		metric_inc(METRIC_DELIVERY_DROPPED);

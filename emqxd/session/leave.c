@@ -5,8 +5,9 @@
  * member; a QoS 2 message whose delivery began is this client's alone
  * [MQTT5-4.8.2-5].  What nobody else takes is dropped and counted.
  *
- * A session with very many subscriptions is over at once, for everybody; what is left
- * of them is taken out in the turns that follow, and brings nothing meanwhile.
+ * A session with very many subscriptions is over at once, for everybody: it is found no
+ * more, is offline in its groups, and refuses what they and the router still bring.  What
+ * is left of its subscriptions is taken out in the turns that follow.
  */
 #include "emqxd/core/clock.h"
 #include "emqxd/core/loop.h"
@@ -124,6 +125,7 @@ leave_all(struct session *s)
 		if (v[i].opts.exclusive)
 			exclusive_give(router_filter(&v[i]), session_clientid(s));
 	router_unsubscribe_some(&s->subscriber, LEAVE_AT_ONCE);
+	s->is_over = true; /* before its groups are asked: memberships may be left */
 	empty_window(s, &l);
 	empty_queue(s, &l);
 	pass_on(&l);

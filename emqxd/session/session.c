@@ -104,6 +104,7 @@ names_free(struct session_names *n)
 void
 session_free(struct session *s)
 {
+	CHECK(s->mqueue == NULL && s->inflight == NULL);
 	s->magic = 0;
 	slab_free(s, sizeof *s);
 }
@@ -123,7 +124,7 @@ session_end(struct session *s)
 		slab_free(s->rare, sizeof *s->rare);
 	}
 	names_free(s->names);
-	s->names = NULL; /* from now on it takes nothing: session_deliver() */
+	s->names = NULL;
 	if (s->subscriber.n > 0)
 		leave_later(s);
 	else
@@ -184,8 +185,10 @@ part(struct session *s, end_reason why)
 void
 session_kick(struct session *s, end_reason why)
 {
-	if (s->to != NULL)
+	if (s->to != NULL) {
 		part(s, why);
+		router_set_online(&s->subscriber, false);
+	}
 	session_end(s);
 }
 

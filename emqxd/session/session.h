@@ -86,6 +86,7 @@ struct session {
 	uint8_t version;
 	bool clean_start : 1;
 	bool has_exclusive : 1; /* had ever a filter for itself: exclusive.h */
+	bool is_over : 1;       /* takes nothing; leaves bit by bit: leave.c */
 	bool
 	    retries : 1; /* sends again on a live connection: 3.x with mqtt.retry_interval */
 };
