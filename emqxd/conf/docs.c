@@ -90,8 +90,9 @@ add_names(enum name_class class, const char *title, const char *intro, struct st
 		str_add(out, ".It Cm ");
 		add_text(out, name->pattern);
 		str_add_char(out, '\n');
-		if (class == NAME_ALIAS) {
-			str_add(out, "is\n.Cm ");
+		if (name->to != NULL) {
+			str_add(
+			    out, class == NAME_ITEM ? "is an item of\n.Cm " : "is\n.Cm ");
 			add_text(out, name->to);
 			str_add(out,
 			    name->is_hocon ? "\n(of 5.x, written as HOCON)\n" : "\n");
@@ -115,6 +116,12 @@ conf_docs_mdoc(const struct conf_section *const *section, size_t n, struct str *
 	    "They are refused unless\n.Cm enable\nis false.", out);
 	add_names(NAME_ALIAS, "Names of 4.x",
 	    "A line whose key is one of these has the rest of the line as its value.",
+	    out);
+	add_names(NAME_ITEM, "Items of 4.x",
+	    "Each number is an item of today's list, in their order; rules for all come "
+	    "first, then those for publish, then those for subscribe, and of several "
+	    "that fit the last one counts.\n4.x heeds them only while its module is "
+	    "loaded, emqxd always.\nThe list of today cannot stand beside them.",
 	    out);
 	add_names(NAME_KNOWN, "Keys without meaning here",
 	    "They are accepted, with one warning for all; see\n.Ic emqx_ctl conf show "

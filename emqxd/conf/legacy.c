@@ -39,8 +39,8 @@ doubled(struct slice v, struct str *out)
 	return true;
 }
 
-static void
-template_of(struct slice v, struct str *out)
+void
+legacy_template(struct slice v, struct str *out)
 {
 	while (v.n > 0) {
 		if (slice_starts(v, SLICE_LIT("%c")) ||
@@ -89,8 +89,12 @@ translate(enum name_how how, struct slice v, struct str *out, bool *says)
 		word = "infinity";
 		break;
 	case HOW_DISC: word = is_word(v, "disc_only") ? "disc" : NULL; break;
-	case HOW_TEMPLATE: template_of(v, out); return true;
+	case HOW_TEMPLATE: legacy_template(v, out); return true;
 	case HOW_SHARE: word = is_word(v, "hash") ? "hash_clientid" : NULL; break;
+	case HOW_RULE_ALL:
+	case HOW_RULE_PUBLISH:
+	case HOW_RULE_SUBSCRIBE:
+	case HOW_SUBSCRIPTION: UNREACHABLE(); /* legacy_items' */
 	}
 	if (word != NULL)
 		str_add(out, word);

@@ -7,6 +7,9 @@
 
 #include "emqxd/conf/tree.h"
 
+/* %c and %u as ${clientid} and ${username}. */
+void legacy_template(struct slice v, struct str *out);
+
 /* @path is an old name (names_is_old): its value goes to today's keys in the tree, or,
  * when it has none, to the tree's list of them. */
 void legacy_put(struct conf_tree *t, struct slice path, struct slice value,

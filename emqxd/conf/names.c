@@ -41,6 +41,8 @@ static const struct conf_name today[] = {
 static const struct conf_name old[] = {
 #define ALIAS(pattern_, to_, how_) \
 	{ .pattern = (pattern_), .class = NAME_ALIAS, .how = HOW_##how_, .to = (to_) },
+#define ITEM(pattern_, to_, how_) \
+	{ .pattern = (pattern_), .class = NAME_ITEM, .how = HOW_##how_, .to = (to_) },
 #define RENAMED(pattern_, to_, how_) \
 	{ .pattern = (pattern_),     \
 		.class = NAME_ALIAS, \
@@ -50,6 +52,7 @@ static const struct conf_name old[] = {
 #include "emqxd/conf/alias.def"
 #include "emqxd/conf/known_4.def"
 #undef ALIAS
+#undef ITEM
 #undef RENAMED
 #undef KNOWN
 #undef GUARD

@@ -20,7 +20,8 @@ enum name_class {
 	NAME_KNOWN,
 	NAME_GUARD,
 	NAME_DOOR, /* an object that opens a door unless its `enable` is false */
-	NAME_ALIAS
+	NAME_ALIAS,
+	NAME_ITEM /* lines of 4.x: of each number one item of a list of today */
 };
 
 /* How the value of an old name becomes the value of today's. */
@@ -39,6 +40,11 @@ enum name_how {
 	HOW_DISC,          /* disc_only: disc */
 	HOW_TEMPLATE,      /* %c %u: ${clientid} ${username} */
 	HOW_SHARE,         /* hash: hash_clientid */
+	/* items, in their order */
+	HOW_RULE_ALL,
+	HOW_RULE_PUBLISH,
+	HOW_RULE_SUBSCRIBE,
+	HOW_SUBSCRIPTION,
 };
 
 struct conf_name {
@@ -46,7 +52,8 @@ struct conf_name {
 	enum name_class class;
 	enum name_how how; /* of an alias */
 	bool is_hocon;     /* of an alias: its line is HOCON, not a line of 4.x */
-	const char *to;    /* of an alias: today's key; its $segments in order */
+	const char *to;    /* of an alias: today's key; its $segments in order; of an
+	                      item: the list */
 	const char
 	    *off; /* of a guard: values that ask for nothing, a|b; "[]" is nothing at
 	                      all, "[off]" also items that are all disabled */

@@ -105,6 +105,11 @@ conf_settling_fault(
 	va_start(ap, fmt);
 	str_vaddf(&text, fmt, ap);
 	va_end(ap);
+	if (node != NULL && node->as != NULL) {
+		str_addf(&full, " (");
+		str_add_escaped(&full, slice_str(node->as));
+		str_add_char(&full, ')');
+	}
 	report_fault(in->report, node != NULL ? node->pos : (struct tree_pos){ 0 }, hint,
 	    "%s: %s", str_get(&full), str_get(&text));
 	str_fini(&full);

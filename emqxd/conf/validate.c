@@ -8,6 +8,7 @@
  * nobody mends a file line by line.
  */
 #include "emqxd/conf/legacy.h"
+#include "emqxd/conf/legacy_items.h"
 #include "emqxd/conf/report.h"
 #include "emqxd/conf/snapshot_body.h"
 #include "ipc/base/num.h"
@@ -305,6 +306,8 @@ look_at_legacy(struct validator *v)
 
 		name = names_find_old(slice_str(old->path), &at, NULL);
 		CHECK(name != NULL);
+		if (name->class == NAME_ITEM)
+			continue; /* it is in the tree */
 		if (name->class == NAME_GUARD &&
 		    !is_one_of(name->off, slice_str(old->value)))
 			refuse(v, old->pos, name, old->path, NULL, old->value);
@@ -622,6 +625,7 @@ validate(struct conf_snapshot *s, const struct conf_snapshot *before,
 	struct str path = { 0 };
 
 	legacy_settle(&s->tree);
+	legacy_items_settle(&s->tree, r);
 	look(&v, s->tree.root, &path);
 	look_at_legacy(&v);
 	for (size_t i = 0; i < s->sections; i++)

@@ -97,6 +97,19 @@ filters() { ctl subscriptions show "$1" --json | json '" ".join(sorted(r["topic"
 	expects s 'z/y/1 one x/1/2 two y/z/b three c/s/t/ann four'
 }
 
+@test "rewrite and auto_subscribe: lines of 4.x" {
+	start_emqxd 'module.rewrite.pub.rule.1 = x/# ^x/y/(.+)$ z/y/$1' \
+	    'module.rewrite.sub.rule.1 = y/+/z/# ^y/(.+)/z/(.+)$ y/z/$2' \
+	    'module.subscription.1.topic = to/%c' 'module.subscription.1.qos = 1'
+	sub "$PORT" s 2 -t 'z/#' -t y/a/z/b
+	[ "$(filters s)" = 'to/s y/z/b z/#' ]
+	pub "$PORT" -t x/y/1 -m one
+	pub "$PORT" -t to/s -m two
+	expects s 'z/y/1 one to/s two'
+	[[ $(ctl conf show rewrite.1.re --json | json 'd[0]["origin"]') == *emqx.conf:5* ]]
+	[ -z "$(ctl conf show --ignored)" ]
+}
+
 @test "rewrite: wills and unsubscribe; what a rule makes must be a topic" {
 	start_emqxd 'rewrite = [
 	  { action = all, source_topic = "a/#", re = "^a/(.*)$", dest_topic = "b/$1" },

@@ -171,3 +171,89 @@ TEST(nested_lines_of_4x_are_the_same)
 	EQ(fixture_zone(&l, "external")->max_inflight, 9);
 	fixture_free(&l);
 }
+
+TEST(rules_of_4x_are_rewrite_rules_in_their_order)
+{
+	struct loaded l =
+	    fixture_takes("module.rewrite.sub.rule.1 = y/+/z/# ^y/(.+)/z/(.+)$ y/z/$2\n"
+			  "module.rewrite.pub.rule.10 = a/#  ^a/(.*)$  late/$1\n"
+			  "module.rewrite.pub.rule.2 = x/# ^x/y/(.+)$ z/%c/$1\n"
+			  "module.rewrite.pub.rule.2 = x/# ^x/y/(.+)$ z/%u/$1\n"
+			  "module.rewrite.rule.1 = x/# ^x/y/(.+)$ all/$1\n");
+	size_t n;
+	const struct rewrite_rule *r = conf_snapshot_get(l.s, CONF_REWRITE, &n);
+
+	EQ(n, 4);
+	EQ(r[0].action, TOPICS_PUBLISH | TOPICS_SUBSCRIBE);
+	STR_EQ(r[0].dest_topic, "all/$1");
+	EQ(r[1].action, TOPICS_PUBLISH);
+	STR_EQ(r[1].source_topic, "x/#");
+	STR_EQ(r[1].re, "^x/y/(.+)$");
+	STR_EQ(r[1].dest_topic, "z/${username}/$1");
+	STR_EQ(r[2].dest_topic, "late/$1");
+	EQ(r[3].action, TOPICS_SUBSCRIBE);
+	STR_EQ(r[3].source_topic, "y/+/z/#");
+	EQ(conf_ignored_count(l.s), 0);
+	fixture_free(&l);
+}
+
+TEST(subscriptions_of_4x_are_auto_subscribe_topics)
+{
+	struct loaded l = fixture_load("module.subscription.2.topic = second\n"
+				       "module.subscription.1.topic = connected/%c/%u\n"
+				       "module.subscription.1.qos = 1\n"
+				       "module.subscription.1.nl = 1\n"
+				       "module.subscription.1.rap = 1\n"
+				       "module.subscription.1.rh = 2\n"
+				       "module.subscription.3.qos = 1\n",
+	    NULL, NULL);
+	size_t n;
+	const struct auto_topic *a;
+
+	OK(l.err == EM_OK);
+	a = conf_snapshot_get(l.s, CONF_AUTO_SUBSCRIBE, &n);
+	EQ(n, 2);
+	STR_EQ(a[0].topic, "connected/${clientid}/${username}");
+	EQ(a[0].qos, 1);
+	EQ(a[0].no_local, 1);
+	EQ(a[0].retain_as_published, 1);
+	EQ(a[0].retain_handling, 2);
+	STR_EQ(a[1].topic, "second");
+	EQ(a[1].qos, 0);
+	OK(strstr(str_get(&l.text), "warning: emqx.conf:7:1: module.subscription.N.qos "
+				    "without module.subscription.N.topic") != NULL);
+	fixture_free(&l);
+}
+
+TEST(what_an_item_of_4x_cannot_be_is_told_at_its_line)
+{
+	fixture_refuses("module.rewrite.pub.rule.1 = x/# ^x/y/(.+)$\n", 1,
+	    "emqx.conf:1:1: module.rewrite.pub.rule.1: a rule is three words");
+	fixture_refuses("module.rewrite.pub.rule.1 = x/# ( z\n", 1,
+	    "emqx.conf:1:1: rewrite.1.re (module.rewrite.pub.rule.1): ");
+	fixture_refuses("module.subscription.1.topic = a/#/b\n", 1,
+	    "auto_subscribe.topics.1.topic (module.subscription.1.topic): ");
+	fixture_refuses("module.subscription.1.topic = a\n"
+			"module.subscription.1.qos = 3\n",
+	    1,
+	    "emqx.conf:2:1: module.subscription.1.qos (auto_subscribe.topics.1.qos): ");
+	fixture_refuses("module.rewrite.rule.1 = x/# ^x$ z\n"
+			"rewrite = [{source_topic = a, dest_topic = b}]\n",
+	    1, "module.rewrite.rule.1: today's list is there too");
+}
+
+TEST(a_variable_sets_an_item_of_4x)
+{
+	char *const environ_[] = { "EMQX_MODULE__REWRITE__PUB__RULE__1=a ^a$ of_env",
+		NULL };
+	struct loaded l =
+	    fixture_load("module.rewrite.pub.rule.1 = a ^a$ of_file\n", environ_, NULL);
+	size_t n;
+	const struct rewrite_rule *r;
+
+	OK(l.err == EM_OK);
+	r = conf_snapshot_get(l.s, CONF_REWRITE, &n);
+	EQ(n, 1);
+	STR_EQ(r[0].dest_topic, "of_env");
+	fixture_free(&l);
+}

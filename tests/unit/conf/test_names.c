@@ -46,7 +46,8 @@ TEST(every_row_is_well_formed)
 		const struct conf_name *name = names_row(i);
 
 		OK(*name->pattern != '\0');
-		EQ(name->class == NAME_ALIAS, name->to != NULL);
+		EQ(name->class == NAME_ALIAS || name->class == NAME_ITEM,
+		    name->to != NULL);
 		EQ(name->class == NAME_GUARD, name->off != NULL);
 		if (name->class == NAME_GUARD || name->class == NAME_DOOR)
 			OK(name->hint != NULL);
