@@ -29,6 +29,7 @@
 #include "ipc/base/str.h"
 
 #define STEPS_MAX 64u  /* keys that a cursor looks at in one call */
+#define A_STEP 256u    /* bytes of a key that count as another one */
 #define SWEEP_MAX 256u /* topics that a sweep looks at */
 #define SWEEP_EVERY span_ms(100)
 
@@ -645,7 +646,8 @@ retain_next(struct retain_cursor *c, bool *done)
 		c->is_over = true;
 		found = n != NULL ? take(n) : NULL;
 	}
-	for (unsigned i = 0; i < STEPS_MAX && found == NULL && !c->is_over; i++)
+	for (size_t i = 0; i < STEPS_MAX && found == NULL && !c->is_over;
+	     i += 1 + str_slice(&c->at).n / A_STEP)
 		c->is_over = !step(c, &found);
 	*done = c->is_over && found == NULL;
 	return found;

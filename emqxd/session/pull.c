@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * pull: retained messages for a new subscription.  The session pulls them: one
- * cursor a subscription, a bounded number a turn, and only while its window and its
+ * cursor a subscription, for a bounded time a turn, and only while its window and its
  * socket take them.  So a subscriber of `#` waits for nobody and nobody for it.  A
  * cursor goes on under the options that its subscription has now, and ends with it.
  */
@@ -11,10 +11,12 @@
 #include "ipc/base/hash.h"
 #include "ipc/base/mem.h"
 
-#define A_TURN 512u      /* steps of all sessions' cursors */
-#define A_SESSION 128u   /* of one session's, before it is another's turn */
-#define PACE span_ms(10) /* between two looks, when the rate is reached */
-#define SPARE 16u        /* cursors beyond two a subscription, before they are tidied */
+#define A_TURN 512u         /* steps of all sessions' cursors */
+#define A_TIME span_us(300) /* that they may take */
+#define A_LOOK 4u           /* steps between two looks at the clock: topics may be long */
+#define A_SESSION 128u      /* of one session's, before it is another's turn */
+#define PACE span_ms(10)    /* between two looks, when the rate is reached */
+#define SPARE 16u /* cursors beyond two a subscription, before they are tidied */
 
 static void
 cursor_close(struct session_rare *rare, size_t i)
@@ -54,7 +56,22 @@ bring(struct session *s, const struct subopts *opts, struct message *m)
 struct budget {
 	uint32_t steps;    /* that cursors may take */
 	uint32_t messages; /* that may go out: retainer.delivery_rate */
+	mono_t end;
+	bool is_late;
 };
+
+static bool
+is_spent(const struct budget *left)
+{
+	return left->steps == 0 || left->messages == 0 || left->is_late;
+}
+
+static void
+spend_step(struct budget *left)
+{
+	if (left->steps > 0 && --left->steps % A_LOOK == 0)
+		left->is_late = span_mono_now().ns >= left->end.ns;
+}
 
 /* Steps of the first cursor; true: it is over, and closed. */
 static bool
@@ -66,11 +83,10 @@ pull_cursor(struct session *s, struct budget *left)
 	    router_find(&s->subscriber, SLICE_NONE, slice_of(c->filter, c->filter_n));
 	bool is_done = sub == NULL; /* it was unsubscribed meanwhile */
 
-	while (!is_done && left->steps > 0 && left->messages > 0 &&
-	       deliver_has_room(s, sub->opts.qos)) {
+	while (!is_done && !is_spent(left) && deliver_has_room(s, sub->opts.qos)) {
 		struct message *m = retain_next(c->cursor, &is_done);
 
-		left->steps--;
+		spend_step(left);
 		if (m == NULL)
 			continue;
 		left->messages--;
@@ -91,14 +107,14 @@ pull_some(struct session *s, struct budget *left)
 	bool is_over = true;
 
 	rest.steps = most;
-	while (is_over && rest.steps > 0 && rest.messages > 0 && s->rare->cursors.n > 0) {
+	while (is_over && !is_spent(&rest) && s->rare->cursors.n > 0) {
 		is_over = pull_cursor(s, &rest);
-		rest.steps -= rest.steps > 0; /* finding and closing is work too */
+		spend_step(&rest); /* finding and closing is work too */
 	}
 	left->steps -= most - rest.steps;
 	left->messages = rest.messages;
-	return s->rare->cursors.n > 0 &&
-	       (is_over || rest.steps == 0 || rest.messages == 0);
+	left->is_late = rest.is_late;
+	return s->rare->cursors.n > 0 && (is_over || is_spent(&rest));
 }
 
 static void
@@ -124,7 +140,8 @@ at_deliver(void *arg)
 	if (list_is_empty(&w->pulling))
 		return;
 	left.messages = retain_may_deliver(A_TURN);
-	while (left.steps > 0 && left.messages > 0 && !list_is_empty(&w->pulling)) {
+	left.end = mono_add(span_mono_now(), A_TIME);
+	while (!is_spent(&left) && !list_is_empty(&w->pulling)) {
 		struct session_rare *rare =
 		    LIST_OWNER(w->pulling.next, struct session_rare, pulling);
 
@@ -133,7 +150,7 @@ at_deliver(void *arg)
 			line_up(rare);
 		/* else session_pump() brings it back */
 	}
-	is_paced = left.messages == 0 && left.steps > 0;
+	is_paced = left.messages == 0 && left.steps > 0 && !left.is_late;
 	retain_not_delivered(left.messages);
 	if (list_is_empty(&w->pulling))
 		return;

@@ -311,3 +311,24 @@ TEST(a_cursor_leaps_over_what_cannot_match)
 	EQ(n, 20);
 	OK(calls <= 22); /* three steps a site, 64 in a call */
 }
+
+TEST(a_cursor_looks_at_few_long_topics_in_one_call)
+{
+	enum { LONG = 60000, N = 40 };
+	static char topic[LONG];
+	struct retain_cursor *c;
+	unsigned calls = 0;
+	bool done = false;
+
+	begin();
+	memset(topic, 'a', LONG);
+	for (unsigned i = 0; i < N; i++) {
+		snprintf(topic + LONG - 16, 16, "/%06u/x", i);
+		OK(put(topic, "1") == EM_OK);
+	}
+	c = retain_open(slice_str("+/+/no"));
+	for (; !done; calls++)
+		OK(retain_next(c, &done) == NULL);
+	OK(calls >= N);
+	retain_close(&c);
+}

@@ -70,3 +70,34 @@ TEST(what_is_asked_for_again_behind_the_delivery_comes_without_another_event)
 	timer_cancel(&bell);
 	end();
 }
+
+/* Topics with so much in common that each look at one takes long. */
+static void
+put_long(unsigned n, char *topic, size_t size)
+{
+	memset(topic, 'a', size);
+	for (unsigned i = 0; i < n; i++) {
+		int end = snprintf(topic + size - 16, 16, "/%06u/x", i);
+		struct message m = message_view(
+		    slice_of(topic, size - 16 + (size_t)end), SLICE_LIT("1"));
+
+		m.retain = true;
+		OK(retain_store(&m, NULL) == EM_OK);
+	}
+}
+
+TEST(a_turn_looks_for_a_bounded_time)
+{
+	enum { LONG = 65000, N = 200 };
+	static char topic[LONG];
+	unsigned turns = 0;
+
+	begin();
+	put_long(N, topic, LONG);
+	house_sub(&guest, "", "+/+/no", 0);
+	for (; guest.session->rare->cursors.n > 0; turns++)
+		house_turn();
+	EQ(guest.got, 0);
+	OK(turns >= 3);
+	end();
+}
