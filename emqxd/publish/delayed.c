@@ -230,6 +230,45 @@ send(struct change **cp, struct message_wait *wait)
 	wait->is_asked = true;
 }
 
+/* A row comes back. */
+static em_err
+on_row(struct slice key, struct slice blob)
+{
+	struct delayed *d = self();
+	struct message view, *m;
+
+	if (key.n != KEY || message_row_read(blob, &view) != EM_OK)
+		return EM_MALFORMED;
+	m = message_share(&view);
+	if (m == NULL)
+		return EM_NOMEM;
+	add(d, key, m);
+	if (get_u64(key.p + 8) > d->number)
+		d->number = get_u64(key.p + 8);
+	return EM_OK;
+}
+
+/* On the store thread: what the disk refuses to keep does not wait, and what it refuses to
+ * delete waits on. */
+static void
+on_end(const struct change_end *e)
+{
+	struct delayed *d = self();
+	struct waiting *w;
+
+	if (e->err == EM_OK)
+		return;
+	lock_take(&d->lock);
+	w = waiting_of(order_find(&d->order, e->key));
+	if (w != NULL && !e->is_deletion)
+		take_out(d, w);
+	else if (w == NULL && e->is_deletion && e->row.p != NULL)
+		(void)!on_row(e->key, e->row);
+	lock_give(&d->lock);
+	if (w != NULL && !e->is_deletion)
+		metric_inc(METRIC_MESSAGES_DROPPED);
+}
+
 /* The change that writes it down; NULL: no memory. */
 static struct change *
 row_of(struct slice key, const struct message *m)
@@ -237,8 +276,10 @@ row_of(struct slice key, const struct message *m)
 	uint8_t *blob;
 	struct change *c = change_put(CHANGE_DELAYED, key, message_row_size(m), &blob);
 
-	if (c != NULL)
-		message_row_write(m, blob);
+	if (c == NULL)
+		return NULL;
+	message_row_write(m, blob);
+	change_watch(c, on_end);
 	return c;
 }
 
@@ -368,23 +409,6 @@ delayed_worker_death(void)
 
 /* ---- the store's rows come back */
 
-static em_err
-on_row(struct slice key, struct slice blob)
-{
-	struct delayed *d = self();
-	struct message view, *m;
-
-	if (key.n != KEY || message_row_read(blob, &view) != EM_OK)
-		return EM_MALFORMED;
-	m = message_share(&view);
-	if (m == NULL)
-		return EM_NOMEM;
-	add(d, key, m);
-	if (get_u64(key.p + 8) > d->number)
-		d->number = get_u64(key.p + 8);
-	return EM_OK;
-}
-
 void
 delayed_recovers(void)
 {
@@ -451,6 +475,8 @@ delayed_delete(struct slice id, struct message_wait *wait)
 	w = waiting_of(order_find(&d->order, key));
 	if (w != NULL) {
 		take_out(d, w);
+		if (row != NULL)
+			change_watch(row, on_end);
 		send(&row, wait);
 	}
 	lock_give(&d->lock);

@@ -12,13 +12,14 @@ static bool
 retain(struct message *m, struct message_wait *wait, struct road_result *result)
 {
 	result->retained = retain_store(m, wait);
+	/* A clearing is a row's change as well. */
+	if (retain_is_durable(m->topic))
+		result->is_full = change_is_full();
 	if (m->payload.n > 0) {
 		if (!topic_is_sys(m->topic) && result->retained != EM_STATE)
 			metric_inc(result->retained == EM_OK
 				       ? METRIC_MESSAGES_RETAINED
 				       : METRIC_MESSAGES_RETAINED_REFUSED);
-		if (retain_is_durable(m->topic))
-			result->is_full = change_is_full();
 		return true;
 	}
 	return !retain_hides_clearing();

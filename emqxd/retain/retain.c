@@ -10,7 +10,9 @@
  * A topic's node points to its message, kept in a form that all threads may hold.
  * Who replaces or removes does so under the lock and retires what was there: a reader
  * that found a message in its turn can still take a reference.  Changes of the store are
- * sent under the lock, so that the rows follow the index.
+ * sent under the lock, so that the rows follow the index.  When the store refuses the last
+ * one of a topic, the index follows the row: what was refused is not retained, and what was
+ * there before is so again.
  */
 #include "emqxd/retain/retain.h"
 #include "emqxd/core/clock.h"
@@ -22,8 +24,10 @@
 #include "emqxd/core/worker.h"
 #include "emqxd/limit/limit.h"
 #include "emqxd/model/message_row.h"
+#include "emqxd/model/metrics.h"
 #include "emqxd/model/topic.h"
 #include "emqxd/store/change.h"
+#include "ipc/base/hash.h"
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/str.h"
@@ -49,6 +53,7 @@ struct retain {
 	_Atomic bool is_durable,
 	    hides_clearing; /* of the limits, read without the lock */
 	struct str swept;   /* key where the next sweep begins; under the lock */
+	struct map sent;    /* topic -> its last change on the way to the disk; as well */
 	struct timer sweep; /* the first client worker's */
 };
 
@@ -120,6 +125,7 @@ retain_death(void)
 		r = next;
 	}
 	str_fini(&s->swept);
+	map_fini(&s->sent);
 	lock_fini(&s->lock);
 	MEM_FREE(s);
 	node_slot_set(ROOM_RETAIN, NULL);
@@ -239,6 +245,17 @@ add_topic(struct retain *s, struct slice key, struct message *m)
 	account(s, 1, m->size);
 }
 
+/* Takes @m's reference. */
+static void
+replace(struct retain *s, struct retained *r, struct message *m)
+{
+	struct message *was = message_in(r);
+
+	atomic_store_explicit(&r->message, m, memory_order_release);
+	account(s, 0, (int64_t)m->size - (int64_t)was->size);
+	retire_message(was);
+}
+
 /* Takes @m's reference when it says EM_OK. */
 static em_err
 put(struct retain *s, struct slice key, struct message *m)
@@ -253,18 +270,70 @@ put(struct retain *s, struct slice key, struct message *m)
 		add_topic(s, key, m);
 		return EM_OK;
 	}
-	atomic_store_explicit(&r->message, m, memory_order_release);
-	account(s, 0, more);
-	retire_message(was);
+	replace(s, r, m);
 	return EM_OK;
+}
+
+/* The message of a row, one reference: EM_NOTFOUND: its time is over; EM_MALFORMED. */
+static em_err
+read_row(struct slice topic, struct slice blob, struct message **out)
+{
+	struct message view;
+	em_err err = message_row_read(blob, &view);
+
+	if (err != EM_OK || !slice_eq(view.topic, topic))
+		return EM_MALFORMED;
+	if (message_is_expired(&view, clock_mono()))
+		return EM_NOTFOUND;
+	*out = message_share(&view);
+	return *out != NULL ? EM_OK : EM_NOMEM;
+}
+
+/* The topic's message is what the disk has, which may be nothing. */
+static void
+follow_row(struct retain *s, struct slice topic, struct slice row)
+{
+	uint8_t room[UINT16_MAX];
+	struct slice key = key_of(topic, room);
+	struct retained *r = retained_of(order_find(&s->order, key));
+	struct message *m = NULL;
+
+	if (row.p != NULL)
+		(void)!read_row(topic, row, &m);
+	if (m == NULL && r != NULL)
+		remove_topic(s, r);
+	else if (m != NULL && r == NULL)
+		add_topic(s, key, m);
+	else if (m != NULL)
+		replace(s, r, m);
+}
+
+/* On the store thread.  Of several on the way only the last one says what the row will be:
+ * when that was written the index has it already. */
+static void
+on_end(const struct change_end *e)
+{
+	struct retain *s = store();
+
+	lock_take(&s->lock);
+	if (map_find(&s->sent, e->key) == e->change) {
+		map_take(&s->sent, e->key);
+		if (e->err != EM_OK)
+			follow_row(s, e->key, e->row);
+	}
+	lock_give(&s->lock);
+	if (e->err != EM_OK && !e->is_deletion)
+		metric_inc(METRIC_MESSAGES_RETAINED_REFUSED);
 }
 
 /* The change goes its way, and who waits is told. */
 static void
-send(struct change **cp, struct message_wait *wait)
+send(struct retain *s, struct slice topic, struct change **cp, struct message_wait *wait)
 {
 	if (*cp == NULL)
 		return;
+	map_put(&s->sent, topic, *cp);
+	change_watch(*cp, on_end);
 	if (wait == NULL) {
 		change_send(cp, NULL, NULL);
 		return;
@@ -288,7 +357,7 @@ clear(struct retain *s, struct slice topic, struct slice key, struct message_wai
 		remove_topic(s, r);
 	/* Also when there is nothing: it may be a clearing that comes again, of which the
 	 * first is still on its way to the disk. */
-	send(&row, wait);
+	send(s, topic, &row, wait);
 	lock_give(&s->lock);
 	return EM_OK;
 }
@@ -341,7 +410,7 @@ store_kept(
 	lock_take(&s->lock);
 	err = put(s, key, kept);
 	if (err == EM_OK)
-		send(&row, wait);
+		send(s, kept->topic, &row, wait);
 	lock_give(&s->lock);
 	if (err != EM_OK && row != NULL)
 		change_drop(&row);
@@ -392,8 +461,8 @@ expire(struct retain *s, struct retained *r)
 	if (retain_is_durable(topic) &&
 	    (row = change_del(CHANGE_RETAINED, topic)) == NULL)
 		return;
+	send(s, topic, &row, NULL);
 	remove_topic(s, r);
-	send(&row, NULL);
 }
 
 void
@@ -425,18 +494,12 @@ on_row(struct slice topic, struct slice blob)
 {
 	struct retain *s = store();
 	uint8_t room[UINT16_MAX];
-	struct message view, *m;
-	em_err err = message_row_read(blob, &view);
+	struct message *m;
+	em_err err = read_row(topic, blob, &m);
 
-	if (err != EM_OK || !slice_eq(view.topic, topic))
-		return EM_MALFORMED;
-	if (message_is_expired(&view, clock_mono()))
-		return EM_NOTFOUND;
-	m = message_share(&view);
-	if (m == NULL)
-		return EM_NOMEM;
-	add_topic(s, key_of(topic, room), m);
-	return EM_OK;
+	if (err == EM_OK)
+		add_topic(s, key_of(topic, room), m);
+	return err;
 }
 
 void

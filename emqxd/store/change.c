@@ -30,6 +30,7 @@ struct change {
 	struct letter letter;
 	change_done_fn *done;
 	void *arg;
+	change_end_fn *watch; /* or NULL */
 	enum change_kind kind;
 	em_err err;
 	uint32_t blob_n;
@@ -124,6 +125,12 @@ void
 change_drop(struct change **cp)
 {
 	MEM_FREE(*cp);
+}
+
+void
+change_watch(struct change *c, change_end_fn *fn)
+{
+	c->watch = fn;
 }
 
 static size_t
@@ -243,6 +250,36 @@ tell(struct store *s, em_err err)
 }
 
 static void
+tell_end(const struct change *c, struct slice row)
+{
+	struct change_end e = { .change = c,
+		.key = key_of(c),
+		.row = row,
+		.err = c->err,
+		.is_deletion = c->what == DEL };
+
+	c->watch(&e);
+}
+
+static em_err
+on_what_there_is(struct slice key, struct slice row, void *arg)
+{
+	(void)key;
+	tell_end(arg, row);
+	return EM_OK;
+}
+
+static void
+tell_watch(struct store *s, struct change *c)
+{
+	if (c->watch == NULL)
+		return;
+	if (c->err == EM_OK ||
+	    kv_get(s->kv, c->kind, key_of(c), on_what_there_is, c) != EM_OK)
+		tell_end(c, SLICE_NONE);
+}
+
+static void
 answer(struct change *c)
 {
 	struct worker *asker = worker_get(c->letter.from);
@@ -300,6 +337,7 @@ finish(struct store *s)
 		if (c->what != FLUSH)
 			metric_inc(
 			    c->err == EM_OK ? s->metrics.changes : s->metrics.refused);
+		tell_watch(s, c);
 		answer(c);
 	}
 	s->batch.n = 0;

@@ -66,6 +66,22 @@ struct change *change_del(enum change_kind kind, struct slice key);
 struct change *change_flush(void);
 void change_drop(struct change **cp);
 
+/* What became of a change. */
+struct change_end {
+	const struct change
+	    *change; /* as it was sent: its name, until the call is over */
+	struct slice key;
+	/* Of one that was refused: what the disk has under the key, good during the call;
+	 * p NULL: nothing, or it cannot be read. */
+	struct slice row;
+	em_err err;
+	bool is_deletion;
+};
+typedef void change_end_fn(const struct change_end *e);
+/* Before it is sent: @fn is called on the store thread, before the answer.  So who keeps in
+ * memory what the disk refuses can go back to what it has. */
+void change_watch(struct change *c, change_end_fn *fn);
+
 /* EM_OK: it is on the disk.  EM_FULL: the disk or the table is full; EM_IO.  Also called
  * while the threads end, on main for a thread that is no more. */
 typedef void change_done_fn(void *arg, em_err err);

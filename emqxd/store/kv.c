@@ -316,6 +316,31 @@ kv_each(struct kv *k, unsigned table, kv_row_fn *fn, void *arg)
 	return err;
 }
 
+em_err
+kv_get(struct kv *k, unsigned table, struct slice key, kv_row_fn *fn, void *arg)
+{
+	struct slice whole, blob;
+	uint8_t stand[KEY_MAX];
+	MDB_val at, v;
+	MDB_txn *txn;
+	em_err err;
+	int rc;
+
+	CHECK(k->txn == NULL && table < k->n);
+	if (stand_of(key, stand, &at) != EM_OK)
+		return EM_NOMEM;
+	rc = k->env != NULL ? mdb_txn_begin(k->env, NULL, MDB_RDONLY, &txn) : MDB_PANIC;
+	if (rc != 0)
+		return err_of(rc);
+	err = err_of(mdb_get(txn, k->table[table], &at, &v));
+	if (err == EM_OK)
+		err = row_of(&at, &v, &whole, &blob);
+	if (err == EM_OK)
+		err = fn(whole, blob, arg);
+	mdb_txn_abort(txn);
+	return err;
+}
+
 void
 kv_size(const struct kv *k, uint64_t *used, uint64_t *max)
 {

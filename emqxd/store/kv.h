@@ -40,6 +40,11 @@ void kv_abort(struct kv *k);
 typedef em_err kv_row_fn(struct slice key, struct slice blob, void *arg);
 EM_MUST_USE em_err kv_each(struct kv *k, unsigned table, kv_row_fn *fn, void *arg);
 
+/* Calls @fn with the row of a key, good during the call; says what it says.  EM_NOTFOUND: there
+ * is none.  Outside a transaction. */
+EM_MUST_USE em_err kv_get(
+    struct kv *k, unsigned table, struct slice key, kv_row_fn *fn, void *arg);
+
 /* Bytes of the file in use and bytes that it may grow to. */
 void kv_size(const struct kv *k, uint64_t *used, uint64_t *max);
 

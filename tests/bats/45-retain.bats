@@ -72,6 +72,12 @@ only_keeps() { [ "$(ctl retainer topics -o classic)" = keeps ]; }
 	start_emqxd 'store.max_size = 1MB'
 	retain_py full "$PORT"
 	[ "$(ctl broker metrics --json | json '[r["value"] for r in d if r["name"] == "store.refused"][0] > 0')" = True ]
+	[ "$(ctl broker metrics --json | json '[r["value"] for r in d if r["name"] == "messages.retained.refused"]')" = '[3]' ]
+	# What was refused is not retained, neither now nor after a crash.
+	had=$(ctl retainer topics -o classic --limit 1000)
+	[[ $had != *again* && $had != *three* ]]
+	again KILL
+	[ "$(ctl retainer topics -o classic --limit 1000)" = "$had" ]
 	ctl retainer clean --yes
 	pub -t after -m all
 	again KILL

@@ -99,3 +99,22 @@ ids() { ctl delayed list --json | json '" ".join(r["id"] for r in d)'; }
 	wait "$sub_pid"
 	[ "$(cat "$EMQXD_DIR/got")" = '$delayed/5/t hello' ]
 }
+
+@test "what the disk refuses does not wait, and what it does not delete waits on" {
+	need prlimit util-linux
+	start_emqxd
+	pub -t '$delayed/1000/a' -m x
+	first=$(ids)
+	prlimit --pid "$EMQXD_PID" --fsize=4096:unlimited
+	run pub -d -t '$delayed/1000/b' -m x
+	[[ $output == *'RC:151'* ]]
+	[ "$(ids)" = "$first" ]
+	run ! ctl delayed delete "$first"
+	[ "$(ids)" = "$first" ]
+	prlimit --pid "$EMQXD_PID" --fsize=unlimited
+	stop_emqxd KILL
+	spawn_emqxd || return 1
+	[ "$(ids)" = "$first" ]
+	ctl delayed delete "$first"
+	[ -z "$(ids)" ]
+}

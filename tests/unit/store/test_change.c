@@ -271,3 +271,45 @@ TEST(a_flood_is_told_to_wait_and_taken_in_few_transactions)
 	end();
 	wipe();
 }
+
+static void
+on_end(const struct change_end *e)
+{
+	str_addf(&answers, "%.*s%s:%s,disk has %.*s@%s ", SLICE_FMT(e->key),
+	    e->is_deletion ? "(del)" : "", err_name(e->err),
+	    SLICE_FMT(slice_head(e->row, 8)),
+	    worker_self() == worker_store() ? "store" : "?");
+}
+
+static void
+put_watched(const char *key, const char *blob, size_t n)
+{
+	uint8_t *p;
+	struct change *c = change_put(CHANGE_RETAINED, slice_str(key), n, &p);
+
+	memset(p, blob[0], n);
+	change_watch(c, on_end);
+	change_send(&c, NULL, NULL);
+}
+
+TEST(who_watches_a_change_is_told_what_the_disk_has_when_it_refused)
+{
+	struct change *c;
+
+	fresh();
+	start(1 << 20);
+	put_watched("a", "1", 1);
+	c = change_del(CHANGE_RETAINED, slice_str("b"));
+	change_watch(c, on_end);
+	change_send(&c, NULL, NULL);
+	settle();
+	STR_EQ(str_get(&answers), "a:ok,disk has @store b(del):ok,disk has @store ");
+	str_reset(&answers);
+	put_watched("a", "x", 4 << 20);
+	settle();
+	put_watched("c", "x", 4 << 20);
+	settle();
+	STR_EQ(str_get(&answers), "a:full,disk has 1@store c:full,disk has @store ");
+	end();
+	wipe();
+}
