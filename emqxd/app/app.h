@@ -44,6 +44,7 @@ struct app {
 	struct watchdog *watchdog;
 	unsigned
 	    doors; /* listeners that were asked to open or close and have not answered */
+	unsigned farewells;      /* workers that go through their sessions at the end */
 	struct fault door_fault; /* the first that could not */
 	uint64_t files;          /* descriptors that we may have */
 };

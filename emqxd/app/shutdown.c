@@ -10,6 +10,10 @@
 #include "emqxd/app/notify.h"
 #include "emqxd/core/log.h"
 #include "emqxd/core/qsbr.h"
+#include "emqxd/core/worker.h"
+#include "emqxd/session/session.h"
+#include "ipc/base/list.h"
+#include "ipc/base/mem.h"
 
 #define LEAVE_LIMIT span_s(10)
 #define BURY_LIMIT span_s(1)
@@ -35,6 +39,56 @@ is_buried(const struct app *a)
 	return qsbr_is_idle();
 }
 
+/* A letter that goes through the sessions of a worker and comes back. */
+struct farewell {
+	struct letter letter;
+	struct app *app;
+	uint64_t at;
+};
+
+static void
+on_farewell_over(struct letter *l)
+{
+	struct farewell *f = LIST_OWNER(l, struct farewell, letter);
+
+	f->app->farewells--;
+	mem_free(f);
+}
+
+static void
+on_farewell(struct letter *l)
+{
+	struct farewell *f = LIST_OWNER(l, struct farewell, letter);
+
+	if (session_farewell(&f->at)) {
+		worker_post(worker_self(), l);
+		return;
+	}
+	f->letter.open = on_farewell_over;
+	worker_post(worker_main(), l);
+}
+
+static bool
+are_said(const struct app *a)
+{
+	return a->farewells == 0;
+}
+
+/* Wills that wait for their delay: there will be no session that could publish them. */
+static void
+say_farewell(struct app *a)
+{
+	for (unsigned i = 0; i < worker_count(); i++) {
+		struct farewell *f = MEM_NEW(struct farewell);
+
+		*f = (struct farewell){ .letter = { .open = on_farewell }, .app = a };
+		a->farewells++;
+		worker_post(worker_get(i), &f->letter);
+	}
+	if (!app_turn_until(a, are_said, LEAVE_LIMIT))
+		LOG(WARN, "shutdown_cut_short", "workers", a->farewells);
+}
+
 void
 shutdown_drain(struct app *a)
 {
@@ -44,5 +98,6 @@ shutdown_drain(struct app *a)
 	doors_close(a);
 	if (!app_turn_until(a, are_closed, LEAVE_LIMIT))
 		LOG(WARN, "shutdown_cut_short", "listeners", a->doors);
+	say_farewell(a);
 	(void)app_turn_until(a, is_buried, BURY_LIMIT);
 }

@@ -275,8 +275,8 @@ on_ended(struct conn *c, end_reason why, end_side side, const char *detail)
 {
 	struct waiting *w = c->owner;
 
-	(void)side;
 	c->owner = NULL;
+	disconnect_log_end(c, why, side, detail);
 	if (trace_is_on())
 		tracing_ended(c, why, detail);
 	waiting_free(w);
@@ -390,6 +390,9 @@ auth_exchange_on_packet(struct channel *ch, const struct mqtt_frame *f)
 		    "[MQTT5-4.12.0-7] AUTH without an authentication method in CONNECT");
 	else if (!slice_eq(auth.props.auth_method, str_slice(&s->method)))
 		channel_refuse(ch, REASON_BAD_AUTHENTICATION_METHOD, other_method);
+	else if (auth.reason == REASON_RE_AUTHENTICATE && s->again != NULL)
+		channel_refuse(ch, REASON_PROTOCOL_ERROR,
+		    "[MQTT5-4.12.0-3] AUTH begins anew where it should go on");
 	else if (auth.reason == REASON_RE_AUTHENTICATE)
 		begin_again(ch, s, data);
 	else if (s->again == NULL)

@@ -135,7 +135,7 @@ is_over(struct patience *p)
 size_t
 channel_on_bytes(struct channel *ch, uint8_t *p, size_t n, size_t *need)
 {
-	uint32_t max = channel_zone(ch)->max_packet_size;
+	uint32_t max = channel_promise(ch).max_packet_size;
 	struct patience patience = { .next = LOOK_FIRST };
 	struct conn *c = ch->conn;
 	size_t at = 0;
@@ -230,6 +230,7 @@ on_ended(struct conn *c, end_reason why, end_side side, const char *detail)
 {
 	struct channel *ch = c->owner;
 
+	disconnect_log_end(c, why, side, detail);
 	if (trace_is_on())
 		tracing_ended(c, why, detail);
 	if (ch == NULL)
@@ -242,12 +243,13 @@ on_ended(struct conn *c, end_reason why, end_side side, const char *detail)
 
 		/* The socket knows it no more. */
 		(void)!addr_parse(session_peer(ch->session), &who.peer);
+		who.listener = listener_id(c->listener);
+		who.sockport = listener_port(c->listener);
 		hook_run_client_disconnected(&who, why, side, detail);
 	}
 	if ((ch->flags & CHANNEL_TAKEN) == 0)
-		session_detach(ch->session, ch->expiry,
-		    (ch->flags & CHANNEL_HAS_WILL) != 0 &&
-			why != END_SERVER_SHUTTING_DOWN);
+		session_detach(
+		    ch->session, ch->expiry, (ch->flags & CHANNEL_HAS_WILL) != 0);
 	pressure_forget(ch);
 	pending_leave(ch);
 	extra_free(&ch->extra);
@@ -285,7 +287,6 @@ facts(void *to, struct session_facts *f)
 {
 	const struct channel *ch = to;
 
-	f->keepalive = ch->keepalive;
 	f->listener = listener_id(ch->conn->listener);
 	f->is_congested = (ch->conn->watch.flags & CONN_OUT_ARMED) != 0;
 }

@@ -7,6 +7,7 @@
 #ifndef CLIENT_CHANNEL_H
 #define CLIENT_CHANNEL_H
 
+#include "emqxd/client/promise.h"
 #include "emqxd/client/client.h"
 #include "emqxd/mqtt/decode.h"
 #include "emqxd/core/worker.h"
@@ -38,8 +39,7 @@ struct channel {
 	uint32_t max_packet; /* what the client takes: bytes of a packet */
 	uint32_t last_rx_ms; /* mono, wraps */
 	uint32_t expiry;     /* the session's at the end of this connection, seconds */
-	uint16_t keepalive;  /* seconds, in force; 0: none */
-	uint16_t zone;
+	uint16_t zone, promise;
 	uint16_t flags;
 	uint8_t version; /* 3, 4, 5 */
 	uint8_t code;    /* of the last word, when not the end's own */
@@ -62,6 +62,7 @@ struct client_worker *client_worker(void);
 /* And what is one a node. */
 struct client_node {
 	_Atomic(struct rewrite_set *) rewrite;
+	struct promises promises;
 };
 /* NULL before client_birth(): in unit tests. */
 struct client_node *client_node(void);
@@ -72,6 +73,15 @@ static inline const struct zone *
 channel_zone(const struct channel *ch)
 {
 	return zone_get(ch->zone);
+}
+
+/* What its CONNACK said the server takes. */
+static inline struct promise
+channel_promise(const struct channel *ch)
+{
+	return EM_LIKELY(ch->promise != PROMISE_NONE)
+		   ? client_node()->promises.set[ch->promise]
+		   : promise_of(channel_zone(ch));
 }
 
 static inline bool
@@ -123,6 +133,11 @@ void ack_send(struct channel *ch, enum mqtt_type type, uint16_t id, uint8_t reas
 void subscribe_on_packet(struct channel *ch, const struct mqtt_frame *f);
 void subscribe_on_unsubscribe(struct channel *ch, const struct mqtt_frame *f);
 void disconnect_on_packet(struct channel *ch, const struct mqtt_frame *f);
+/* Who is refused, or ended by the server, is logged as info, other ends as debug. */
+void disconnect_log_refusal(
+    const struct conn *c, const struct mqtt_connect *p, uint8_t code, const char *detail);
+void disconnect_log_end(
+    const struct conn *c, end_reason why, end_side side, const char *detail);
 /* Writes the DISCONNECT that goes before the end; @detail says why, or NULL. */
 void disconnect_send(struct channel *ch, uint8_t code, const char *detail);
 

@@ -85,28 +85,49 @@ add_reason(struct mqtt_connack *ack, const struct mqtt_connect *p, const char *d
 		    max_packet_of(p));
 }
 
+/* False: nothing fits [MQTT5-3.1.2-24]. */
+static bool
+refusal_fits(
+    const struct mqtt_connack *ack, const struct mqtt_connect *p, enum mqtt_version v)
+{
+	return p == NULL || v != MQTT_V5 ||
+	       mqtt_encode_connack_size(ack, v) <= max_packet_of(p);
+}
+
+static void
+say_refusal(struct conn *c, const struct mqtt_connect *p, enum mqtt_version v,
+    uint8_t reason, const char *detail)
+{
+	struct mqtt_packet packet = { .type = MQTT_CONNACK,
+		.version = v,
+		.first = MQTT_CONNACK << 4,
+		.connack = { .reason = reason } };
+
+	if (v == MQTT_V5) {
+		point_elsewhere(c, &packet.connack);
+		add_reason(&packet.connack, p, detail);
+	}
+	if (!refusal_fits(&packet.connack, p, v))
+		return;
+	connack_write(c, &packet.connack, v);
+	if (trace_is_on())
+		tracing_lobby(c, p != NULL ? p->client_id : SLICE_NONE, &packet, true);
+}
+
 void
 connect_refuse(struct conn *c, const struct mqtt_connect *p, enum mqtt_version v,
     uint8_t code, const char *detail)
 {
-	struct mqtt_packet packet = { .type = MQTT_CONNACK, .first = MQTT_CONNACK << 4 };
+	uint8_t reason;
 
 	/* A version that we do not speak is answered in the form that any client reads:
 	 * a 5.0 one when it asked for more, else 3.x. */
 	if (code == REASON_UNSUPPORTED_PROTOCOL_VERSION && v != MQTT_V5)
 		v = v > MQTT_V5 ? MQTT_V5 : MQTT_V311;
-	packet.version = v;
-	packet.connack.reason = refusal_of(v, code);
-	if (packet.connack.reason != 0) {
-		if (v == MQTT_V5) {
-			point_elsewhere(c, &packet.connack);
-			add_reason(&packet.connack, p, detail);
-		}
-		connack_write(c, &packet.connack, v);
-		if (trace_is_on())
-			tracing_lobby(
-			    c, p != NULL ? p->client_id : SLICE_NONE, &packet, true);
-	}
+	reason = refusal_of(v, code);
+	if (reason != 0)
+		say_refusal(c, p, v, reason, detail);
+	disconnect_log_refusal(c, p, code, detail);
 	conn_end(c, channel_end_of_code(code), END_BY_SERVER, detail);
 }
 
@@ -257,8 +278,7 @@ channel_new(struct conn *c, const struct zone *zone, const struct mqtt_connect *
 	ch->zone = listener_settings(c->listener)->zone_number;
 	ch->max_packet = max_packet_of(p);
 	ch->expiry = expiry_of(zone, p);
-	ch->keepalive =
-	    zone->server_keepalive != 0 ? zone->server_keepalive : p->keepalive;
+	ch->promise = promise_make(&client_node()->promises, zone);
 	ch->last_rx_ms = keepalive_now_ms();
 	if (p->is_bridge)
 		ch->flags |= CHANNEL_IS_BRIDGE;
@@ -444,7 +464,8 @@ connect_accept(
 	}
 	open.expiry = ch->expiry;
 	open.to = ch;
-	open.keepalive = ch->keepalive;
+	open.keepalive =
+	    zone->server_keepalive != 0 ? zone->server_keepalive : p->keepalive;
 	ch->session = session_open(&open, &present);
 	topics_start(ch);
 	count_in(auth);

@@ -4,10 +4,12 @@
  * to be published [MQTT5-3.14.4-3].
  */
 #include "emqxd/client/channel.h"
+#include "emqxd/core/log.h"
 #include "emqxd/core/trace_point.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/mqtt/encode.h"
 #include "emqxd/mqtt/prop.h"
+#include "emqxd/net/listener.h"
 
 void
 disconnect_on_packet(struct channel *ch, const struct mqtt_frame *f)
@@ -71,4 +73,56 @@ disconnect_send(struct channel *ch, uint8_t code, const char *detail)
 	metric_inc(METRIC_PACKETS_DISCONNECT_SENT);
 	if (trace_is_on())
 		tracing_sent(ch, &p);
+}
+
+/* ---- the log */
+
+static const char *
+peer_text(const struct conn *c, char text[ADDR_TEXT_MAX])
+{
+	struct net_addr peer = conn_peer(c);
+
+	addr_print(&peer, text);
+	return text;
+}
+
+void
+disconnect_log_refusal(
+    const struct conn *c, const struct mqtt_connect *p, uint8_t code, const char *detail)
+{
+	char text[ADDR_TEXT_MAX];
+
+	LOG(INFO, "connect_refused", "clientid", p != NULL ? p->client_id : SLICE_NONE,
+	    "username", p != NULL ? p->username : SLICE_NONE, "peer", peer_text(c, text),
+	    "listener", listener_id(c->listener), "reason", reason_name(code), "detail",
+	    detail != NULL ? detail : "");
+}
+
+void
+disconnect_log_end(
+    const struct conn *c, end_reason why, end_side side, const char *detail)
+{
+	const struct channel *ch = c->owner;
+	char text[ADDR_TEXT_MAX];
+	bool is_news = side == END_BY_SERVER && why != END_SERVER_SHUTTING_DOWN;
+
+	if (detail == NULL)
+		detail = "";
+	if (ch == NULL && is_news) {
+		LOG(INFO, "connection_ended", "peer", peer_text(c, text), "listener",
+		    listener_id(c->listener), "reason", end_get(why)->name, "detail",
+		    detail);
+	} else if (ch == NULL) {
+		LOG(DEBUG, "connection_ended", "peer", peer_text(c, text), "listener",
+		    listener_id(c->listener), "reason", end_get(why)->name, "by",
+		    end_side_name(side), "detail", detail);
+	} else if (is_news) {
+		LOG(INFO, "client_ended", "clientid", session_clientid(ch->session),
+		    "peer", session_peer(ch->session), "reason", end_get(why)->name,
+		    "detail", detail);
+	} else {
+		LOG(DEBUG, "client_ended", "clientid", session_clientid(ch->session),
+		    "peer", session_peer(ch->session), "reason", end_get(why)->name, "by",
+		    end_side_name(side), "detail", detail);
+	}
 }

@@ -17,7 +17,7 @@ keepalive_now_ms(void)
 static uint32_t
 limit_ms(const struct channel *ch)
 {
-	return (uint32_t)ch->keepalive * channel_zone(ch)->keepalive_multiplier;
+	return (uint32_t)ch->session->keepalive * channel_zone(ch)->keepalive_multiplier;
 }
 
 static void
@@ -42,7 +42,7 @@ on_time(struct timer *t)
 void
 keepalive_start(struct channel *ch)
 {
-	if (ch->keepalive > 0)
+	if (ch->session->keepalive > 0)
 		timer_arm(&ch->conn->timer, span_ms(limit_ms(ch)), on_time);
 	else
 		timer_cancel(&ch->conn->timer);

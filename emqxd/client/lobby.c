@@ -114,7 +114,7 @@ on_connect(struct conn *c, const struct mqtt_frame *f, uint8_t *all, size_t n)
 
 	if (mqtt_decode_connect(f, channel_decode_flags(zone), p, &fault) != EM_OK) {
 		metric_inc(METRIC_PACKETS_CONNECT_RECEIVED);
-		connect_refuse(c, NULL, p->version, fault.reason, fault.rule);
+		connect_refuse(c, p, p->version, fault.reason, fault.rule);
 		return false;
 	}
 	if (zone->use_username_as_clientid && p->username.n > 0)

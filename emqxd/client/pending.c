@@ -109,11 +109,11 @@ pending_leave(struct channel *ch)
 		ch->extra->pending = (struct pending_queue){ .n = 0 };
 }
 
-/* The Receive Maximum of the zone, as CONNACK tells it. */
+/* The Receive Maximum, as CONNACK told it. */
 static unsigned
 most(const struct channel *ch)
 {
-	uint32_t max = channel_zone(ch)->max_awaiting_rel;
+	uint32_t max = channel_promise(ch).max_awaiting_rel;
 
 	return max > 0 && max < UINT16_MAX ? max : UINT16_MAX;
 }

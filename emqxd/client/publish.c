@@ -8,6 +8,7 @@
 #include "emqxd/client/extra.h"
 #include "emqxd/client/topics.h"
 #include "emqxd/core/clock.h"
+#include "emqxd/core/log.h"
 #include "emqxd/core/trace_point.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/model/topic.h"
@@ -21,16 +22,19 @@
 static bool
 resolve_alias(struct channel *ch, struct mqtt_publish *p)
 {
+	struct promise promise;
+
 	if (EM_LIKELY(!prop_has(&p->props, MQTT_PROP_TOPIC_ALIAS)))
 		return true;
-	if (p->props.topic_alias > channel_zone(ch)->max_topic_alias) {
+	promise = channel_promise(ch);
+	if (p->props.topic_alias > promise.max_topic_alias) {
 		channel_refuse(ch, REASON_TOPIC_ALIAS_INVALID,
 		    "[MQTT5-3.3.2-9] a topic alias over the maximum");
 		return false;
 	}
 	if (p->topic.n > 0) {
 		if (alias_set(&extra_of(&ch->extra)->alias_in, p->props.topic_alias,
-			p->topic, channel_zone(ch)->max_packet_size) == EM_OK)
+			p->topic, promise.max_packet_size) == EM_OK)
 			return true;
 		channel_refuse(ch, REASON_QUOTA_EXCEEDED,
 		    "topic aliases of more bytes than mqtt.max_packet_size");
@@ -48,19 +52,21 @@ static bool
 is_allowed(struct channel *ch, const struct mqtt_publish *p)
 {
 	const struct zone *zone = channel_zone(ch);
+	const struct promise promise = channel_promise(ch);
 
-	if (EM_UNLIKELY(p->topic.n > zone->max_topic_levels &&
+	/* Of n slashes and nothing else there are n + 1 levels. */
+	if (EM_UNLIKELY(p->topic.n >= zone->max_topic_levels &&
 			topic_levels(p->topic) > zone->max_topic_levels)) {
 		channel_refuse(ch, REASON_TOPIC_NAME_INVALID,
 		    "more levels than mqtt.max_topic_levels");
 		return false;
 	}
-	if (EM_UNLIKELY(p->qos > zone->max_qos_allowed)) {
+	if (EM_UNLIKELY(p->qos > promise.max_qos)) {
 		channel_refuse(ch, REASON_QOS_NOT_SUPPORTED,
 		    "[MQTT5-3.2.2-11] over mqtt.max_qos_allowed");
 		return false;
 	}
-	if (EM_UNLIKELY(p->retain && !zone->retain_available)) {
+	if (EM_UNLIKELY(p->retain && !promise.retain_available)) {
 		channel_refuse(ch, REASON_RETAIN_NOT_SUPPORTED,
 		    "[MQTT5-3.2.2-14] mqtt.retain_available is off");
 		return false;
@@ -168,11 +174,13 @@ acknowledge_again(struct channel *ch, const struct mqtt_publish *p)
 static bool
 is_first_time(struct channel *ch, const struct mqtt_publish *p)
 {
-	em_err err = session_await_pubrel(ch->session, p->packet_id);
+	em_err err = session_await_pubrel(
+	    ch->session, p->packet_id, channel_promise(ch).max_awaiting_rel);
 
 	if (EM_LIKELY(err == EM_OK))
 		return true;
 	if (err == EM_EXISTS && p->dup) {
+		metric_inc(METRIC_PACKETS_PUBLISH_REPEATED);
 		acknowledge_again(ch, p);
 	} else if (err == EM_EXISTS) {
 		/* Without DUP it is another message with an id that is in use. */
@@ -198,6 +206,20 @@ code_of(const struct road_result *r)
 	return r->receivers == 0 ? REASON_NO_MATCHING_SUBSCRIBERS : 0;
 }
 
+/* What a client of 3.x, or of QoS 0, is not told. */
+static void
+log_refused(struct channel *ch, const struct message *m, const struct road_result *r)
+{
+	bool is_retained = r->refused == 0 && r->retained != EM_OK;
+
+	if (EM_LIKELY(
+		r->refused == 0 && (r->retained == EM_OK || r->retained == EM_STATE)))
+		return;
+	LOG(WARN, is_retained ? "message_not_retained" : "message_refused", "clientid",
+	    session_clientid(ch->session), "topic", m->topic, "cause",
+	    is_retained ? err_text(r->retained) : reason_name(r->refused));
+}
+
 /* Down the road, and its acknowledgement when its time has come; the worker to wait for. */
 static struct worker *
 publish_late(struct channel *ch, const struct mqtt_publish *p, struct message *m)
@@ -206,6 +228,7 @@ publish_late(struct channel *ch, const struct mqtt_publish *p, struct message *m
 	struct message_wait wait = { .done = pending_done, .arg = pending };
 	struct road_result result = road_publish(m, &wait);
 
+	log_refused(ch, m, &result);
 	pending_code(pending, code_of(&result));
 	if (!wait.is_asked)
 		pending_due(pending);
@@ -217,6 +240,7 @@ publish_now(struct channel *ch, const struct mqtt_publish *p, struct message *m)
 {
 	struct road_result result = road_publish(m, NULL);
 
+	log_refused(ch, m, &result);
 	if (p->qos > 0)
 		publish_acknowledge(ch, p->qos, p->packet_id, code_of(&result));
 	return result.is_full;

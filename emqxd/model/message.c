@@ -173,7 +173,7 @@ message_seconds_left(const struct message *m, mono_t now)
 	int64_t seconds;
 
 	if (left <= 0)
-		return 1;
+		return 0;
 	seconds = left / 1000000000 + (left % 1000000000 > 0);
 	return seconds < UINT32_MAX ? (uint32_t)seconds : UINT32_MAX;
 }

@@ -72,7 +72,7 @@ message_is_expired(const struct message *m, mono_t now)
 {
 	return m->expires.ns <= now.ns;
 }
-/* Seconds left, at least 1, for the forwarded interval [MQTT5-3.3.2-6]. */
+/* Seconds left, rounded up, for the forwarded interval [MQTT5-3.3.2-6]. */
 uint32_t message_seconds_left(const struct message *m, mono_t now);
 /* Bytes that it counts for in a bounded queue. */
 static inline size_t

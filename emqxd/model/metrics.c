@@ -103,6 +103,16 @@ turn_max(void)
 	return (uint64_t)longest / 1000;
 }
 
+/* The broker's own are counted; of what clients sent all that went its way. */
+static uint64_t
+messages_published(void)
+{
+	return messages_received() + metric_sum(METRIC_MESSAGES_PUBLISH) -
+	       metric_sum(METRIC_PACKETS_PUBLISH_REPEATED) -
+	       metric_sum(METRIC_PACKETS_PUBLISH_INUSE) -
+	       metric_sum(METRIC_PACKETS_PUBLISH_DROPPED);
+}
+
 uint64_t
 metrics_read(unsigned id)
 {
@@ -111,8 +121,7 @@ metrics_read(unsigned id)
 	case METRIC_MESSAGES_SENT:
 	case METRIC_MESSAGES_DELIVERED:
 	case METRIC_PACKETS_PUBLISH_SENT: return messages_sent();
-	case METRIC_MESSAGES_PUBLISH: /* the broker's own are counted, clients' are received */
-		return messages_received() + metric_sum(id);
+	case METRIC_MESSAGES_PUBLISH: return messages_published();
 	case METRIC_PACKETS_PUBLISH_RECEIVED:
 		return messages_received() + metric_sum(METRIC_PACKETS_PUBLISH_ERROR);
 	case METRIC_PACKETS_RECEIVED: return packets_received();

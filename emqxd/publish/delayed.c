@@ -283,17 +283,14 @@ row_of(struct slice key, const struct message *m)
 	return c;
 }
 
-/* The message as it will be published: it lives as long from then on. */
+/* The message as it will be published.  Its expiry runs while it waits [MQTT5-3.3.2-6]. */
 static struct message *
-later_form(const struct message *m, struct slice topic, uint64_t due)
+later_form(const struct message *m, struct slice topic)
 {
 	struct message view = *m;
-	uint64_t now = now_ms();
 
 	view.topic = topic;
-	view.publisher = 0;
-	if (view.expires.ns != INT64_MAX && due > now)
-		view.expires = mono_add(view.expires, span_ms((int64_t)(due - now)));
+	view.publisher = 0; /* it may be gone by then; `from` stays */
 	return message_share(&view);
 }
 
@@ -311,7 +308,7 @@ delayed_take(const struct message *m, struct message_wait *wait)
 		return EM_MALFORMED;
 	if (limit_is_reached() || (max > 0 && delayed_count() >= max))
 		return EM_FULL;
-	later = later_form(m, topic, due);
+	later = later_form(m, topic);
 	if (later == NULL)
 		return EM_NOMEM;
 	key = key_of(due, atomic_fetch_add(&d->number, 1) + 1, room);
@@ -344,6 +341,7 @@ publish(struct message *m)
 
 	if (message_is_expired(m, clock_mono())) {
 		metric_inc(METRIC_MESSAGES_DROPPED);
+		metric_inc(METRIC_MESSAGES_DELAYED_EXPIRED);
 		return;
 	}
 	view = message_view_of(m);

@@ -35,6 +35,7 @@ delay(const struct message *m, struct message_wait *wait)
 	if (err == EM_OK)
 		return result;
 	metric_inc(METRIC_MESSAGES_DROPPED);
+	metric_inc(METRIC_MESSAGES_DELAYED_REFUSED);
 	result.refused =
 	    err == EM_MALFORMED ? REASON_TOPIC_NAME_INVALID : REASON_QUOTA_EXCEEDED;
 	return result;

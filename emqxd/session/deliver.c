@@ -134,6 +134,18 @@ deliver_to(struct session *s, const struct subopts *opts, struct message *m, boo
 	return true;
 }
 
+/* Is it the publisher's own, and unwanted?  What waited between (a delayed message) has the
+ * client's id only. */
+static bool
+is_unwanted(const struct session *s, const struct subopts *opts, const struct message *m)
+{
+	if (!session_wants_no_own(s, opts))
+		return false;
+	return m->publisher == (uintptr_t)s ||
+	       (m->publisher == 0 && m->from.n > 0 &&
+		   slice_eq(m->from, session_clientid(s)));
+}
+
 bool
 session_deliver(
     struct subscriber *subscriber, const struct subscription *sub, struct message *m)
@@ -143,8 +155,8 @@ session_deliver(
 
 	if (EM_UNLIKELY(s->to == NULL) && s->is_over)
 		return sub->group == NULL; /* a group asks its next member */
-	if (EM_UNLIKELY(m->publisher == (uintptr_t)s) &&
-	    (sub->opts.no_local || zone_get(s->zone)->ignore_loop_deliver)) {
+	if (EM_UNLIKELY(m->publisher == (uintptr_t)s || m->publisher == 0) &&
+	    is_unwanted(s, &sub->opts, m)) {
 		metric_inc(METRIC_DELIVERY_DROPPED);
 		metric_inc(METRIC_DELIVERY_DROPPED_NO_LOCAL);
 		return true;
@@ -243,7 +255,6 @@ static void
 finish(struct session *s, struct inflight_slot *slot)
 {
 	inflight_done(&s->inflight, slot);
-	metric_inc(METRIC_MESSAGES_ACKED);
 	if (s->mqueue != NULL || s->rare != NULL || inflight_has_more(s->inflight))
 		session_pump(s);
 }
@@ -257,6 +268,7 @@ session_puback(struct session *s, uint16_t id)
 		return EM_NOTFOUND;
 	if (slot->qos != 1)
 		return EM_STATE;
+	metric_inc(METRIC_MESSAGES_ACKED);
 	finish(s, slot);
 	return EM_OK;
 }
@@ -270,6 +282,8 @@ session_pubrec(struct session *s, uint16_t id, bool is_error)
 		return EM_NOTFOUND;
 	if (slot->qos != 2)
 		return EM_STATE;
+	if (slot->state == INFLIGHT_PUBLISH)
+		metric_inc(METRIC_MESSAGES_ACKED);
 	if (is_error) {
 		finish(s, slot);
 		return EM_OK;
@@ -295,12 +309,10 @@ session_pubcomp(struct session *s, uint16_t id)
 }
 
 em_err
-session_await_pubrel(struct session *s, uint16_t id)
+session_await_pubrel(struct session *s, uint16_t id, uint32_t max)
 {
-	const struct zone *zone = zone_get(s->zone);
 	struct session_rare *rare = session_rare_of(s);
-	em_err err =
-	    awaiting_add(&rare->awaiting, id, zone->max_awaiting_rel, clock_mono());
+	em_err err = awaiting_add(&rare->awaiting, id, max, clock_mono());
 
 	if (err == EM_OK && !timer_is_armed(&s->timer))
 		again_arm(s);

@@ -33,8 +33,7 @@ cursor_close(struct session_rare *rare, size_t i)
 static bool
 is_own(const struct session *s, const struct subopts *opts, const struct message *m)
 {
-	return (opts->no_local || zone_get(s->zone)->ignore_loop_deliver) &&
-	       slice_eq(m->from, session_clientid(s));
+	return session_wants_no_own(s, opts) && slice_eq(m->from, session_clientid(s));
 }
 
 static void

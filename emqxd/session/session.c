@@ -14,6 +14,8 @@
 #include "emqxd/session/inside.h"
 #include "ipc/base/mem.h"
 
+#define FAREWELL_STEP 64u /* sessions in one turn */
+
 _Static_assert(sizeof(struct session) <= 192, "an idle session");
 _Static_assert(offsetof(struct session, subscriber) == 0, "the router's name for it");
 _Static_assert(offsetof(struct session_node, registries) == 0, "registry.c finds them");
@@ -140,7 +142,21 @@ end_each(struct session *s, void *arg)
 	session_end(s);
 }
 
-/* The process ends, and the sessions with it: no wills, nobody is told. */
+static void
+farewell_each(struct session *s, void *arg)
+{
+	(void)arg;
+	if (s->to == NULL)
+		will_publish(s);
+}
+
+bool
+session_farewell(uint64_t *at)
+{
+	return registry_step(at, FAREWELL_STEP, farewell_each, NULL);
+}
+
+/* The process ends, and the sessions with it: nobody is told. */
 void
 session_worker_death(void)
 {

@@ -120,6 +120,9 @@ struct session *session_open(const struct session_open *o, bool *present);
 void session_replay(struct session *s);
 /* The connection is gone.  @expiry replaces the session's; @has_will: the will is due. */
 void session_detach(struct session *s, uint32_t expiry, bool has_will);
+/* The process ends, and the sessions with it: publishes wills that wait for their delay, on
+ * each worker, bit by bit; *at starts with 0.  True: there are more. */
+bool session_farewell(uint64_t *at);
 /* Ends it: the connection (with @why), the subscriptions, everything. */
 void session_kick(struct session *s, end_reason why);
 
@@ -141,7 +144,7 @@ EM_MUST_USE em_err session_puback(struct session *s, uint16_t id);
 EM_MUST_USE em_err session_pubrec(struct session *s, uint16_t id, bool is_error);
 EM_MUST_USE em_err session_pubcomp(struct session *s, uint16_t id);
 /* A QoS 2 message came.  EM_EXISTS: its id waits for a PUBREL already; EM_FULL: too many. */
-EM_MUST_USE em_err session_await_pubrel(struct session *s, uint16_t id);
+EM_MUST_USE em_err session_await_pubrel(struct session *s, uint16_t id, uint32_t max);
 /* Its PUBREL came, or its message was refused: forgets the id.  EM_NOTFOUND: it did not wait. */
 EM_MUST_USE em_err session_pubrel(struct session *s, uint16_t id);
 
@@ -163,6 +166,14 @@ session_peer(const struct session *s)
 {
 	return slice_of(s->names->text + s->names->clientid_n + s->names->username_n,
 	    s->names->peer_n);
+}
+/* Does it take no message of its own client under these options?  Before MQTT 5 the zone
+ * says so; in MQTT 5 the subscription alone does [MQTT5-3.8.3-3]. */
+static inline bool
+session_wants_no_own(const struct session *s, const struct subopts *opts)
+{
+	return opts->no_local ||
+	       (s->version < 5 && zone_get(s->zone)->ignore_loop_deliver);
 }
 /* What stands before the client's topics, filled in; of its newest connection. */
 static inline struct slice

@@ -140,3 +140,23 @@ start_logged() {
 	run ctl log room-level kitchen info
 	[ "$status" -eq 3 ]
 }
+
+@test "who is refused, and whom the server ends, stands in the log with the reason" {
+	need mosquitto_pub mosquitto-clients
+	start_logged 'mqtt.max_clientid_len = 23' 'retainer.max_payload_size = 4' 'delayed.max_delayed_messages = 1'
+	printf 'GET / HTTP/1.1\r\n\r\n' | timeout 5 bash -c "exec 4<>/dev/tcp/127.0.0.1/$PORT; cat >&4; cat <&4" || true
+	wait_until 5 grep -q 'connection_ended peer=127.0.0.1:.* reason=frame_error' "$LOG"
+	run mosquitto_pub -h 127.0.0.1 -p "$PORT" -i much-too-long-for-this-server -u ann -t t -m x
+	wait_until 5 grep -q 'connect_refused clientid=much-too-long-for-this-server username=ann peer=127.0.0.1:' "$LOG"
+	mosquitto_sub -h 127.0.0.1 -p "$PORT" -i gone -t t 3>&- &
+	wait_until 5 ctl subscriptions show gone
+	ctl clients kick gone
+	wait_until 5 grep -q 'client_ended clientid=gone .* reason=kicked' "$LOG"
+	# A client of 3.1.1 is told nothing of these.
+	mosquitto_pub -h 127.0.0.1 -p "$PORT" -i p -V 311 -q 1 -r -t r -m 'too long'
+	wait_until 5 grep -q 'message_not_retained clientid=p topic=r cause="*too large' "$LOG"
+	mosquitto_pub -h 127.0.0.1 -p "$PORT" -i p -V 311 -q 1 -t '$delayed/60/a' -m 1
+	mosquitto_pub -h 127.0.0.1 -p "$PORT" -i p -V 311 -q 1 -t '$delayed/60/b' -m 2
+	wait_until 5 grep -q 'message_refused clientid=p topic=$delayed/60/b cause="*quota_exceeded' "$LOG"
+	[ "$(ctl broker metrics --json | json '[r["value"] for r in d if r["name"] == "messages.delayed.refused"]')" = '[1]' ]
+}

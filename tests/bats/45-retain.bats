@@ -21,6 +21,8 @@ again() {
 
 has_lines() { [ "$(wc -l <"$2")" -ge "$1" ]; }
 
+is_away() { [ "$(ctl clients show away --json | json 'd["connected"]')" = False ]; }
+
 retain_py() { timeout $((120 * SLOW)) /usr/bin/python3 "$ROOT/tests/bats/retain.py" "$@"; }
 
 @test "kill -9 under load: what was acknowledged is there, round after round" {
@@ -180,4 +182,23 @@ only_keeps() { [ "$(ctl retainer topics -o classic)" = keeps ]; }
 	wait $!
 	[ "$(ctl retainer topics -o classic)" = a/2 ]
 	[ "$(ctl broker metrics --json | json '[r["value"] for r in d if r["name"] == "messages.retained.refused"]')" = '[1]' ]
+}
+
+@test "wills are published when the daemon ends: of who is there, and of who is away" {
+	local subs=
+	start_emqxd 'node.workers = 2'
+	for v in 311 5; do
+		mosquitto_sub -h 127.0.0.1 -p "$PORT" -V $v -i w$v -t x --will-topic gone/$v --will-payload bye --will-retain 3>&- &
+		subs="$subs $!"
+	done
+	mosquitto_sub -h 127.0.0.1 -p "$PORT" -V 5 -i away -c -x 1000 -t x --will-topic gone/away --will-payload bye \
+	    --will-retain -D will will-delay-interval 900 3>&- &
+	subs="$subs $!"
+	for c in w311 w5 away; do wait_until 5 ctl subscriptions show $c; done
+	kill -9 "${subs##* }"
+	wait_until 5 is_away
+	again
+	# shellcheck disable=SC2086
+	kill $subs 2>/dev/null || true
+	[ "$(ctl retainer topics -o classic | sort | tr '\n' ' ')" = 'gone/311 gone/5 gone/away ' ]
 }

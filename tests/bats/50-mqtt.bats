@@ -171,3 +171,31 @@ played() {
 	mosquitto_pub -p "$PORT" -q 1 -t end -n
 	played added
 }
+
+@test "what a CONNACK promised holds for its connection, whatever a reload changes" {
+	need mosquitto_pub mosquitto-clients
+	start_emqxd 'mqtt.max_packet_size = 2KB' 'mqtt.max_topic_alias = 3' 'mqtt.max_awaiting_rel = 3'
+	steps promised <<-END
+		a connects client_id=old
+		a subscribes go
+		a receives go
+		a -> PUBLISH t $(printf 'x%.0s' {1..1200}) qos=1 topic_alias=3
+		a <- PUBACK 0x10
+		a -> PUBLISH t 1 qos=2 id=7
+		a <- PUBREC 0x10 id=7
+		a -> PUBLISH t 2 qos=2 id=8
+		a <- PUBREC 0x10 id=8
+		b opens
+		b -> CONNECT
+		b <- CONNACK max_packet_size=1024 topic_alias_max=1 receive_max=1 max_qos=1
+		b -> PUBLISH t hello topic_alias=2
+		b <- close 0x94
+	END
+	wait_until 5 ctl subscriptions show old
+	emqxd_conf "$EMQXD_DIR/emqx.conf" 'mqtt.max_packet_size = 1KB' 'mqtt.max_topic_alias = 1' \
+	    'mqtt.max_awaiting_rel = 1' 'mqtt.max_qos_allowed = 1'
+	run -0 ctl conf reload
+	[[ $output == *'new connections'* ]]
+	mosquitto_pub -p "$PORT" -q 1 -t go -n
+	played promised
+}
