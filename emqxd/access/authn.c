@@ -18,6 +18,9 @@ struct authenticator {
 	enum scram_hash hash;
 	uint32_t iterations;
 	struct users *users;
+	char *name;    /* "1" */
+	size_t before; /* users at the reading before */
+	bool is_news;  /* the file was written since */
 };
 
 /* What all threads read; replaced as a whole. */
@@ -206,8 +209,10 @@ authn_end(struct authn_exchange **xp)
 static void
 chain_free(struct chain *c)
 {
-	for (size_t i = 0; i < c->n; i++)
+	for (size_t i = 0; i < c->n; i++) {
 		users_free(&c->of[i].users);
+		mem_free(c->of[i].name);
+	}
 	mem_free(c);
 }
 
@@ -250,9 +255,43 @@ chain_new(const struct authn_conf *conf, size_t n, bool *whole)
 		fault_clear(&f);
 		a->hash = how.hash;
 		a->iterations = how.iterations;
+		a->name = mem_strdup(conf[i].name);
 		c->n++;
 	}
 	return c;
+}
+
+/* What is told of a reload. */
+static void
+find_news(struct chain *after, const struct chain *before)
+{
+	for (size_t i = 0; i < after->n; i++) {
+		struct authenticator *a = &after->of[i];
+
+		for (size_t j = 0; j < before->n; j++) {
+			const struct authenticator *b = &before->of[j];
+
+			if (strcmp(a->name, b->name) != 0)
+				continue;
+			a->before = users_count(b->users);
+			a->is_news = !users_is_same_file(a->users, b->users);
+		}
+	}
+}
+
+bool
+authn_news(size_t *at, struct authn_news *out)
+{
+	const struct chain *c = chain();
+
+	while (c != NULL && *at < c->n) {
+		const struct authenticator *a = &c->of[(*at)++];
+
+		*out = (struct authn_news){ a->name, a->before, users_count(a->users) };
+		if (a->is_news)
+			return true;
+	}
+	return false;
 }
 
 /* The files were read with the settings.  Should one have gone in the moment since, those
@@ -267,6 +306,8 @@ authn_configure(void)
 		chain_free(c);
 		return;
 	}
+	if (chain() != NULL)
+		find_news(c, chain());
 	c = atomic_exchange(&self()->chain, c);
 	if (c != NULL)
 		qsbr_retire(c, sizeof *c, retired_chain);

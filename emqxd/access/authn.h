@@ -55,5 +55,12 @@ void authn_end(struct authn_exchange **xp);
 void authn_birth(void);
 void authn_configure(void);
 void authn_death(void);
+/* On main, after authn_configure(): the authenticators whose file was written since the
+ * reading before; start with *at = 0.  False: there is none more. */
+struct authn_news {
+	const char *name; /* "1": dies at the end of the turn */
+	size_t before, now;
+};
+bool authn_news(size_t *at, struct authn_news *out);
 
 #endif

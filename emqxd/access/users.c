@@ -14,6 +14,7 @@
 struct users {
 	struct map by_name;
 	VEC(struct user *) all;
+	struct stat file; /* as it was read */
 };
 
 /* What may be written over. */
@@ -204,6 +205,7 @@ load(const struct users_how *how, bool keys, struct users **out, struct fault *f
 		    how->file, USERS_FILE_MAX >> 20);
 	}
 	all = users_none();
+	all->file = st;
 	err = read_lines(how, file, keys, all, f);
 	(void)fclose(file);
 	if (err != EM_OK)
@@ -254,4 +256,19 @@ const struct user *
 users_find(const struct users *u, struct slice name)
 {
 	return map_find(&u->by_name, name);
+}
+
+size_t
+users_count(const struct users *u)
+{
+	return u->all.n;
+}
+
+bool
+users_is_same_file(const struct users *a, const struct users *b)
+{
+	return a->file.st_dev == b->file.st_dev && a->file.st_ino == b->file.st_ino &&
+	       a->file.st_size == b->file.st_size &&
+	       a->file.st_mtim.tv_sec == b->file.st_mtim.tv_sec &&
+	       a->file.st_mtim.tv_nsec == b->file.st_mtim.tv_nsec;
 }

@@ -42,5 +42,8 @@ void users_free(struct users **up);
 const struct user *users_first(const struct users *u);
 /* NULL: there is none of that name. */
 const struct user *users_find(const struct users *u, struct slice name);
+size_t users_count(const struct users *u);
+/* Was the file written between the two readings?  Looks at its time and size. */
+bool users_is_same_file(const struct users *a, const struct users *b);
 
 #endif

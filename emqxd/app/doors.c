@@ -50,7 +50,7 @@ on_closed(struct listener *l, void *arg, em_err err, struct fault *f)
 struct round {
 	struct app *app;
 	unsigned waiting;
-	doors_failed_fn *failed;
+	doors_told_fn *told;
 	doors_done_fn *done;
 	void *arg;
 };
@@ -59,7 +59,7 @@ static void
 fail(const struct round *r, const char *name, const struct fault *f)
 {
 	LOG(ERROR, "listener_failed", "listener", name, "text", f->text);
-	r->failed(r->arg, name, f);
+	r->told(r->arg, name, f);
 }
 
 static void
@@ -85,9 +85,13 @@ is_as_wanted(const struct listener *l)
 static void
 on_changed(struct listener *l, void *arg, em_err err, struct fault *f)
 {
+	struct round *r = arg;
+
 	if (err != EM_OK && !is_as_wanted(l))
-		fail(arg, listener_id(l), f);
-	leave(arg);
+		fail(r, listener_id(l), f);
+	else if (listener_settings(l)->enable)
+		r->told(r->arg, listener_id(l), NULL);
+	leave(r);
 }
 
 static struct listener *
@@ -144,10 +148,19 @@ enter(struct round *r)
 	r->waiting++;
 }
 
+static bool
+has_failed(const char *name)
+{
+	struct listener_info info;
+
+	listener_info(find(name), &info);
+	return info.has_failed;
+}
+
 static void
 change(struct round *r, const struct listener_conf *conf, bool was)
 {
-	if (conf->enable == was)
+	if (conf->enable == was && !(was && has_failed(conf->name)))
 		return;
 	enter(r);
 	if (conf->enable)
@@ -158,12 +171,12 @@ change(struct round *r, const struct listener_conf *conf, bool was)
 
 void
 doors_reload(struct app *a, const struct listener_conf *before, size_t n,
-    doors_failed_fn *failed, doors_done_fn *done, void *arg)
+    doors_told_fn *told, doors_done_fn *done, void *arg)
 {
 	size_t now = conf_count(CONF_LISTENERS);
 	struct round *r = MEM_NEW(struct round);
 
-	*r = (struct round){ .app = a, .failed = failed, .done = done, .arg = arg };
+	*r = (struct round){ .app = a, .told = told, .done = done, .arg = arg };
 	enter(r); /* until all were asked */
 	for (unsigned i = 0; i < now; i++) {
 		const struct listener_conf *conf = conf_get(CONF_LISTENERS);

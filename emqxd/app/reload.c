@@ -7,6 +7,7 @@
  * snapshot remembers what is in force instead.
  */
 #include "emqxd/app/reload.h"
+#include "emqxd/access/authn.h"
 #include "emqxd/app/app.h"
 #include "emqxd/app/core_conf.h"
 #include "emqxd/app/doors.h"
@@ -15,6 +16,7 @@
 #include "emqxd/app/settings.h"
 #include "emqxd/conf/change.h"
 #include "emqxd/core/log.h"
+#include "emqxd/net/listener.h"
 #include "emqxd/net/listener_conf.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/str.h"
@@ -93,42 +95,129 @@ struct reloading {
 	void *arg;
 };
 
-/* The row that tells of the listener: its bind, else the first of it. */
+/* Where a listener stands: "listeners.tcp.x" of "tcp:x". */
+static void
+add_path(const char *name, struct str *out)
+{
+	str_addf(out, "listeners.%s", name);
+	*strchr(out->p, ':') = '.';
+}
+
+/* The row that tells of the listener: its own, its bind's, else the first of it. */
 static struct conf_change *
 row_of(struct conf_changes *changes, const char *name)
 {
-	struct conf_change *first = NULL;
-	struct str bind = { 0 };
-	size_t stem;
+	struct conf_change *best = NULL;
+	struct str own = { 0 };
+	bool is_bind = false;
 
-	str_addf(&bind, "listeners.tcp.%s.", strchr(name, ':') + 1);
-	stem = bind.n;
-	str_add(&bind, "bind");
+	add_path(name, &own);
+	for (size_t i = 0; i < changes->list.n; i++) {
+		struct conf_change *c = &changes->list.p[i];
+		bool is_own = strcmp(c->path, str_get(&own)) == 0;
+
+		if (c->id != CONF_LISTENERS || strcmp(c->owner, name) != 0)
+			continue;
+		if (best == NULL || is_own ||
+		    (!is_bind && strcmp(c->path + own.n, ".bind") == 0)) {
+			best = c;
+			is_bind = is_own || strcmp(c->path + own.n, ".bind") == 0;
+		}
+	}
+	str_fini(&own);
+	return best;
+}
+
+static struct conf_change *
+add_row(struct conf_changes *changes, struct str *path, const char *before, char *after)
+{
+	struct conf_change *c = VEC_PUSH(&changes->list);
+
+	*c = (struct conf_change){ .path = str_take(path),
+		.before = mem_strdup(before),
+		.after = after,
+		.owner = mem_strdup(""),
+		.id = CONF_ID_N,
+		.reload = CONF_LIVE };
+	return c;
+}
+
+/* The file says of this listener what it said before, but it was tried again. */
+static struct conf_change *
+add_listener(struct conf_changes *changes, const char *name)
+{
+	struct str path = { 0 };
+
+	add_path(name, &path);
+	return add_row(changes, &path, "closed", mem_strdup("open"));
+}
+
+/* What it said is in force: the listener took all its settings when it opened. */
+static void
+settle_rows(struct conf_changes *changes, const char *name)
+{
 	for (size_t i = 0; i < changes->list.n; i++) {
 		struct conf_change *c = &changes->list.p[i];
 
-		if (strncmp(c->path, str_get(&bind), stem) != 0)
-			continue;
-		if (first == NULL || strcmp(c->path, str_get(&bind)) == 0)
-			first = c;
+		if (c->reload == CONF_LISTENER && strcmp(c->owner, name) == 0)
+			c->reload = CONF_LIVE;
 	}
-	str_fini(&bind);
-	return first;
 }
 
 static void
-on_failed(void *arg, const char *name, const struct fault *f)
+on_told(void *arg, const char *name, const struct fault *f)
 {
 	struct reloading *r = arg;
 	struct conf_change *c = row_of(&r->changes, name);
 
-	if (c != NULL && c->failure == NULL)
+	if (c == NULL)
+		c = add_listener(&r->changes, name);
+	if (f == NULL) {
+		settle_rows(&r->changes, name);
+		return;
+	}
+	if (c->failure == NULL)
 		c->failure = mem_strdup(f->text);
 	if (r->fault.err != EM_OK)
 		return;
 	fault_set(&r->fault, EM_PARTLY, "%s", f->text);
 	if (f->hint != NULL)
 		fault_hint(&r->fault, "%s", f->hint);
+}
+
+/* A listener that does not run has nothing in force: it will open with what is said now. */
+static void
+settle_closed(struct conf_changes *changes)
+{
+	struct listener_info info;
+	struct listener *l;
+
+	for (unsigned i = 0; (l = listener_at(i)) != NULL; i++) {
+		listener_info(l, &info);
+		if (info.is_running)
+			continue;
+		conf_taken(CONF_LISTENERS, info.id);
+		settle_rows(changes, info.id);
+	}
+}
+
+/* Files that were read again, though the configuration says the same of them. */
+static void
+add_users(struct conf_changes *changes)
+{
+	struct authn_news news;
+	size_t at = 0;
+
+	while (authn_news(&at, &news)) {
+		struct str path = { 0 }, before = { 0 }, after = { 0 };
+
+		str_addf(&path, "authentication.%s", news.name);
+		str_addf(&before, "%zu user%s", news.before, news.before == 1 ? "" : "s");
+		str_addf(
+		    &after, "%zu user%s, read again", news.now, news.now == 1 ? "" : "s");
+		(void)add_row(changes, &path, str_get(&before), str_take(&after));
+		str_fini(&before);
+	}
 }
 
 static void
@@ -146,6 +235,7 @@ on_doors(void *arg)
 {
 	struct reloading *r = arg;
 
+	settle_closed(&r->changes);
 	log_changes(&r->changes);
 	LOG(INFO, "conf_reloaded", "file", app_self()->options->conf, "changes",
 	    r->changes.list.n);
@@ -166,7 +256,8 @@ put_in_force(struct app *a, struct conf_snapshot *after, struct reloading *r)
 	if (has_changed(&r->changes, "log."))
 		reload_log(a);
 	app_rooms_reload();
-	doors_reload(a, listeners, n, on_failed, on_doors, r);
+	add_users(&r->changes);
+	doors_reload(a, listeners, n, on_told, on_doors, r);
 }
 
 void

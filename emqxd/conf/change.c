@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * change: the differences between two snapshots.  A struct of a name that only
- * one of them has counts as changed in every field that is not at its default.
+ * change: the differences between two snapshots.  A struct of a name that only one of
+ * them has is one change; a zone, whose fields stand in for others, one in every field that
+ * it sets.
  *
  * What is compared is what was written, but a value that needs a restart is not in
  * force until then: from reload to reload the new snapshot is told what is.
@@ -46,22 +47,24 @@ struct pair {
 static const char *
 owner_of(const struct pair *p)
 {
-	const char *name = "";
+	const char *object = p->b != NULL ? p->b : p->a, *name = "";
+
+	CHECK(object != NULL);
 
 	if (section_is_array(p->section))
-		memcpy(&name, (const char *)p->b + p->section->name_at, sizeof(name));
+		memcpy(&name, object + p->section->name_at, sizeof(name));
 	return name;
 }
 
 static void
-wait_for(struct conf_snapshot *s, const struct conf_change *c, const char *owner)
+wait_for(struct conf_snapshot *s, const struct conf_change *c)
 {
 	struct conf_pending *w = VEC_PUSH(&s->pending);
 
 	*w = (struct conf_pending){ .path = conf_pool_text(&s->pool, slice_str(c->path)),
 		.in_force = conf_pool_text(&s->pool, slice_str(c->before)),
 		.want = conf_pool_text(&s->pool, slice_str(c->after)),
-		.owner = conf_pool_text(&s->pool, slice_str(owner)),
+		.owner = conf_pool_text(&s->pool, slice_str(c->owner)),
 		.id = c->id,
 		.reload = c->reload };
 }
@@ -80,7 +83,7 @@ settle_restart(const struct pair *p, struct conf_change *c)
 	if (strcmp(c->before, c->after) == 0)
 		c->reload = CONF_LIVE;
 	else
-		wait_for(p->after, c, owner_of(p));
+		wait_for(p->after, c);
 }
 
 static void
@@ -105,6 +108,7 @@ compare_field(const struct pair *p, const struct conf_field *f, struct conf_chan
 		*c = (struct conf_change){ .path = str_take(&path) };
 		c->before = masked(f, &before);
 		c->after = masked(f, &after);
+		c->owner = mem_strdup(owner_of(p));
 		c->id = p->section->id;
 		c->reload = p->a == NULL || p->b == NULL ? CONF_LIVE : f->reload;
 		if (!f->secret &&
@@ -116,9 +120,57 @@ compare_field(const struct pair *p, const struct conf_field *f, struct conf_chan
 	str_fini(&path);
 }
 
+/* Such as "{ bind = :1884, zone = z }": what was written in a struct. */
+static char *
+written(
+    const struct conf_snapshot *s, const struct conf_section *section, const void *object)
+{
+	struct str all = { 0 }, path = { 0 }, value = { 0 };
+	const struct tree_node *node;
+
+	for (size_t i = 0; i < section->n; i++) {
+		const struct conf_field *f = &section->field[i];
+
+		(void)section_shown_path(s, section, object, f, &path, &node);
+		if (node == NULL)
+			continue;
+		value_print(f, object, &value);
+		str_addf(&all, "%s%s = %s", all.n == 0 ? "{ " : ", ", f->path,
+		    f->secret && value.n > 0 ? MASK : str_get(&value));
+		str_reset(&value);
+	}
+	str_add(&all, all.n == 0 ? "{}" : " }");
+	str_fini(&path);
+	str_fini(&value);
+	return str_take(&all);
+}
+
+/* It came, or it went. */
+static void
+compare_whole(const struct pair *p, struct conf_changes *out)
+{
+	const void *object = p->b != NULL ? p->b : p->a;
+	struct conf_change *c = VEC_PUSH(&out->list);
+	struct str path = { 0 };
+
+	section_own_path(p->section, object, &path);
+	*c = (struct conf_change){ .path = str_take(&path),
+		.before =
+		    p->a != NULL ? written(p->before, p->section, p->a) : mem_strdup(""),
+		.after =
+		    p->b != NULL ? written(p->after, p->section, p->b) : mem_strdup(""),
+		.owner = mem_strdup(owner_of(p)),
+		.id = p->section->id,
+		.reload = CONF_LIVE };
+}
+
 static void
 compare(const struct pair *p, struct conf_changes *out)
 {
+	if ((p->a == NULL || p->b == NULL) && p->section->overlay == NULL) {
+		compare_whole(p, out);
+		return;
+	}
 	for (size_t i = 0; i < p->section->n; i++)
 		compare_field(p, &p->section->field[i], out);
 }
@@ -144,11 +196,15 @@ compare_section(struct pair p, struct conf_changes *out)
 	}
 }
 
+/* The path itself, or all of the struct that it is in. */
 static bool
 has_path(const struct conf_changes *c, const char *path)
 {
 	for (size_t i = 0; i < c->list.n; i++) {
-		if (strcmp(c->list.p[i].path, path) == 0)
+		size_t n = strlen(c->list.p[i].path);
+
+		if (strncmp(c->list.p[i].path, path, n) == 0 &&
+		    (path[n] == '\0' || path[n] == '.'))
 			return true;
 	}
 	return false;
@@ -169,9 +225,10 @@ go_on_waiting(const struct conf_snapshot *before, struct conf_snapshot *after,
 		*c = (struct conf_change){ .path = mem_strdup(old->path),
 			.before = mem_strdup(old->in_force),
 			.after = mem_strdup(old->want),
+			.owner = mem_strdup(old->owner),
 			.id = old->id,
 			.reload = old->reload };
-		wait_for(after, c, old->owner);
+		wait_for(after, c);
 	}
 }
 
@@ -192,6 +249,7 @@ conf_changes_fini(struct conf_changes *c)
 		mem_free(c->list.p[i].path);
 		mem_free(c->list.p[i].before);
 		mem_free(c->list.p[i].after);
+		mem_free(c->list.p[i].owner);
 		mem_free(c->list.p[i].failure);
 	}
 	VEC_FINI(&c->list);

@@ -11,6 +11,8 @@
 struct conf_change {
 	char *path;
 	char *before, *after; /* masked if secret; "" where there was or is none */
+	char *
+	    owner; /* the struct's name with its prefix: "tcp:default"; "" of a single one */
 	enum conf_id id;
 	enum conf_reload reload;
 	char *failure; /* why it is not in force all the same, or NULL */
@@ -20,7 +22,8 @@ struct conf_changes {
 	VEC(struct conf_change) list; /* in the order of the tables */
 };
 
-/* Also remembers in @after what waits for a restart; what waited before and still does is
+/* A struct of a name that only one of them has is one change: "listeners.tcp.x", and as its
+ * value what was written in it.  Also remembers in @after what waits for a restart; what waited before and still does is
  * a change again. */
 void conf_changes_find(const struct conf_snapshot *before, struct conf_snapshot *after,
     struct conf_changes *out);

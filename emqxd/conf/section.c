@@ -58,6 +58,15 @@ section_path(const struct conf_section *s, const void *object, const struct conf
 	str_fini(&pattern);
 }
 
+void
+section_own_path(const struct conf_section *s, const void *object, struct str *path)
+{
+	struct name_captures c = { .n = 1 };
+
+	c.v[0] = slice_str(section_name(s, object));
+	names_fill(s->path, &c, path);
+}
+
 bool
 section_shown_path(const struct conf_snapshot *s, const struct conf_section *section,
     const void *object, const struct conf_field *f, struct str *path,

@@ -54,10 +54,11 @@ add_pending(
     const struct conf_pending *w, const struct conf_field *field, struct str *value)
 {
 	str_reset(value);
-	str_addf(value, "%s (%s after a restart%s)",
+	str_addf(value, "%s (%s after %s%s)",
 	    *w->in_force != '\0' ? w->in_force : "unset",
 	    *w->want != '\0' ? w->want : "unset",
-	    field->reload == CONF_LISTENER ? " of the listener" : "");
+	    field->reload == CONF_LISTENER ? "emqx_ctl listeners restart " : "a restart",
+	    field->reload == CONF_LISTENER ? w->owner : "");
 }
 
 static void

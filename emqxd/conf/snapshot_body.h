@@ -54,6 +54,8 @@ const char *section_name(const struct conf_section *s, const void *object);
  * overlaid one @below is where it is looked for next ("mqtt.max_inflight"), else "". */
 void section_path(const struct conf_section *s, const void *object,
     const struct conf_field *f, struct str *path, struct str *below);
+/* Of a section without an overlay, where the struct stands: "listeners.tcp.default". */
+void section_own_path(const struct conf_section *s, const void *object, struct str *path);
 /* The path that says the field's value: of an overlaid one the overlay's where it sets
  * it, and the node there, NULL for a default.  False: the struct only repeats what is
  * said by another's path. */

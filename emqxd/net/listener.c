@@ -46,6 +46,7 @@ struct listener {
 	unsigned number; /* in CONF_LISTENERS */
 	int fd;
 	_Atomic bool is_running;
+	_Atomic bool has_failed;   /* to open, when it was last asked to */
 	_Atomic bool is_closing;   /* what walks in now is ended */
 	_Atomic bool is_switching; /* by main or by admin: whoever set it */
 	struct net_addr bound;
@@ -527,7 +528,7 @@ claim(struct listener *l, struct fault *f)
 {
 	if (!atomic_exchange(&l->is_switching, true))
 		return true;
-	fault_set(f, EM_STATE, "listener %s is being started or stopped", l->id);
+	fault_set(f, EM_BUSY, "listener %s is being started or stopped", l->id);
 	return false;
 }
 
@@ -543,12 +544,13 @@ listener_start(struct listener *l, listener_done_fn *done, void *arg)
 		return;
 	}
 	if (atomic_load(&l->is_running))
-		err = fault_set(&f, EM_STATE, "listener %s runs already", l->id);
+		err = fault_set(&f, EM_EXISTS, "listener %s runs already", l->id);
 	else if (listener_settings(l)->is_removed)
 		err = fault_set(&f, EM_NOTFOUND,
 		    "listener %s was removed from the configuration", l->id);
 	else
 		err = open_socket(l, &f);
+	atomic_store(&l->has_failed, err == EM_IO);
 	if (err == EM_OK) {
 		switch_all(l, true, false, done, arg);
 		return;
@@ -568,10 +570,11 @@ listener_stop(struct listener *l, bool is_shutdown, listener_done_fn *done, void
 			switch_all(l, false, is_shutdown, done, arg);
 			return;
 		}
+		atomic_store(&l->has_failed, false); /* nobody wants it now */
 		atomic_store(&l->is_switching, false);
-		fault_set(&f, EM_STATE, "listener %s does not run", l->id);
+		fault_set(&f, EM_EXISTS, "listener %s does not run", l->id);
 	}
-	done(l, arg, EM_STATE, &f);
+	done(l, arg, f.err, &f);
 	fault_clear(&f);
 }
 
@@ -608,6 +611,7 @@ listener_info(const struct listener *l, struct listener_info *out)
 		.is_enabled = conf->enable,
 		.is_removed = conf->is_removed,
 		.is_running = atomic_load(&l->is_running),
+		.has_failed = atomic_load(&l->has_failed),
 		.acceptors = worker_count(),
 		.max_connections = conf->max_connections,
 		.current = current_all(l) };

@@ -35,7 +35,8 @@ struct listener *listener_at(unsigned i); /* as configured; NULL behind the last
 
 /* Starts or stops it at all workers; @done runs later on the calling thread (a worker's,
  * admin's or main's).  A stop ends its connections (END_LISTENER_STOPPED, or
- * END_SERVER_SHUTTING_DOWN when @is_shutdown).  EM_STATE: it runs, or does not, already. */
+ * END_SERVER_SHUTTING_DOWN when @is_shutdown).  EM_EXISTS: it runs, or does not,
+ * already; EM_BUSY: it is being started or stopped. */
 typedef void listener_done_fn(struct listener *l, void *arg, em_err err, struct fault *f);
 void listener_start(struct listener *l, listener_done_fn *done, void *arg);
 void listener_stop(
@@ -45,6 +46,7 @@ struct listener_info {
 	const char *id;              /* "tcp:default" */
 	char address[ADDR_TEXT_MAX]; /* as bound: the port that the kernel gave */
 	bool is_enabled, is_running, is_removed;
+	bool has_failed;          /* to open, when it was last asked to */
 	uint32_t acceptors;       /* workers */
 	uint32_t max_connections; /* UINT32_MAX: infinity */
 	uint64_t current, accepted, refused;

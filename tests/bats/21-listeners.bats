@@ -154,10 +154,10 @@ CONNECT_1S=100e00044d5154540402000100026331
 	[ "$(ctl listeners --json | json '(d[0]["running"], d[0]["current_conn"])')" = '(False, 0)' ]
 	ends_as 'listener_stopped=0/1/0'
 	run ! raw $CONNECT 2>/dev/null
-	run -1 ctl listeners stop tcp:default
+	run -8 ctl listeners stop tcp:default
 	run -0 --separate-stderr ctl listeners start tcp:default
 	[ "$output" = 'Started tcp:default listener successfully.' ]
-	run -1 ctl listeners start tcp:default
+	run -8 ctl listeners start tcp:default
 	PORT=$(port_of tcp:default)
 	raw $CONNECT recv e000 wait
 }

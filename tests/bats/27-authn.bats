@@ -59,7 +59,10 @@ metric() { ctl broker metrics --filter "name = '$1'" --json | json 'd[0]["value"
 	start
 	run -1 comes bob brush
 	echo bob,brush >>"$BATS_TEST_TMPDIR/users"
-	ctl conf reload
+	run -0 --separate-stderr ctl conf reload --json
+	[ "$(printf %s "$output" | json '[(r["path"], r["before"], r["after"], r["result"]) for r in d]')" = "[('authentication.1', '1 user', '2 users, read again', 'ok')]" ]
+	run -0 --separate-stderr ctl conf reload
+	[ "$output" = 'nothing changed' ]
 	comes bob brush
 	echo carl >>"$BATS_TEST_TMPDIR/users"
 	run ! --separate-stderr ctl conf reload

@@ -166,16 +166,20 @@ struct reload {
 	em_err err;
 };
 
-static const char *
-result_of(enum conf_reload reload)
+static void
+add_result(struct row_writer *row, const struct conf_change *c)
 {
-	switch (reload) {
-	case CONF_LIVE: return "ok";
-	case CONF_NEW_CONNECTIONS: return "ok, for new connections";
-	case CONF_LISTENER: return "needs a restart of the listener";
-	case CONF_RESTART: return "needs a restart of emqxd";
+	const char *said = NULL;
+
+	switch (c->reload) {
+	case CONF_LIVE: said = "ok"; break;
+	case CONF_NEW_CONNECTIONS: said = "ok, for new connections"; break;
+	case CONF_LISTENER:
+		row_strf(row, "result", "needs emqx_ctl listeners restart %s", c->owner);
+		return;
+	case CONF_RESTART: said = "needs a restart of emqxd"; break;
 	}
-	UNREACHABLE();
+	row_str(row, "result", said);
 }
 
 static void
@@ -189,7 +193,7 @@ change_row(struct op_ctx *op, const struct conf_change *c)
 	if (c->failure != NULL)
 		row_strf(row, "result", "failed: %s", c->failure);
 	else
-		row_str(row, "result", result_of(c->reload));
+		add_result(row, c);
 	row_str(row, "node", admin_house()->node);
 	op_row_end(op);
 }

@@ -226,7 +226,7 @@ on_stopped_to_start(struct listener *l, void *arg, em_err err, struct fault *f)
 	struct op_ctx *op = arg;
 
 	/* One that does not run is started all the same: that is what was wanted. */
-	if (err == EM_OK || err == EM_STATE)
+	if (err == EM_OK || err == EM_EXISTS)
 		listener_start(l, on_started, op);
 	else
 		finish(op, err, f);

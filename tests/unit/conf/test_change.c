@@ -79,13 +79,30 @@ TEST(a_listener_that_comes_or_goes_is_a_change_at_once)
 {
 	struct conf_changes c = changes("", "listeners.tcp.x.bind = 1884\n");
 
-	STR_EQ(find(&c, "listeners.tcp.x.bind")->before, "");
-	STR_EQ(find(&c, "listeners.tcp.x.bind")->after, ":1884");
-	EQ(find(&c, "listeners.tcp.x.bind")->reload, CONF_LIVE);
+	EQ(c.list.n, 1);
+	STR_EQ(c.list.p[0].path, "listeners.tcp.x");
+	STR_EQ(c.list.p[0].owner, "tcp:x");
+	STR_EQ(c.list.p[0].before, "");
+	STR_EQ(c.list.p[0].after, "{ bind = :1884 }");
+	EQ(c.list.p[0].reload, CONF_LIVE);
 	conf_changes_fini(&c);
-	c = changes("listeners.tcp.x.bind = 1884\n", "");
-	STR_EQ(find(&c, "listeners.tcp.x.bind")->before, ":1884");
-	STR_EQ(find(&c, "listeners.tcp.x.bind")->after, "");
+	c = changes("listeners.tcp.x { bind = 1884, tcp_options.backlog = 7 }\n", "");
+	EQ(c.list.n, 1);
+	STR_EQ(c.list.p[0].before, "{ bind = :1884, tcp_options.backlog = 7 }");
+	STR_EQ(c.list.p[0].after, "");
+	conf_changes_fini(&c);
+}
+
+TEST(an_item_that_comes_or_goes_is_one_change)
+{
+	struct conf_changes c =
+	    changes("rewrite = [{source_topic = a, dest_topic = b}]\n",
+		"rewrite = [{source_topic = a, dest_topic = c}, "
+		"{source_topic = d, dest_topic = e}]\n");
+
+	EQ(c.list.n, 2);
+	STR_EQ(find(&c, "rewrite.1.dest_topic")->after, "c");
+	STR_EQ(find(&c, "rewrite.2")->after, "{ source_topic = d, dest_topic = e }");
 	conf_changes_fini(&c);
 }
 
