@@ -14,7 +14,8 @@
 
 #include <urcu-qsbr.h>
 
-#define BATCH_MAX 330u /* a batch is an object of the largest class */
+#define BATCH_MAX 330u         /* a batch is an object of the largest class */
+#define BATCH_BYTES (1u << 20) /* that a batch does not wait to have more of */
 #define BATCH_AGE span_ms(100)
 #define A_TURN 32u /* that are freed by one letter: what is cold takes its time */
 
@@ -181,7 +182,7 @@ qsbr_retire(void *p, size_t n, qsbr_free_fn *fn)
 	b->a[b->n++] = (struct retired){ p, n, fn };
 	b->bytes += n;
 	count(b, (int64_t)n, 0);
-	if (b->n == BATCH_MAX)
+	if (b->n == BATCH_MAX || b->bytes >= BATCH_BYTES)
 		send(w);
 }
 

@@ -119,3 +119,30 @@ TEST(what_waits_at_the_end_is_drained)
 	mem_free(atomic_exchange(&shared, NULL));
 	worker_fini();
 }
+
+static void
+forget(void *p, size_t n)
+{
+	(void)p;
+	(void)n;
+}
+
+TEST(what_is_large_does_not_wait_for_more)
+{
+	static char large;
+
+	worker_init(1);
+	OK(jobs_start(1) == EM_OK);
+	worker_act_as(worker_get(0));
+	qsbr_retire(&large, 700000, forget);
+	OK(worker_self()->retired != NULL);
+	qsbr_retire(&large, 700000, forget);
+	OK(worker_self()->retired == NULL); /* it is on its way */
+	EQ(qsbr_waiting(), 1400000);
+	while (!qsbr_is_idle())
+		loop_turn(worker_self()->loop);
+	EQ(qsbr_waiting(), 0);
+	jobs_stop();
+	worker_act_as(worker_main());
+	worker_fini();
+}
