@@ -17,6 +17,7 @@
 #include "emqxd/retain/retain.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/lock.h"
+#include "emqxd/core/loop.h"
 #include "emqxd/core/order.h"
 #include "emqxd/core/qsbr.h"
 #include "emqxd/core/slab.h"
@@ -32,10 +33,13 @@
 #include "ipc/base/mem.h"
 #include "ipc/base/str.h"
 
-#define STEPS_MAX 64u  /* keys that a cursor looks at in one call */
-#define A_STEP 256u    /* bytes of a key that count as another one */
-#define SWEEP_MAX 256u /* topics that a sweep looks at */
+#define STEPS_MAX 64u /* keys that a cursor looks at in one call */
+#define A_STEP 256u   /* bytes of a key that count as another one */
 #define SWEEP_EVERY span_ms(100)
+#define SWEEP_TIME span_us(300) /* of a turn */
+#define SWEEP_LOOK 4u  /* topics between two looks at the clock: they may be long */
+#define SWEEP_AGAIN 8u /* of so many one expired: the next turn goes on */
+#define SWEEP_WAITING (32u << 20) /* bytes that wait to be freed: it pauses */
 
 struct retained {
 	_Atomic(struct message *) message;
@@ -54,7 +58,9 @@ struct retain {
 	    hides_clearing; /* of the limits, read without the lock */
 	struct str swept;   /* key where the next sweep begins; under the lock */
 	struct map sent;    /* topic -> its last change on the way to the disk; as well */
-	struct timer sweep; /* the first client worker's */
+	struct timer sweep; /* the first client worker's, as the next one */
+	bool is_sweeping;
+	uint64_t looked, expired; /* topics, since it began at the first one */
 };
 
 static struct retain *
@@ -452,7 +458,7 @@ retain_store(struct message *m, struct message_wait *wait)
 }
 
 /* A topic whose time is over; without memory for the row's deletion its turn comes later. */
-static void
+static bool
 expire(struct retain *s, struct retained *r)
 {
 	struct slice topic = message_in(r)->topic;
@@ -460,32 +466,47 @@ expire(struct retain *s, struct retained *r)
 
 	if (retain_is_durable(topic) &&
 	    (row = change_del(CHANGE_RETAINED, topic)) == NULL)
-		return;
+		return false;
 	send(s, topic, &row, NULL);
 	remove_topic(s, r);
+	return true;
 }
 
-void
+/* What was taken out waits to be freed, or for the disk: more of it would only wait too. */
+static bool
+is_pressed(void)
+{
+	return qsbr_waiting() > SWEEP_WAITING || change_is_full() != NULL;
+}
+
+bool
 retain_sweep(void)
 {
 	struct retain *s = store();
-	mono_t now = clock_mono();
+	mono_t now = clock_mono(), end = mono_add(span_mono_now(), SWEEP_TIME);
+	uint32_t looked = 0, expired = 0;
+	bool is_late = false;
 	struct order_node *at;
-	unsigned looked = 0;
 
 	lock_take(&s->lock);
 	at = order_seek(&s->order, str_slice(&s->swept));
-	while (at != NULL && looked++ < SWEEP_MAX) {
+	while (at != NULL && !is_late) {
 		struct retained *r = retained_of(at);
 
 		at = order_next(at);
 		if (message_is_expired(message_in(r), now))
-			expire(s, r);
+			expired += expire(s, r);
+		if (++looked % SWEEP_LOOK == 0)
+			is_late = span_mono_now().ns >= end.ns || is_pressed();
 	}
 	str_reset(&s->swept);
 	if (at != NULL)
 		str_add_slice(&s->swept, order_key(at));
+	s->looked = at != NULL ? s->looked + looked : 0;
+	s->expired = at != NULL ? s->expired + expired : 0;
 	lock_give(&s->lock);
+	/* Those that expired may stand together, with many others behind them. */
+	return expired * SWEEP_AGAIN > looked || s->expired * SWEEP_AGAIN > s->looked;
 }
 
 /* A row comes back.  Limits do not count here: what was taken once stays. */
@@ -511,15 +532,31 @@ retain_recovers(void)
 static void
 on_sweep(struct timer *t)
 {
-	retain_sweep();
+	store()->is_sweeping = true; /* in this turn */
 	timer_arm(t, SWEEP_EVERY, on_sweep);
+}
+
+static void
+at_deliver(void *arg)
+{
+	struct retain *s = store();
+
+	(void)arg;
+	/* What presses wakes the loop when it is over, or the timer does. */
+	if (!s->is_sweeping || is_pressed())
+		return;
+	s->is_sweeping = retain_sweep();
+	if (s->is_sweeping)
+		loop_hurry(worker_self()->loop);
 }
 
 void
 retain_worker_birth(void)
 {
-	if (worker_self()->id == 0)
-		timer_arm(&store()->sweep, SWEEP_EVERY, on_sweep);
+	if (worker_self()->id != 0)
+		return;
+	timer_arm(&store()->sweep, SWEEP_EVERY, on_sweep);
+	loop_at_turn(worker_self()->loop, LOOP_DELIVER, at_deliver, NULL);
 }
 
 void

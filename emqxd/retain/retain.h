@@ -78,7 +78,8 @@ void retain_not_delivered(uint32_t n);
 
 uint64_t retain_count(void);
 uint64_t retain_bytes(void);
-/* Drops expired ones, a bounded number a call. */
-void retain_sweep(void);
+/* Drops expired ones for a bounded time, from where it stopped last; true: there were many,
+ * and more may be due. */
+bool retain_sweep(void);
 
 #endif

@@ -174,8 +174,52 @@ TEST(what_expired_is_skipped_and_swept)
 	STR_EQ(seen("#"), "b ");
 	STR_EQ(seen("a"), "");
 	EQ(retain_count(), 3);
-	retain_sweep();
+	OK(retain_sweep());
 	EQ(retain_count(), 1);
+	OK(!retain_sweep());
+}
+
+static void
+put_expired(unsigned n, char *topic, size_t size)
+{
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(topic + size - 16, 16, "/%06u", i);
+		OK(put_for(topic, "x", span_ns(0)) == EM_OK);
+	}
+}
+
+TEST(while_much_is_found_expired_every_turn_sweeps)
+{
+	enum { MANY = 20000 };
+	char topic[32] = "a              ";
+	uint64_t before;
+
+	begin();
+	retain_worker_birth();
+	put_expired(MANY, topic, 17);
+	while (retain_count() == MANY)
+		turn();
+	before = retain_count();
+	turn();
+	OK(retain_count() < before);
+	while (retain_count() > 0)
+		turn();
+	retain_worker_death();
+}
+
+TEST(a_sweep_takes_a_bounded_time)
+{
+	enum { LONG = 60000, MANY = 200 };
+	static char topic[LONG];
+
+	begin();
+	memset(topic, 'a', LONG);
+	put_expired(MANY, topic, LONG);
+	OK(retain_sweep());
+	OK(retain_count() > 0);
+	while (retain_sweep())
+		;
+	EQ(retain_count(), 0);
 }
 
 TEST(a_message_outlives_its_place_on_the_board)
