@@ -15,6 +15,7 @@
 #include "emqxd/router/relay.h"
 #include "emqxd/router/route.h"
 #include "emqxd/router/share.h"
+#include "emqxd/router/sublist.h"
 #include "ipc/base/check.h"
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
@@ -23,8 +24,6 @@ _Static_assert(sizeof(struct subscription) == 32, "a subscription, in its list")
 _Static_assert(sizeof(struct subscriber) == 48, "a session without, or with one");
 
 #define WAITING_MAX (64u << 20) /* bytes that wait to be freed: then no new filters */
-
-#define LIST_SHRINKS 64u /* a list of so many places is made smaller */
 
 /* ---- birth and death */
 
@@ -109,84 +108,6 @@ router_configure(const struct share_conf *v, size_t n, enum share_strategy strat
 		qsbr_retire(was, 0, retired_rules);
 }
 
-/* ---- a subscriber's list */
-
-static void
-list_resize(struct subscriber *s, uint32_t cap)
-{
-	struct subscription *v = s->v;
-
-	if (s->cap > 0)
-		v = slab_resize(v, s->cap * sizeof *v, cap * sizeof *v);
-	else {
-		v = slab_new(cap * sizeof *v);
-		v[0] = s->one;
-	}
-	s->v = v;
-	s->cap = cap;
-}
-
-static struct subscription *
-list_room(struct subscriber *s)
-{
-	if (s->n > 0 && s->n >= s->cap)
-		list_resize(s, s->cap > 0 ? s->cap + s->cap / 2 : 2);
-	return &router_subscriptions(s)[s->n];
-}
-
-/* Takes entry @i out of the list; its seat is gone already. */
-static void
-forget(struct router_worker *here, struct subscriber *s, uint32_t i)
-{
-	struct subscription *v = router_subscriptions(s);
-	uint32_t last = --s->n;
-
-	if (i != last) {
-		v[i] = v[last];
-		if (v[i].group != NULL)
-			v[i].group->index = i;
-		else
-			column_seats(route_column(v[i].route, here->id))[v[i].pos].index =
-			    i;
-	}
-	if (last == 0 && s->cap > 0) {
-		slab_free(s->v, s->cap * sizeof *v);
-		s->cap = 0;
-	} else if (s->cap >= LIST_SHRINKS && last < s->cap / 4)
-		list_resize(s, s->cap / 2);
-}
-
-/* The entry for this route, through the shorter of the two lists; s->n when there is
- * none. */
-static uint32_t
-list_find(
-    struct router_worker *here, struct subscriber *s, struct route *r, struct slice group)
-{
-	struct subscription *v = router_subscriptions(s);
-	struct share_member *member;
-	struct column *c;
-
-	if (group.n > 0) {
-		member = share_find(r, group, s);
-		return member != NULL ? member->index : s->n;
-	}
-	c = route_column(r, here->id);
-	if (c == NULL)
-		return s->n;
-	if (column_count(c) < s->n) {
-		struct seat *seats = column_seats(c);
-
-		for (uint32_t i = 0; i < column_count(c); i++)
-			if (seats[i].s == s)
-				return seats[i].index;
-		return s->n;
-	}
-	for (uint32_t i = 0; i < s->n; i++)
-		if (v[i].route == r && v[i].group == NULL)
-			return i;
-	return s->n;
-}
-
 /* ---- routes come and go, under the lock */
 
 static struct route *
@@ -253,7 +174,7 @@ enter_column(struct router_worker *here, struct route *r, struct slice filter,
 		lock_give(&node->lock);
 	}
 	sub->route = r;
-	sub->pos = column_add(c, s, s->n);
+	sub->pos = column_add(c, s, sublist_next(s));
 }
 
 static void
@@ -262,8 +183,9 @@ enter_group(struct router *node, struct slice filter, struct slice group,
 {
 	lock_take(&node->lock);
 	sub->route = take_route(node, filter);
-	sub->group = share_join(node, sub->route, group, s, s->n);
+	sub->group = share_join(node, sub->route, group, s, sublist_next(s));
 	lock_give(&node->lock);
+	sub->pos = sublist_hash(group);
 	s->has_shared = true;
 	count(&node->shared, 1);
 }
@@ -273,7 +195,7 @@ router_subscribe(struct subscriber *s, struct slice group, struct slice filter,
     struct subopts opts, bool *is_new)
 {
 	struct router_worker *here = inside_worker();
-	struct subscription *sub;
+	struct subscription sub = { .opts = opts };
 	struct route *r;
 	uint32_t i;
 
@@ -285,20 +207,18 @@ router_subscribe(struct subscriber *s, struct slice group, struct slice filter,
 	if (filter.n == 0 || filter.n > UINT16_MAX)
 		return EM_MALFORMED;
 	r = trie_find(&here->router->trie, filter);
-	i = r != NULL ? list_find(here, s, r, group) : s->n;
+	i = r != NULL ? sublist_find(here, s, r, group) : s->n;
 	if (i < s->n) {
 		router_subscriptions(s)[i].opts = opts;
 		return EM_OK;
 	}
 	if (!is_open(here, r) && qsbr_waiting() > WAITING_MAX)
 		return EM_FULL;
-	sub = list_room(s);
-	*sub = (struct subscription){ .opts = opts };
 	if (group.n > 0)
-		enter_group(here->router, filter, group, s, sub);
+		enter_group(here->router, filter, group, s, &sub);
 	else
-		enter_column(here, r, filter, s, sub);
-	s->n++;
+		enter_column(here, r, filter, s, &sub);
+	sublist_add(s, &sub);
 	count(&here->router->subscriptions, 1);
 	*is_new = true;
 	return EM_OK;
@@ -337,7 +257,7 @@ leave(struct router_worker *here, struct subscriber *s, uint32_t i)
 		leave_group(here->router, sub);
 	else
 		leave_column(here, sub);
-	forget(here, s, i);
+	sublist_del(here, s, i);
 	count(&here->router->subscriptions, (uint64_t)-1);
 }
 
@@ -352,7 +272,7 @@ find(struct router_worker *here, struct subscriber *s, struct slice group,
 		return s->n;
 	CHECK_HOME(s);
 	r = trie_find(&here->router->trie, filter);
-	return r != NULL ? list_find(here, s, r, group) : s->n;
+	return r != NULL ? sublist_find(here, s, r, group) : s->n;
 }
 
 const struct subscription *

@@ -32,7 +32,7 @@ struct worker;
 struct subscription {
 	struct route *route;
 	struct share_member *group; /* membership in a shared group; NULL: not shared */
-	uint32_t pos;               /* in the route's column */
+	uint32_t pos;               /* in the route's column; of a group: sublist_hash */
 	struct subopts opts;
 };
 

@@ -249,31 +249,6 @@ share_leave(struct route *r, struct share_member *member)
 	qsbr_retire(member, sizeof *member, slab_free);
 }
 
-struct share_member *
-share_find(struct route *r, struct slice name, struct subscriber *s)
-{
-	struct share_group *g = find_group(r, name);
-	struct subscription *v = router_subscriptions(s);
-	uint32_t n;
-
-	if (g == NULL)
-		return NULL;
-	n = load(&g->n);
-	if (s->n <= n) {
-		for (uint32_t i = 0; i < s->n; i++)
-			if (v[i].group != NULL && v[i].group->group == g)
-				return v[i].group;
-		return NULL;
-	}
-	for (uint32_t i = 0; i < n; i++) {
-		struct share_member *member = member_at(g, i);
-
-		if (member != NULL && member->worker == s->home && member->s == s)
-			return member;
-	}
-	return NULL;
-}
-
 unsigned
 share_members(const struct route *r)
 {

@@ -43,9 +43,6 @@ struct share_member *share_join(struct router *node, struct route *r, struct sli
 void share_leave(struct route *r, struct share_member *member);
 void share_set_online(struct share_member *member, bool online);
 
-/* By @s's worker: is it in the group?  NULL when not. */
-struct share_member *share_find(
-    struct route *r, struct slice group, struct subscriber *s);
 struct slice share_name(const struct share_member *member);
 /* Members of all groups of the route; any thread. */
 unsigned share_members(const struct route *r);

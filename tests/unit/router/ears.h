@@ -134,6 +134,16 @@ gone(struct ear *e)
 	worker_act_as(was);
 }
 
+static inline void
+set_online(struct ear *e, bool online)
+{
+	struct worker *was = worker_current;
+
+	as(e->s.home);
+	router_set_online(&e->s, online);
+	worker_act_as(was);
+}
+
 static inline unsigned
 pub_qos(const char *topic, const char *payload, uint8_t qos)
 {

@@ -46,16 +46,6 @@ group_gone(void)
 	EQ(router_shared_count(), 0);
 }
 
-static void
-set_online(struct ear *e, bool online)
-{
-	struct worker *was = worker_current;
-
-	as(e->s.home);
-	router_set_online(&e->s, online);
-	worker_act_as(was);
-}
-
 TEST(round_robin_is_even)
 {
 	static const enum share_strategy even[] = { SHARE_ROUND_ROBIN,
