@@ -210,6 +210,55 @@ find_word(const struct conf_word *words, struct slice text)
 	return NULL;
 }
 
+static void print_bytes(int64_t v, struct str *out);
+
+/* "1.5MB": the number, and one of its unit. */
+static bool
+parse_fraction(struct slice text, int64_t *out)
+{
+	size_t n = 0;
+	struct str one = { 0 };
+	uint64_t unit = 0;
+	double v;
+	bool ok;
+
+	while (n < text.n && strchr("0123456789.", text.p[n]) != NULL)
+		n++;
+	str_add_char(&one, '1');
+	str_add_slice(&one, slice_from(text, n));
+	ok = num_parse_double(slice_head(text, n), &v) == EM_OK &&
+	     num_parse_bytes(str_slice(&one), &unit) == EM_OK && unit <= 1 << 30 &&
+	     v * (double)unit < (double)(INT64_MAX / 2);
+	*out = ok ? (int64_t)(v * (double)unit) : 0;
+	str_fini(&one);
+	return ok && *out > 0;
+}
+
+/* What was probably meant by a blank ("2 h") or a fraction ("1.5MB"), as it can be read. */
+static void
+add_readable(const struct conf_field *f, struct slice text, struct str *why)
+{
+	struct str tight = { 0 };
+	int64_t bytes;
+	uint64_t whole;
+	span_t span;
+
+	for (size_t i = 0; i < text.n && text.n < 40; i++) {
+		if (text.p[i] != ' ' && text.p[i] != '\t')
+			str_add_char(&tight, (char)text.p[i]);
+	}
+	if ((f->type == CONF_SPAN && tight.n < text.n &&
+		span_parse(str_slice(&tight), span_ms(1), &span) == EM_OK) ||
+	    (f->type == CONF_SIZE && tight.n < text.n &&
+		num_parse_bytes(str_slice(&tight), &whole) == EM_OK)) {
+		str_addf(why, "; write it without the blank: %s", str_get(&tight));
+	} else if (f->type == CONF_SIZE && parse_fraction(str_slice(&tight), &bytes)) {
+		str_add(why, "; write it without the fraction: ");
+		print_bytes(bytes, why);
+	}
+	str_fini(&tight);
+}
+
 static bool
 fail(const struct conf_field *f, struct slice text, struct str *why)
 {
@@ -224,6 +273,8 @@ fail(const struct conf_field *f, struct slice text, struct str *why)
 	}
 	str_add(why, "; expected ");
 	value_expected(f, why);
+	if (!f->secret)
+		add_readable(f, text, why);
 	return false;
 }
 

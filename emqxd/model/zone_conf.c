@@ -203,6 +203,7 @@ static const struct conf_field fields[] = {
 	    .type = CONF_SPAN,
 	    .def = "2h",
 	    .max = SPAN_MAX_NS,
+	    .words = never,
 	    .unit = "ms",
 	    .reload = CONF_NEW_CONNECTIONS,
 	    .help = "How long the session of a client before MQTT 5 outlives its "

@@ -301,7 +301,29 @@ TEST(a_guards_secret_is_not_printed)
 	fixture_free(&l);
 }
 
+TEST(a_session_may_stay_for_ever)
+{
+	struct loaded l = fixture_takes("mqtt.session_expiry_interval = infinity\n");
+
+	OK(span_is_infinite(fixture_zone(&l, "default")->session_expiry_interval));
+	fixture_free(&l);
+}
+
 /* ---- known, without meaning */
+
+TEST(keys_of_the_retainer_that_mean_nothing_here_are_known)
+{
+	struct loaded l =
+	    fixture_load("retainer.backend.index_specs = [[1, 2, 3], [1, 3]]\n"
+			 "retainer.flow_control { batch_read_number = 0\n"
+			 "batch_deliver_number = 0\n"
+			 "batch_deliver_limiter = batch }\n",
+		NULL, NULL);
+
+	EQ(l.err, EM_OK);
+	EQ(conf_ignored_count(l.s), 4);
+	fixture_free(&l);
+}
 
 TEST(known_keys_get_one_warning_and_are_listed)
 {

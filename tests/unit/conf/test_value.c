@@ -142,6 +142,13 @@ TEST(sizes_are_counted_by_1024)
 	refuses(&f_bytes, "1XB", "a size such as 64KB");
 }
 
+TEST(a_blank_or_a_fraction_is_told_as_it_can_be_read)
+{
+	refuses(&f_bytes, "1.5MB", "write it without the fraction: 1536KB");
+	refuses(&f_bytes, "3 MB", "write it without the blank: 3MB");
+	refuses(&f_span, "2 m", "write it without the blank: 2m");
+}
+
 TEST(a_bare_number_of_a_time_is_milliseconds)
 {
 	becomes(&f_span, "1500", "1.5s");
