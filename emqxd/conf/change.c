@@ -50,7 +50,6 @@ owner_of(const struct pair *p)
 	const char *object = p->b != NULL ? p->b : p->a, *name = "";
 
 	CHECK(object != NULL);
-
 	if (section_is_array(p->section))
 		memcpy(&name, object + p->section->name_at, sizeof(name));
 	return name;

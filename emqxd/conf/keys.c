@@ -126,14 +126,68 @@ keys_is_known(const struct keys *k, struct slice path)
 	return keys_is_above(k, path, false);
 }
 
-static struct slice
-last_segment(struct slice path)
+static unsigned
+count_segments(struct slice path)
 {
-	struct slice segment = SLICE_NONE;
+	struct slice segment;
+	unsigned n = 0;
 
 	while (tree_path_next(&path, &segment))
-		;
-	return segment;
+		n++;
+	return n;
+}
+
+/* How many segments the two share at their beginning, and at their end. */
+static void
+count_shared(struct slice a, struct slice b, unsigned *head, unsigned *tail)
+{
+	struct slice x, y;
+	bool is_head = true;
+
+	*head = *tail = 0;
+	for (struct slice m = a, n = b;
+	     is_head && tree_path_next(&m, &x) && tree_path_next(&n, &y);) {
+		is_head = slice_eq(x, y);
+		*head += is_head;
+	}
+	/* what is left of the longer goes: then both end together */
+	while (count_segments(a) > count_segments(b))
+		(void)tree_path_next(&a, &x);
+	while (count_segments(b) > count_segments(a))
+		(void)tree_path_next(&b, &y);
+	while (tree_path_next(&a, &x) && tree_path_next(&b, &y))
+		*tail = slice_eq(x, y) ? *tail + 1 : 0;
+}
+
+/* A key of another place that ends as the path does: what may be meant by it. */
+struct same_end {
+	struct str key;
+	const struct conf_section *section;
+	unsigned rank; /* 0: none yet */
+	bool is_one_of_many;
+};
+
+/* Two segments at the end say more than one at both ends.  A word alone says something
+ * only where one section has it. */
+static void
+offer_same_end(
+    struct same_end *s, struct slice path, const struct key *key, struct slice candidate)
+{
+	unsigned head, tail, rank;
+
+	count_shared(path, slice_str(key->pattern), &head, &tail);
+	rank = tail >= 2 ? 3 : tail == 1 && head >= 1 ? 2 : tail == count_segments(path);
+	if (rank == 0 || rank < s->rank)
+		return;
+	if (rank == s->rank) {
+		s->is_one_of_many = s->is_one_of_many || key->found.section != s->section;
+		return;
+	}
+	str_reset(&s->key);
+	str_add_slice(&s->key, candidate);
+	s->section = key->found.section;
+	s->rank = rank;
+	s->is_one_of_many = false;
 }
 
 /* The pattern with the path's own segments where any may stand. */
@@ -160,8 +214,8 @@ fill_from(struct slice pattern, struct slice path, struct str *out)
 bool
 keys_nearest(const struct keys *k, struct slice path, struct str *out)
 {
-	struct str candidate = { 0 }, same_end = { 0 };
-	struct slice end = last_segment(path);
+	struct str candidate = { 0 };
+	struct same_end same_end = { .rank = 0 };
 	unsigned best = UINT32_MAX, distance;
 
 	if (path.n > NEAREST_PATH_MAX)
@@ -180,13 +234,12 @@ keys_nearest(const struct keys *k, struct slice path, struct str *out)
 			str_reset(out);
 			str_add_slice(out, str_slice(&candidate));
 		}
-		if (same_end.n == 0 && key->found.field != NULL &&
-		    slice_eq(last_segment(pattern), end))
-			str_add_slice(&same_end, str_slice(&candidate));
+		if (key->found.field != NULL)
+			offer_same_end(&same_end, path, key, str_slice(&candidate));
 	}
-	if (best == UINT32_MAX)
-		str_add_slice(out, str_slice(&same_end));
+	if (best == UINT32_MAX && !(same_end.rank == 1 && same_end.is_one_of_many))
+		str_add_slice(out, str_slice(&same_end.key));
 	str_fini(&candidate);
-	str_fini(&same_end);
+	str_fini(&same_end.key);
 	return out->n > 0;
 }

@@ -150,6 +150,10 @@ TEST(the_nearest_key_is_found)
 		{ "listeners.tcp.default.bnd", "listeners.tcp.default.bind" },
 		{ "listeners.wss.x.acceptor", "listeners.wss.x.acceptors" },
 		{ "zone.external.max_mqueue_length", "zone.external.max_mqueue_len" },
+		{ "zones.s.retainer.enable", "retainer.enable" },
+		{ "module.delayed.enable", "delayed.enable" },
+		{ "retainer.backend.enable", "retainer.enable" },
+		{ "max_retained_messages", "retainer.backend.max_retained_messages" },
 	};
 	struct str out = { 0 };
 
@@ -161,6 +165,9 @@ TEST(the_nearest_key_is_found)
 	}
 	str_reset(&out);
 	OK(!keys_nearest(&keys, SLICE_LIT("completely.other.thing"), &out));
+	OK(!keys_nearest(&keys, SLICE_LIT("delayed_publish.enable"), &out));
+	OK(!keys_nearest(&keys, SLICE_LIT("other.enable"), &out));
+	OK(!keys_nearest(&keys, SLICE_LIT("enable"), &out));
 	keys_fini(&keys);
 	str_fini(&out);
 }
