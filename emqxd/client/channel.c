@@ -177,8 +177,12 @@ channel_on_bytes(struct channel *ch, uint8_t *p, size_t n, size_t *need)
 void
 channel_read_on(struct channel *ch)
 {
-	if ((ch->flags & CHANNEL_WAITS) == 0 && pending_may_read(ch))
-		conn_resume(ch->conn);
+	if ((ch->flags & CHANNEL_WAITS) != 0 || !pending_may_read(ch))
+		return;
+	if (EM_UNLIKELY(ch->extra != NULL && ch->extra->subscribing != NULL) &&
+	    !subscribe_go_on(ch))
+		return;
+	conn_resume(ch->conn);
 }
 
 /* ---- the tables */

@@ -49,7 +49,7 @@ struct channel {
 /* What the worker keeps for this room. */
 struct client_waiting { /* publishers that wait for one receiver: pressure.c */
 	bool is_probed;
-	VEC(struct channel *) channels;
+	VEC(struct channel *) channels, going; /* going: in this turn */
 };
 struct client_worker {
 	uint8_t *scratch;
@@ -132,6 +132,8 @@ void ack_on_packet(struct channel *ch, const struct mqtt_frame *f);
 void ack_send(struct channel *ch, enum mqtt_type type, uint16_t id, uint8_t reason);
 void subscribe_on_packet(struct channel *ch, const struct mqtt_frame *f);
 void subscribe_on_unsubscribe(struct channel *ch, const struct mqtt_frame *f);
+/* Goes on with extra's `subscribing`; false: it is not over, or the channel is gone. */
+bool subscribe_go_on(struct channel *ch);
 void disconnect_on_packet(struct channel *ch, const struct mqtt_frame *f);
 /* Who is refused, or ended by the server, is logged as info, other ends as debug. */
 void disconnect_log_refusal(

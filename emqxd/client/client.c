@@ -62,8 +62,10 @@ client_worker_death(void)
 	struct client_worker *w = client_worker();
 
 	conn_each(end_at_death, NULL);
-	for (unsigned i = 0; i < WORKER_ALL_MAX; i++)
+	for (unsigned i = 0; i < WORKER_ALL_MAX; i++) {
 		VEC_FINI(&w->waiting[i].channels);
+		VEC_FINI(&w->waiting[i].going);
+	}
 	mem_free(w->scratch);
 	str_fini(&w->topic);
 	str_fini(&w->rewritten);

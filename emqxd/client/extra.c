@@ -19,5 +19,6 @@ extra_free(struct channel_extra **ep)
 	alias_free(&(*ep)->alias_in);
 	alias_out_free(&(*ep)->alias_out);
 	auth_exchange_drop(&(*ep)->auth);
+	mem_free((*ep)->subscribing);
 	MEM_FREE(*ep);
 }

@@ -15,6 +15,7 @@ struct channel_extra {
 	struct alias_out *alias_out;  /* and ours, of a 5.0 client that takes them */
 	struct auth_state *auth;      /* of one whose CONNECT named a method */
 	struct pending_queue pending; /* acknowledgements that wait */
+	struct subscribe_rest *subscribing; /* a packet that is not over, or NULL */
 };
 
 /* Makes it. */

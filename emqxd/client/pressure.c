@@ -9,6 +9,7 @@
  * that he is on.
  */
 #include "emqxd/client/channel.h"
+#include "emqxd/core/loop.h"
 #include "emqxd/core/mailbox.h"
 #include "emqxd/core/worker.h"
 #include "ipc/base/list.h"
@@ -20,17 +21,71 @@ struct probe {
 	bool is_back;
 };
 
-static void
-go_on(struct client_waiting *waiting)
-{
-	for (size_t i = 0; i < waiting->channels.n; i++) {
-		struct channel *ch = waiting->channels.p[i];
+static void on_probe(struct letter *l);
 
+static void
+swap(struct client_waiting *w)
+{
+	struct client_waiting was = *w;
+
+	memcpy(&w->going, &was.channels, sizeof w->going);
+	memcpy(&w->channels, &was.going, sizeof w->channels);
+}
+
+static void
+ask(struct client_waiting *waiting, struct worker *about)
+{
+	struct probe *p;
+
+	if (waiting->is_probed)
+		return;
+	p = MEM_NEW(struct probe);
+	p->letter.open = on_probe;
+	p->about = about->id;
+	waiting->is_probed = true;
+	worker_post(about, &p->letter);
+}
+
+/* The turn is over before @from of those that may go on: they are the first in the next. */
+static void
+leave_rest(struct client_waiting *w, size_t from, struct worker *about)
+{
+	size_t n = 0;
+
+	for (size_t i = from; i < w->going.n; i++) {
+		if (w->going.p[i] != NULL)
+			w->going.p[n++] = w->going.p[i];
+	}
+	w->going.n = n;
+	for (size_t i = 0; i < w->channels.n; i++)
+		VEC_ADD(&w->going, w->channels.p[i]);
+	w->channels.n = 0;
+	swap(w);
+	ask(w, about);
+}
+
+/* Who goes on may have to wait again, and then does so in the other list. */
+static void
+go_on(struct worker *about)
+{
+	struct client_waiting *w = &client_worker()->waiting[about->id];
+	size_t i;
+
+	swap(w);
+	w->is_probed = false;
+	for (i = 0; i < w->going.n && (i == 0 || !loop_is_late()); i++) {
+		struct channel *ch = w->going.p[i];
+
+		if (ch == NULL)
+			continue; /* it ended meanwhile */
+		w->going.p[i] = NULL;
 		ch->flags &= (uint16_t)~CHANNEL_WAITS;
 		channel_read_on(ch);
 	}
-	waiting->channels.n = 0;
-	waiting->is_probed = false;
+	if (i < w->going.n)
+		leave_rest(w, i, about);
+	else
+		w->going.n = 0;
 }
 
 static void
@@ -45,7 +100,7 @@ on_probe(struct letter *l)
 		return;
 	}
 	if (client_worker() != NULL) /* NULL: the thread has ended */
-		go_on(&client_worker()->waiting[p->about]);
+		go_on(worker_get(p->about));
 	mem_free(p);
 }
 
@@ -59,14 +114,7 @@ pressure_pause(struct channel *ch, struct worker *full)
 	conn_pause(ch->conn);
 	ch->flags |= CHANNEL_WAITS;
 	VEC_ADD(&waiting->channels, ch);
-	if (!waiting->is_probed) {
-		struct probe *p = MEM_NEW(struct probe);
-
-		p->letter.open = on_probe;
-		p->about = full->id;
-		waiting->is_probed = true;
-		worker_post(full, &p->letter);
-	}
+	ask(waiting, full);
 }
 
 void
@@ -76,9 +124,13 @@ pressure_forget(struct channel *ch)
 
 	if ((ch->flags & CHANNEL_WAITS) == 0)
 		return;
-	for (unsigned i = 0; i < worker_all(); i++)
+	for (unsigned i = 0; i < worker_all(); i++) {
+		for (size_t k = 0; k < w->waiting[i].going.n; k++)
+			if (w->waiting[i].going.p[k] == ch)
+				w->waiting[i].going.p[k] = NULL;
 		for (size_t k = 0; k < w->waiting[i].channels.n; k++)
 			if (w->waiting[i].channels.p[k] == ch)
 				w->waiting[i].channels.p[k--] =
 				    w->waiting[i].channels.p[--w->waiting[i].channels.n];
+	}
 }

@@ -2,17 +2,25 @@
 /*
  * subscribe: SUBSCRIBE and UNSUBSCRIBE.  Each filter is judged by itself and has its own
  * code in the answer, in order; one that is refused takes nothing from the others.
+ *
+ * A packet may have a hundred thousand of them: when the turn is over the connection is
+ * paused, and goes on with the rest in the next one (pressure.c).
  */
 #include "emqxd/access/access.h"
 #include "emqxd/client/channel.h"
 #include "emqxd/client/client.h"
+#include "emqxd/client/extra.h"
 #include "emqxd/client/topics.h"
+#include "emqxd/core/loop.h"
 #include "emqxd/core/trace_point.h"
+#include "emqxd/core/worker.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/model/topic.h"
 #include "emqxd/mqtt/encode.h"
 #include "emqxd/mqtt/prop.h"
+#include "ipc/base/mem.h"
 
+#define LOOK 32u /* filters between two looks at the clock */
 #define EXCLUSIVE SLICE_LIT("$exclusive/")
 
 static bool
@@ -165,39 +173,6 @@ answer(struct channel *ch, enum mqtt_type type, uint16_t id, struct slice codes)
 		tracing_sent(ch, &p);
 }
 
-void
-subscribe_on_packet(struct channel *ch, const struct mqtt_frame *f)
-{
-	struct mqtt_subscribe p;
-	struct mqtt_filter filter;
-	struct mqtt_fault fault;
-	struct slice rest;
-	bool is_fatal = false;
-	uint32_t n = 0;
-	uint8_t *codes;
-
-	metric_inc(METRIC_PACKETS_SUBSCRIBE_RECEIVED);
-	if (mqtt_decode_subscribe(f, channel_version(ch),
-		channel_decode_flags(channel_zone(ch)), &p, &fault) != EM_OK) {
-		channel_fault(ch, &fault);
-		return;
-	}
-	metric_inc(METRIC_CLIENT_SUBSCRIBE);
-	codes = client_scratch(p.n);
-	rest = p.filters;
-	while (!is_fatal && mqtt_subscribe_next(&rest, &filter)) {
-		codes[n] = subscribe_one(ch, &filter,
-		    PROP_GET(&p.props, SUBSCRIPTION_ID, subscription_id, 0), &is_fatal);
-		if (codes[n++] >= 0x80)
-			metric_inc(METRIC_PACKETS_SUBSCRIBE_ERROR);
-	}
-	if (is_fatal)
-		channel_refuse(ch, REASON_PROTOCOL_ERROR,
-		    "[MQTT5-3.8.3-4] No Local on a shared subscription");
-	else
-		answer(ch, MQTT_SUBACK, p.packet_id, slice_of(codes, n));
-}
-
 uint8_t
 client_unsubscribe(struct session *s, struct slice filter)
 {
@@ -214,14 +189,141 @@ client_unsubscribe(struct session *s, struct slice filter)
 	return 0;
 }
 
+/* ---- a packet, as much of it a turn as there is time for */
+
+/* A SUBSCRIBE or UNSUBSCRIBE under way. */
+struct run {
+	enum mqtt_type type;
+	uint16_t packet_id;
+	uint32_t subid;
+	uint32_t done;     /* filters so far */
+	struct slice rest; /* the others, as they came */
+	uint8_t *codes;    /* one a filter */
+};
+
+/* What outlives the turn in which it came. */
+struct subscribe_rest {
+	size_t size;
+	struct run run;
+	uint8_t bytes[]; /* codes, then filters */
+};
+
+/* False: that was the last.  *is_fatal: the connection must end with 0x82. */
+static bool
+run_one(struct channel *ch, struct run *r, bool *is_fatal)
+{
+	struct mqtt_filter filter;
+	struct slice name;
+	uint8_t code;
+
+	if (r->type == MQTT_SUBSCRIBE) {
+		if (!mqtt_subscribe_next(&r->rest, &filter))
+			return false;
+		code = subscribe_one(ch, &filter, r->subid, is_fatal);
+	} else {
+		if (!mqtt_unsubscribe_next(&r->rest, &name))
+			return false;
+		code = client_unsubscribe(ch->session, name);
+	}
+	r->codes[r->done++] = code;
+	if (code >= REASON_UNSPECIFIED_ERROR)
+		metric_inc(r->type == MQTT_SUBSCRIBE ? METRIC_PACKETS_SUBSCRIBE_ERROR
+						     : METRIC_PACKETS_UNSUBSCRIBE_ERROR);
+	return true;
+}
+
+/* False: there is more, and no time. */
+static bool
+run_some(struct channel *ch, struct run *r)
+{
+	bool is_fatal = false;
+
+	for (unsigned n = 1; run_one(ch, r, &is_fatal); n++) {
+		if (is_fatal) {
+			channel_refuse(ch, REASON_PROTOCOL_ERROR,
+			    "[MQTT5-3.8.3-4] No Local on a shared subscription");
+			return true;
+		}
+		if (n % LOOK == 0 && r->rest.n > 0 && loop_is_late())
+			return false;
+	}
+	answer(ch, r->type == MQTT_SUBSCRIBE ? MQTT_SUBACK : MQTT_UNSUBACK, r->packet_id,
+	    slice_of(r->codes, r->done));
+	return true;
+}
+
+/* The packet's bytes and the codes are good for this turn only. */
+static void
+keep_rest(struct channel *ch, const struct run *r, uint32_t n)
+{
+	struct subscribe_rest *kept = mem_try(sizeof *kept + n + r->rest.n);
+
+	if (kept == NULL) {
+		conn_end(ch->conn, END_INTERNAL_ERROR, END_BY_SERVER,
+		    "no memory for a packet");
+		return;
+	}
+	kept->size = sizeof *kept + n + r->rest.n;
+	kept->run = *r;
+	kept->run.codes = kept->bytes;
+	kept->run.rest = slice_of(kept->bytes + n, r->rest.n);
+	memcpy(kept->bytes, r->codes, r->done);
+	memcpy(kept->bytes + n, r->rest.p, r->rest.n);
+	extra_of(&ch->extra)->subscribing = kept;
+	pressure_pause(ch, worker_self());
+}
+
+static void
+begin(struct channel *ch, struct run r, uint32_t n)
+{
+	r.codes = client_scratch(n);
+	if (!run_some(ch, &r))
+		keep_rest(ch, &r, n);
+}
+
+bool
+subscribe_go_on(struct channel *ch)
+{
+	struct conn *c = ch->conn;
+	struct subscribe_rest *kept = ch->extra->subscribing;
+
+	/* Ending the connection would free it. */
+	ch->extra->subscribing = NULL;
+	if (!run_some(ch, &kept->run)) {
+		ch->extra->subscribing = kept;
+		pressure_pause(ch, worker_self());
+		return false;
+	}
+	mem_free(kept);
+	return !conn_is_ended(c);
+}
+
+void
+subscribe_on_packet(struct channel *ch, const struct mqtt_frame *f)
+{
+	struct mqtt_subscribe p;
+	struct mqtt_fault fault;
+
+	metric_inc(METRIC_PACKETS_SUBSCRIBE_RECEIVED);
+	if (mqtt_decode_subscribe(f, channel_version(ch),
+		channel_decode_flags(channel_zone(ch)), &p, &fault) != EM_OK) {
+		channel_fault(ch, &fault);
+		return;
+	}
+	metric_inc(METRIC_CLIENT_SUBSCRIBE);
+	begin(ch,
+	    (struct run){ .type = MQTT_SUBSCRIBE,
+		.packet_id = p.packet_id,
+		.subid = PROP_GET(&p.props, SUBSCRIPTION_ID, subscription_id, 0),
+		.rest = p.filters },
+	    p.n);
+}
+
 void
 subscribe_on_unsubscribe(struct channel *ch, const struct mqtt_frame *f)
 {
 	struct mqtt_unsubscribe p;
 	struct mqtt_fault fault;
-	struct slice rest, filter;
-	uint32_t n = 0;
-	uint8_t *codes;
 
 	metric_inc(METRIC_PACKETS_UNSUBSCRIBE_RECEIVED);
 	if (mqtt_decode_unsubscribe(f, channel_version(ch),
@@ -230,12 +332,8 @@ subscribe_on_unsubscribe(struct channel *ch, const struct mqtt_frame *f)
 		return;
 	}
 	metric_inc(METRIC_CLIENT_UNSUBSCRIBE);
-	codes = client_scratch(p.n);
-	rest = p.filters;
-	while (mqtt_unsubscribe_next(&rest, &filter)) {
-		codes[n] = client_unsubscribe(ch->session, filter);
-		if (codes[n++] >= 0x80)
-			metric_inc(METRIC_PACKETS_UNSUBSCRIBE_ERROR);
-	}
-	answer(ch, MQTT_UNSUBACK, p.packet_id, slice_of(codes, n));
+	begin(ch,
+	    (struct run){
+		.type = MQTT_UNSUBSCRIBE, .packet_id = p.packet_id, .rest = p.filters },
+	    p.n);
 }

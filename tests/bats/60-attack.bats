@@ -35,3 +35,11 @@ resident() { awk '$1 == "VmRSS:" { print int($2 / 1024) }' "/proc/$EMQXD_PID/sta
 		wait "$tools" || true
 	done
 }
+
+no_topics() { [ "$(ctl broker stats --filter "name = 'topics.count'" --json | json 'd[0]["value"]')" = 0 ]; }
+
+@test "a packet of very many filters is answered whole, and others do not wait for it" {
+	start_emqxd 'node.workers = 1'
+	attack long_lists "$PORT" $((100000 / SLOW))
+	wait_until 10 no_topics
+}

@@ -134,6 +134,46 @@ def again_and_again(port):
     c.until(13)
 
 
+def long_lists(port, n=100000):
+    """SUBSCRIBE and UNSUBSCRIBE with very many filters: others are served meanwhile, what
+    comes behind them comes behind their answers, and one may go in the middle."""
+    n = int(n)
+    names = [f"l/{i}" for i in range(n)]
+    other = Client(port, connect("other"))
+    many = Client(port, connect("many"))
+    many.until(2)
+    for p, kind in ((subscribe(7, *names), 9), (unsubscribe(8, *names), 11)):
+        many.s.settimeout(60)
+        many.send(p[:-1])
+        other.send(PING)
+        other.until(13)  # all but one byte was read by then, or soon is
+        many.send(p[-1:] + PING)
+        many.s.setblocking(False)
+        pings = 0
+        while True:
+            try:
+                many.came += many.s.recv(1 << 20)
+                break
+            except BlockingIOError:
+                other.send(PING)
+                other.until(13)
+                pings += 1
+        assert pings >= 5, f"others had {pings} answers while a packet {kind} was due"
+        many.s.settimeout(20)
+        first, body = many.next()
+        assert first >> 4 == kind and len(body) == n + 3 and set(body[3:]) == {0}
+        assert many.until(13) == []
+    gone = Client(port, connect("gone"))
+    gone.send(subscribe(7, *names) + DISCONNECT)
+    gone.s.close()
+    again = [Client(port, connect(f"again{i}") + subscribe(1, *names[:5000])) for i in range(20)]
+    for c in again:
+        c.until(9)
+        c.send(unsubscribe(2, *names[:5000]) + PING)
+    for c in again:
+        assert c.until(13) == [11]
+
+
 def come_and_go(port):
     """Until the broker is gone: take-overs, wills, half CONNECTs, publishes, resets."""
     from random import random, randrange
