@@ -6,14 +6,17 @@
  * end of the turn unless more is there already: while the disk syncs, the next batch
  * gathers.  So a lone change takes one sync, and a flood of them few.
  *
- * A batch that fails is tried again change by change, so that one that is too large does
- * no harm to its neighbours; after the first that finds no room only deletions are tried.
+ * A batch that fails is tried again without the change that did not fit, and without what
+ * is not smaller behind it, so that a large one does no harm to its neighbours; after a few
+ * such tries only deletions are left.  What a full store refuses costs no sync.
  */
 #include "emqxd/store/change.h"
 #include "emqxd/core/alarm.h"
+#include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
 #include "emqxd/core/loop.h"
 #include "emqxd/core/metric.h"
+#include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/store/kv.h"
 #include "ipc/base/list.h"
@@ -23,6 +26,8 @@
 
 #define BATCH_BYTES (8u << 20) /* enough for one transaction */
 #define BATCH_MAX 20000u       /* changes */
+#define FAILURES_MAX 8u        /* of a batch, then only deletions are tried */
+#define CALM span_s(5)         /* without a refusal, then the alarm is over */
 
 enum what { PUT, DEL, FLUSH };
 
@@ -47,7 +52,10 @@ struct store {
 	/* The store thread's. */
 	VEC(struct change *) batch;
 	uint64_t batch_bytes;
-	em_err state; /* of the last transaction */
+	em_err last;       /* how the last batch ended */
+	em_err told;       /* what the alarm says; EM_OK: it is not raised */
+	mono_t refused_at; /* the last time */
+	struct timer calm;
 };
 
 static const char *const kind_name[CHANGE_KIND_N] = {
@@ -192,36 +200,96 @@ do_change(struct store *s, const struct change *c)
 	UNREACHABLE();
 }
 
+/* The changes [from, upto) that were not refused yet, in one transaction.  When it fails:
+ * *at is the change that did it, or @upto when the disk did not take the whole. */
 static em_err
-try_some(struct store *s, struct change *const *c, size_t n)
+try_some(struct store *s, size_t from, size_t upto, size_t *at)
 {
 	em_err err = kv_begin(s->kv);
 
-	for (size_t i = 0; i < n && err == EM_OK; i++)
-		err = do_change(s, c[i]);
+	for (*at = from; *at < upto && err == EM_OK; ++*at) {
+		const struct change *c = s->batch.p[*at];
+
+		if (c->err == EM_OK)
+			err = do_change(s, c);
+		if (err != EM_OK)
+			return err;
+	}
 	if (err == EM_OK)
 		err = kv_commit(s->kv);
 	metric_add(s->metrics.commits, err == EM_OK);
+	*at = upto;
 	return err;
 }
 
-static em_err
-try_singly(struct store *s)
+/* Refuses what stands behind @at: rows of @least bytes and more, and deletions too if so
+ * said. */
+static void
+refuse_behind(struct store *s, size_t at, em_err err, size_t least, bool deletions)
 {
-	em_err worst = EM_OK, full = EM_OK;
+	for (size_t i = at + 1; i < s->batch.n; i++) {
+		struct change *c = s->batch.p[i];
+
+		if (c->err == EM_OK && c->what != FLUSH &&
+		    (c->what == DEL ? deletions : size_of(c) >= least))
+			c->err = err;
+	}
+}
+
+/* The change @at is left out, and what would fare no better: after a row those that are
+ * not smaller.  One that fails by itself, or after so many others, speaks for all rows
+ * behind it, and a deletion for deletions too. */
+static void
+leave_out(struct store *s, size_t at, em_err err, bool speaks_for_all)
+{
+	struct change *c = s->batch.p[at];
+
+	c->err = err;
+	if (speaks_for_all)
+		refuse_behind(s, at, err, 0, c->what == DEL);
+	else if (c->what == PUT)
+		refuse_behind(s, at, err, size_of(c), false);
+}
+
+/* As many changes of the batch as there is room for.  Each failure ends a transaction
+ * without a sync; a commit that the disk refuses is tried again with half of it. */
+static void
+try_what_fits(struct store *s)
+{
+	size_t from = 0, upto = s->batch.n, at;
+
+	for (unsigned failures = 0; from < s->batch.n;) {
+		em_err err = try_some(s, from, upto, &at);
+
+		if (err == EM_OK) {
+			from = upto;
+			upto = s->batch.n;
+			continue;
+		}
+		if (at < upto)
+			leave_out(s, at, err, ++failures >= FAILURES_MAX);
+		else if (upto - from > 1)
+			upto = from + (upto - from) / 2;
+		else
+			leave_out(s, from, err, true);
+	}
+}
+
+/* The first refusal in the batch; flushes say whether one of those before them was. */
+static em_err
+first_refusal(struct store *s)
+{
+	em_err first = EM_OK;
 
 	for (size_t i = 0; i < s->batch.n; i++) {
 		struct change *c = s->batch.p[i];
 
-		c->err = full != EM_OK && c->what == PUT ? full : try_some(s, &c, 1);
-		if (c->err != EM_OK)
-			worst = c->err;
-		if (c->err != EM_OK && c->what == PUT && full == EM_OK)
-			full = c->err;
 		if (c->what == FLUSH)
-			c->err = full;
+			c->err = first;
+		else if (first == EM_OK)
+			first = c->err;
 	}
-	return worst;
+	return first;
 }
 
 static const char *
@@ -230,23 +298,70 @@ alarm_of(em_err err)
 	return err == EM_FULL ? "store_full" : "store_error";
 }
 
-/* What an operator sees of it. */
+/* What an operator should do about it. */
+static void
+raise_alarm(const struct store *s, em_err err)
+{
+	uint64_t used, max;
+	const char *what;
+
+	if (err != EM_FULL)
+		what = "its disk fails: see the kernel's log";
+	else if (kv_is_at_max(s->kv))
+		what = "store.max_size is reached: raise it and restart, or delete some "
+		       "(emqx_ctl retainer clean)";
+	else
+		what = "its disk is full: make room there";
+	kv_size(s->kv, &used, &max);
+	LOG(ERROR, "store_refuses", "error", err_text(err), "why", what, "dir",
+	    kv_dir(s->kv), "used", used, "max_size", max);
+	alarm_raise(alarm_of(err), NULL,
+	    "retained and delayed messages are refused; %s; the store is %s", what,
+	    kv_dir(s->kv));
+}
+
+static void
+clear_alarm(struct store *s)
+{
+	if (s->told != EM_OK)
+		alarm_clear(alarm_of(s->told));
+	s->told = EM_OK;
+}
+
+/* Where small rows still fit and large ones do not, batches are taken and refused by
+ * turns: it is over when none was refused for a while. */
+static void
+look_for_calm(struct store *s)
+{
+	if (s->told == EM_OK || s->last != EM_OK ||
+	    clock_mono().ns < mono_add(s->refused_at, CALM).ns)
+		return;
+	clear_alarm(s);
+	LOG(INFO, "store_recovered");
+}
+
+static void
+on_calm(struct timer *t)
+{
+	look_for_calm(LIST_OWNER(t, struct store, calm));
+}
+
+/* What an operator sees of a batch. */
 static void
 tell(struct store *s, em_err err)
 {
-	if (err == s->state)
-		return;
-	if (s->state != EM_OK)
-		alarm_clear(alarm_of(s->state));
+	s->last = err;
 	if (err == EM_OK) {
-		LOG(INFO, "store_recovered");
-	} else {
-		LOG(ERROR, "store_refuses", "error", err_text(err));
-		alarm_raise(alarm_of(err), NULL,
-		    "the store does not take changes: %s; what must survive is refused",
-		    err_text(err));
+		look_for_calm(s);
+		return;
 	}
-	s->state = err;
+	s->refused_at = clock_mono();
+	timer_arm(&s->calm, CALM, on_calm);
+	if (err == s->told)
+		return;
+	clear_alarm(s);
+	raise_alarm(s, err);
+	s->told = err;
 }
 
 static void
@@ -312,24 +427,22 @@ has_changes(const struct store *s)
 	return false;
 }
 
-static em_err
+static void
 commit(struct store *s)
 {
-	em_err err;
-
-	if (!has_changes(s)) {
-		for (size_t i = 0; i < s->batch.n; i++)
-			s->batch.p[i]->err = s->state;
-		return s->state;
+	if (has_changes(s)) {
+		try_what_fits(s);
+		tell(s, first_refusal(s));
+		return;
 	}
-	err = try_some(s, s->batch.p, s->batch.n);
-	return err == EM_OK ? EM_OK : try_singly(s);
+	for (size_t i = 0; i < s->batch.n; i++)
+		s->batch.p[i]->err = s->last;
 }
 
 static void
 finish(struct store *s)
 {
-	tell(s, commit(s));
+	commit(s);
 	read_size(s);
 	for (size_t i = 0; i < s->batch.n; i++) {
 		struct change *c = s->batch.p[i];
@@ -373,6 +486,7 @@ store_worker_death(void)
 		;
 	if (s->batch.n > 0)
 		finish(s);
+	timer_cancel(&s->calm);
 }
 
 /* ---- birth, recovery, death */
@@ -435,6 +549,16 @@ on_row(struct slice key, struct slice blob, void *arg)
 }
 
 static em_err
+tidy(struct store *s, struct change *const *c, size_t n)
+{
+	em_err err = kv_begin(s->kv);
+
+	for (size_t i = 0; i < n && err == EM_OK; i++)
+		err = do_change(s, c[i]);
+	return err == EM_OK ? kv_commit(s->kv) : err;
+}
+
+static em_err
 recover_kind(struct store *s, enum change_kind kind, struct fault *f)
 {
 	struct useless u = { .kind = kind, .f = f };
@@ -443,7 +567,7 @@ recover_kind(struct store *s, enum change_kind kind, struct fault *f)
 	if (err != EM_OK && f->err == EM_OK)
 		fault_set(f, err, "the store cannot be read: %s", kind_name[kind]);
 	/* On a disk that is full they stay, and are of no use at the next start as well. */
-	if (err == EM_OK && u.keys.n > 0 && try_some(s, u.keys.p, u.keys.n) != EM_OK)
+	if (err == EM_OK && u.keys.n > 0 && tidy(s, u.keys.p, u.keys.n) != EM_OK)
 		LOG(WARN, "store_not_tidied", "rows", u.keys.n);
 	for (size_t i = 0; i < u.keys.n; i++)
 		change_drop(&u.keys.p[i]);

@@ -18,6 +18,7 @@ struct kv {
 	const char *const *name;
 	unsigned n;
 	uint64_t max_size;
+	bool is_at_max; /* that was the last reason of EM_FULL */
 	MDB_dbi table[TABLES_MAX];
 };
 
@@ -42,6 +43,17 @@ err_of(int rc)
 	case ENOMEM: return EM_NOMEM;
 	default: return EM_IO;
 	}
+}
+
+/* The same, of a change. */
+static em_err
+note(struct kv *k, int rc)
+{
+	em_err err = err_of(rc);
+
+	if (err == EM_FULL)
+		k->is_at_max = rc == MDB_MAP_FULL;
+	return err;
 }
 
 /* ---- opening */
@@ -193,7 +205,7 @@ kv_begin(struct kv *k)
 	rc = begin(k);
 	if (rc != 0)
 		k->txn = NULL;
-	return err_of(rc);
+	return note(k, rc);
 }
 
 void
@@ -209,7 +221,7 @@ ended(struct kv *k, int rc)
 {
 	if (rc != 0)
 		kv_abort(k);
-	return err_of(rc);
+	return note(k, rc);
 }
 
 em_err
@@ -259,7 +271,7 @@ kv_commit(struct kv *k)
 	CHECK(k->txn != NULL);
 	rc = mdb_txn_commit(k->txn); /* frees it, whatever it says */
 	k->txn = NULL;
-	return err_of(rc);
+	return note(k, rc);
 }
 
 /* ---- reading */
@@ -339,6 +351,18 @@ kv_get(struct kv *k, unsigned table, struct slice key, kv_row_fn *fn, void *arg)
 		err = fn(whole, blob, arg);
 	mdb_txn_abort(txn);
 	return err;
+}
+
+bool
+kv_is_at_max(const struct kv *k)
+{
+	return k->is_at_max;
+}
+
+const char *
+kv_dir(const struct kv *k)
+{
+	return k->dir;
 }
 
 void

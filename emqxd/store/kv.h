@@ -16,6 +16,8 @@
 #include "ipc/base/err.h"
 #include "ipc/base/slice.h"
 
+#include <stdbool.h>
+
 struct kv;
 
 /* Opens the folder @dir, made when it is not there; @table: their names, constant;
@@ -45,6 +47,9 @@ EM_MUST_USE em_err kv_each(struct kv *k, unsigned table, kv_row_fn *fn, void *ar
 EM_MUST_USE em_err kv_get(
     struct kv *k, unsigned table, struct slice key, kv_row_fn *fn, void *arg);
 
+/* Was the last EM_FULL that of @max_size, or of the disk? */
+bool kv_is_at_max(const struct kv *k);
+const char *kv_dir(const struct kv *k);
 /* Bytes of the file in use and bytes that it may grow to. */
 void kv_size(const struct kv *k, uint64_t *used, uint64_t *max);
 
