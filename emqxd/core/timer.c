@@ -21,7 +21,7 @@
 #define A_LOOK 4 /* timers between two looks at the clock: what they end may be cold */
 
 struct wheel {
-	uint32_t tick;
+	uint64_t tick;             /* timers know the lower half */
 	uint64_t origin;           /* ns of tick 0 */
 	uint64_t busy[SLOTS / 64]; /* level 0: slots that may hold timers */
 	size_t armed;
@@ -62,10 +62,17 @@ wheel_free(struct wheel **wp)
 	MEM_FREE(*wp);
 }
 
-static uint32_t
+static uint64_t
 tick_of(const struct wheel *w, int64_t ns)
 {
-	return (uint32_t)(((uint64_t)ns - w->origin) >> TICK_SHIFT);
+	return (uint64_t)ns > w->origin ? ((uint64_t)ns - w->origin) >> TICK_SHIFT : 0;
+}
+
+/* Ticks until a timer's; not above 0: it is due. */
+static int32_t
+ahead_of(const struct wheel *w, const struct timer *t)
+{
+	return (int32_t)(t->tick - (uint32_t)w->tick);
 }
 
 static void
@@ -80,7 +87,7 @@ link_at(struct timer_link *ring, struct timer_link *t)
 static void
 insert(struct wheel *w, struct timer *t)
 {
-	uint32_t ahead = t->tick - w->tick;
+	uint32_t ahead = t->tick - (uint32_t)w->tick;
 	unsigned level = ahead < SLOTS      ? 0
 			 : ahead < 1u << 16 ? 1
 			 : ahead < 1u << 24 ? 2
@@ -115,9 +122,9 @@ timer_arm(struct timer *t, span_t after, timer_fn *fn)
 	if (after.ns > AFTER_MAX)
 		after.ns = AFTER_MAX;
 	t->fn = fn;
-	t->tick = tick_of(w, self->now.ns + after.ns) + 1; /* never early */
-	if ((int32_t)(t->tick - w->tick) <= 0)
-		t->tick = w->tick + 1;
+	t->tick = (uint32_t)tick_of(w, self->now.ns + after.ns) + 1; /* never early */
+	if (ahead_of(w, t) <= 0)
+		t->tick = (uint32_t)w->tick + 1;
 	insert(w, t);
 	w->armed++;
 }
@@ -145,7 +152,7 @@ splice(struct wheel *w, struct timer_link *slot)
 static void
 advance(struct wheel *w)
 {
-	uint32_t tick = ++w->tick;
+	uint32_t tick = (uint32_t)++w->tick;
 
 	for (unsigned level = 1; level < LEVELS && tick << (32 - 8 * level) == 0; level++)
 		splice(w, &w->slot[level][(tick >> (8 * level)) % SLOTS]);
@@ -163,7 +170,7 @@ work_off(struct wheel *w)
 		struct timer *t = LIST_OWNER(w->due.next, struct timer, link);
 
 		unlink(w, t);
-		if ((int32_t)(t->tick - w->tick) > 0) {
+		if (ahead_of(w, t) > 0) {
 			insert(w, t);
 			w->armed++;
 		} else {
@@ -178,13 +185,13 @@ work_off(struct wheel *w)
 bool
 wheel_run(struct wheel *w, mono_t now)
 {
-	uint32_t target = tick_of(w, now.ns);
+	uint64_t target = tick_of(w, now.ns);
 
 	if (w->armed == 0) {
 		w->tick = target;
 		return false;
 	}
-	while ((int32_t)(target - w->tick) > 0)
+	while (target > w->tick)
 		advance(w);
 	if (ring_is_empty(&w->due))
 		return false;
@@ -204,7 +211,7 @@ wheel_next(const struct wheel *w, mono_t now)
 	/* The next busy slot of level 0, at most to the end of its round, where the
 	 * next cascade waits. */
 	for (ahead = 1; (w->tick + ahead) % SLOTS != 0; ahead++) {
-		uint32_t i = (w->tick + ahead) % SLOTS;
+		uint32_t i = (uint32_t)(w->tick + ahead) % SLOTS;
 		uint64_t bits = w->busy[i / 64] >> i % 64;
 
 		if (bits != 0) {
@@ -213,7 +220,6 @@ wheel_next(const struct wheel *w, mono_t now)
 		}
 		ahead += 63 - i % 64;
 	}
-	left =
-	    (int64_t)(w->origin + ((uint64_t)(w->tick + ahead) << TICK_SHIFT)) - now.ns;
+	left = (int64_t)(w->origin + ((w->tick + ahead) << TICK_SHIFT)) - now.ns;
 	return span_ns(left > 0 ? left : 0);
 }

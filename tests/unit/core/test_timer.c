@@ -196,3 +196,27 @@ TEST(a_long_sleep_skips_no_timer)
 	OK(a.fired != 0 && b.fired != 0);
 	worker_fini();
 }
+
+/* A timer knows 32 bits of its tick: the wheel's count goes on. */
+TEST(after_years_of_uptime_the_loop_still_waits)
+{
+	static const int64_t ticks[] = { 3, 50, 200, 300, 70000 };
+	struct alarm a[5] = { 0 };
+
+	setup();
+	worker_self()->now.ns += (INT64_C(1) << 56) - 100 * TICK;
+	OK(!wheel_run(worker_self()->wheel, worker_self()->now));
+	for (unsigned i = 0; i < 5; i++) {
+		a[i].wanted = worker_self()->now.ns + ticks[i] * TICK;
+		timer_arm(&a[i].timer, span_ns(ticks[i] * TICK), note);
+	}
+	pass(150 * TICK);
+	EQ(a[2].fired, 0);
+	OK(wheel_next(worker_self()->wheel, worker_self()->now).ns > 40 * TICK);
+	pass(71000 * TICK);
+	for (unsigned i = 0; i < 5; i++) {
+		OK(a[i].fired >= a[i].wanted);
+		OK(a[i].fired <= a[i].wanted + 3 * TICK);
+	}
+	worker_fini();
+}
