@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * awaiting: see awaiting.h.  An array in order of arrival; one that leaves the middle is
- * a hole (id 0), the first one moves the head.
+ * a hole (id 0); neither the first nor the last is one.
  */
 #include "emqxd/session/awaiting.h"
 #include "emqxd/core/slab.h"
@@ -49,17 +49,19 @@ set_bit(struct awaiting *a, uint16_t id, bool on)
 		a->set[id / 64] &= ~bit;
 }
 
-/* The place of an id, or the tail. */
+/* The place of an id, or the tail: from both ends on, one of which it mostly is near. */
 static uint32_t
 index_of(const struct awaiting *a, uint16_t id)
 {
-	uint32_t i = a->head;
-
 	if (a->set != NULL && (a->set[id / 64] >> id % 64 & 1) == 0)
 		return a->tail;
-	while (i < a->tail && a->a[i].id != id)
-		i++;
-	return i;
+	for (uint32_t i = a->head, end = a->tail; i < end; i++) {
+		if (a->a[i].id == id)
+			return i;
+		if (a->a[--end].id == id)
+			return end;
+	}
+	return a->tail;
 }
 
 static void
@@ -128,6 +130,8 @@ cut(struct awaiting **ap, uint32_t i)
 	a->live--;
 	while (a->head < a->tail && a->a[a->head].id == 0)
 		a->head++;
+	while (a->head < a->tail && a->a[a->tail - 1].id == 0)
+		a->tail--;
 	if (a->live == 0)
 		awaiting_free(ap);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * awaiting: ids of QoS 2 messages that were taken from a client and whose PUBREL has
- * not come.  In order of arrival; PUBRELs come mostly in that order.  Many of them have a bit
- * for each id, so that looking one up costs the same whatever their number.
+ * not come.  In order of arrival; PUBRELs come mostly in that order.  An id that is new is
+ * told from many by a bit; one that waits is looked for from both ends, so that only
+ * PUBRELs in no order at all cost more the more there wait.
  *
  * Owned by one session; exists while there are any.
  */

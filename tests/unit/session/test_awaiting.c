@@ -61,6 +61,24 @@ TEST(thousands_wait_and_go_in_any_order)
 	}
 }
 
+TEST(the_newest_may_go_first_and_its_place_is_used_again)
+{
+	struct awaiting *a = NULL;
+	mono_t later = mono_add(now, span_s(10));
+
+	for (unsigned i = 1; i <= 60000; i++)
+		EQ(awaiting_add(&a, (uint16_t)i, UINT32_MAX, now), EM_OK);
+	for (unsigned i = 60000; i > 2; i--)
+		EQ(awaiting_del(&a, (uint16_t)i), EM_OK);
+	EQ(awaiting_add(&a, 7, UINT32_MAX, later), EM_OK);
+	EQ(awaiting_del(&a, 1), EM_OK);
+	EQ(awaiting_del(&a, 3), EM_NOTFOUND);
+	EQ(awaiting_expire(&a, span_s(5), mono_add(now, span_s(12))), 1);
+	EQ(awaiting_count(a), 1);
+	EQ(awaiting_del(&a, 7), EM_OK);
+	OK(a == NULL);
+}
+
 TEST(it_is_known_when_the_oldest_is_over)
 {
 	struct awaiting *a = NULL;
