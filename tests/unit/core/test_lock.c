@@ -5,12 +5,13 @@
 
 #include <stdatomic.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 struct shared {
 	struct lock lock;
-	_Atomic bool is_trying;
+	_Atomic pid_t trying; /* the other thread */
 	unsigned n;
 };
 
@@ -19,11 +20,27 @@ add_one(void *arg)
 {
 	struct shared *s = arg;
 
-	atomic_store(&s->is_trying, true);
+	atomic_store(&s->trying, gettid());
 	lock_take(&s->lock);
 	s->n++;
 	lock_give(&s->lock);
 	return NULL;
+}
+
+/* Nothing but the lock lets that thread sleep. */
+static bool
+is_asleep(pid_t thread)
+{
+	char path[64], state = '?';
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)thread);
+	f = fopen(path, "r");
+	if (f == NULL)
+		return false;
+	(void)!fscanf(f, "%*d (%*[^)]) %c", &state);
+	fclose(f);
+	return state == 'S';
 }
 
 TEST(taking_and_waiting_are_counted_by_name)
@@ -35,9 +52,8 @@ TEST(taking_and_waiting_are_counted_by_name)
 	lock_init(&s.lock, LOCK_LOG);
 	lock_take(&s.lock);
 	EQ(pthread_create(&thread, NULL, add_one, &s), 0);
-	while (!atomic_load(&s.is_trying))
+	while (!is_asleep(atomic_load(&s.trying)))
 		usleep(1000);
-	usleep(20000);
 	EQ(s.n, 0);
 	lock_give(&s.lock);
 	pthread_join(thread, NULL);
