@@ -72,6 +72,18 @@ settle(void)
 	turn(worker_get(0));
 }
 
+/* What was retired, though it may be on its way: a job waits for this thread, too. */
+static void
+bury(void)
+{
+	for (unsigned i = 0; i < worker_all(); i++) {
+		worker_act_as(worker_get(i));
+		qsbr_drain();
+	}
+	while (!qsbr_is_idle())
+		settle();
+}
+
 static void
 stop(void)
 {
@@ -79,6 +91,7 @@ stop(void)
 	store_worker_death();
 	worker_act_as(worker_get(0));
 	mailbox_open_all(worker_get(0));
+	bury();
 	worker_act_as(worker_main());
 	retain_death();
 	store_death();
