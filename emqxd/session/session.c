@@ -153,7 +153,9 @@ farewell_each(struct session *s, void *arg)
 bool
 session_farewell(uint64_t *at)
 {
-	return registry_step(at, FAREWELL_STEP, farewell_each, NULL);
+	/* An end in a hurry does not wait for this: the room may be gone. */
+	return session_worker() != NULL &&
+	       registry_step(at, FAREWELL_STEP, farewell_each, NULL);
 }
 
 /* The process ends, and the sessions with it: nobody is told. */
