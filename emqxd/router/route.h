@@ -17,6 +17,8 @@
 #include "emqxd/core/order.h"
 #include "emqxd/router/router.h"
 
+struct map;
+
 struct seat {
 	struct subscriber *s;
 	uint32_t index; /* in the subscriber's list */
@@ -40,6 +42,7 @@ struct route_table {
 struct route_more {
 	_Atomic(struct share_group *) groups;
 	_Atomic(struct route_table *) table; /* columns but the inline one; or NULL */
+	struct map *by_name; /* the groups, when they are many; under the lock */
 };
 
 struct route {

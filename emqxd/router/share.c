@@ -15,6 +15,7 @@
 #include "emqxd/core/slab.h"
 #include "emqxd/router/relay.h"
 #include "ipc/base/hash.h"
+#include "ipc/base/mem.h"
 #include "ipc/base/rand.h"
 
 struct share_array {
@@ -23,7 +24,8 @@ struct share_array {
 };
 
 struct share_group {
-	_Atomic(struct share_group *) next; /* of the route */
+	_Atomic(struct share_group *) next;  /* of the route */
+	_Atomic(struct share_group *) *link; /* what points here; under the lock */
 	_Atomic(struct share_array *) array;
 	_Atomic uint32_t n, online; /* members; of them in front */
 	_Atomic uint32_t turn;      /* round_robin_per_group */
@@ -35,6 +37,7 @@ struct share_group {
 };
 
 #define ARRAY_MIN 4u
+#define FEW 16u /* groups of a route that are walked; more are found by name */
 
 static unsigned
 threads(void)
@@ -93,14 +96,76 @@ next_group(const struct share_group *g)
 	return atomic_load_explicit(&g->next, memory_order_acquire);
 }
 
-static struct share_group *
-find_group(const struct route *r, struct slice name)
+/* ---- the groups of a route, under the router's lock */
+
+/* All groups by their names, from now on. */
+static struct map *
+index_make(struct route *r)
 {
+	struct map *m = MEM_NEW(struct map);
+
+	for (struct share_group *g = first_group(r); g != NULL; g = next_group(g))
+		map_put(m, group_name(g), g);
+	route_more(r)->by_name = m;
+	return m;
+}
+
+static void
+index_free(struct route_more *more)
+{
+	map_fini(more->by_name);
+	MEM_FREE(more->by_name);
+}
+
+static struct share_group *
+find_group(struct route *r, struct slice name)
+{
+	struct route_more *more = route_has_more(r);
 	struct share_group *g = first_group(r);
 
-	while (g != NULL && !slice_eq(group_name(g), name))
-		g = next_group(g);
-	return g;
+	if (g == NULL)
+		return NULL;
+	if (more->by_name != NULL)
+		return map_find(more->by_name, name);
+	for (unsigned i = 0; g != NULL; g = next_group(g), i++) {
+		if (slice_eq(group_name(g), name))
+			return g;
+		if (i == FEW)
+			return map_find(index_make(r), name);
+	}
+	return NULL;
+}
+
+static void
+group_enter_route(struct share_group *g, struct route *r)
+{
+	struct route_more *more = route_more(r);
+	struct share_group *second = first_group(r);
+
+	atomic_init(&g->next, second);
+	g->link = &more->groups;
+	if (second != NULL)
+		second->link = &g->next;
+	if (more->by_name != NULL)
+		map_put(more->by_name, group_name(g), g);
+	atomic_store_explicit(&more->groups, g, memory_order_release);
+}
+
+/* Readers that stand on it go on from there. */
+static void
+group_leave_route(struct share_group *g, struct route *r)
+{
+	struct route_more *more = route_more(r);
+	struct share_group *next = next_group(g);
+
+	atomic_store_explicit(g->link, next, memory_order_release);
+	if (next != NULL)
+		next->link = g->link;
+	if (more->by_name == NULL)
+		return;
+	map_take(more->by_name, group_name(g));
+	if (more->by_name->n < FEW / 2)
+		index_free(more);
 }
 
 /* ---- members come and go, under the router's lock */
@@ -132,8 +197,7 @@ group_new(struct route *r, struct slice name)
 	/* The first turns fall anywhere: publishers rotate independently. */
 	for (unsigned i = 0; i < threads(); i++)
 		atomic_init(&g->choice[i], rand_u64());
-	atomic_init(&g->next, first_group(r));
-	atomic_store_explicit(&route_more(r)->groups, g, memory_order_release);
+	group_enter_route(g, r);
 	return g;
 }
 
@@ -220,15 +284,11 @@ share_set_online(struct share_member *member, bool online)
 }
 
 static void
-group_leave_route(struct share_group *g, struct route *r)
+group_end(struct share_group *g, struct route *r)
 {
-	_Atomic(struct share_group *) *link = &route_more(r)->groups;
 	struct share_array *a = array_of(g);
-	struct share_group *at;
 
-	while ((at = atomic_load_explicit(link, memory_order_relaxed)) != g)
-		link = &at->next;
-	atomic_store_explicit(link, next_group(g), memory_order_release);
+	group_leave_route(g, r);
 	qsbr_retire(a, array_size(a->cap), slab_free);
 	qsbr_retire(g, group_size(g), slab_free);
 }
@@ -245,7 +305,7 @@ share_leave(struct route *r, struct share_member *member)
 	set_slot(g, last, NULL);
 	member->s = NULL;
 	if (last == 0)
-		group_leave_route(g, r);
+		group_end(g, r);
 	qsbr_retire(member, sizeof *member, slab_free);
 }
 
@@ -264,6 +324,8 @@ share_free(struct route *r)
 {
 	struct share_group *g = first_group(r);
 
+	if (g != NULL && route_has_more(r)->by_name != NULL)
+		index_free(route_has_more(r));
 	while (g != NULL) {
 		struct share_group *next = next_group(g);
 		struct share_array *a = array_of(g);
@@ -429,9 +491,12 @@ bool
 share_publish_to(
     struct router_worker *here, struct route *r, struct slice group, struct message *m)
 {
-	struct share_group *g = find_group(r, group);
 	struct worker *full = NULL;
+	struct share_group *g;
 
+	lock_take(&here->router->lock);
+	g = find_group(r, group);
+	lock_give(&here->router->lock);
 	return g != NULL && ask_anew(here, g, m, &full);
 }
 

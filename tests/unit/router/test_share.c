@@ -259,4 +259,59 @@ TEST(a_group_takes_a_thousand_members_and_loses_them)
 	mem_free(crowd);
 }
 
-/* ---- against a list */
+/* Has the n-th group a member?  Asks it by name. */
+static bool
+has_group(unsigned n)
+{
+	struct message m = message_view(slice_str("job/1"), slice_str("x"));
+	char name[16];
+	bool has;
+
+	snprintf(name, sizeof name, "g%u", n);
+	has = router_redispatch(slice_str(name), slice_str("job/+"), &m);
+	message_done(&m);
+	return has;
+}
+
+TEST(a_filter_has_thousands_of_groups_and_loses_them)
+{
+	enum { CROWD = 2000 };
+	struct ear e[2] = { { .s.home = 0 }, { .s.home = 1 } };
+	char name[16];
+
+	begin();
+	for (unsigned i = 0; i < CROWD; i++) {
+		snprintf(name, sizeof name, "g%u", i);
+		OK(!has_group(i));
+		OK(sub(&e[i % 2], name, "job/+", 0));
+		OK(!sub(&e[i % 2], name, "job/+", 0));
+		OK(has_group(i));
+	}
+	turns(1);
+	e[0].got = e[1].got = 0;
+	EQ(pub("job/1"), CROWD);
+	EQ(router_subscribers(slice_str("job/+")), CROWD);
+	turns(2);
+	EQ(e[0].got, CROWD / 2);
+	EQ(e[1].got, CROWD / 2);
+	for (unsigned i = 0; i < CROWD; i++) {
+		unsigned n = (i * 7) % CROWD;
+
+		snprintf(name, sizeof name, "g%u", n);
+		OK(has_group(n));
+		as(n % 2);
+		EQ(unsub(&e[n % 2], name, "job/+"), EM_OK);
+		EQ(unsub(&e[n % 2], name, "job/+"), EM_NOTFOUND);
+		as(0);
+		OK(!has_group(n));
+		if (i % 100 == 0)
+			EQ(pub("job/1"), CROWD - i - 1);
+		if (CROWD - i < 30 && n % 3 == 0) /* few: some come again */
+			OK(sub(&e[n % 2], name, "job/+", 0));
+	}
+	gone(&e[0]);
+	gone(&e[1]);
+	turns(1);
+	EQ(router_shared_count(), 0);
+	EQ(router_filters(), 0);
+}
