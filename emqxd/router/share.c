@@ -37,7 +37,9 @@ struct share_group {
 };
 
 #define ARRAY_MIN 4u
-#define FEW 16u /* groups of a route that are walked; more are found by name */
+#define QOS0_TRIES 32u
+#define ANEW_MAX 3u /* that is what its bits hold */
+#define FEW 16u     /* groups of a route that are walked; more are found by name */
 
 static unsigned
 threads(void)
@@ -427,8 +429,30 @@ slot_of_try(struct share_turn turn, uint32_t online, uint32_t n)
 	return turn.tried;
 }
 
-/* Goes on with the group from @turn until a member took @m or a letter is under way.
- * QoS 0 is asked of one member only. */
+enum answer {
+	TAKEN,
+	LOST,    /* nobody else is asked */
+	REFUSED, /* ask another */
+	AWAY     /* likewise: its client has gone, its session is over perhaps */
+};
+
+/* Asks a member of this worker.  QoS 0 is lost when one online refuses it; from one that
+ * is away it goes on, though not along a whole row of such. */
+static enum answer
+ask_member(struct router_worker *here, const struct share_member *member,
+    struct share_turn turn, struct message *m)
+{
+	struct subscriber *s = member->s;
+	bool is_online = s->is_online;
+
+	if (here->router->deliver(s, &router_subscriptions(s)[member->index], m))
+		return TAKEN;
+	if (m->qos == 0 && (is_online || turn.tried >= QOS0_TRIES))
+		return LOST;
+	return is_online ? REFUSED : AWAY;
+}
+
+/* Goes on with the group from @turn until a member took @m or a letter is under way. */
 static bool
 ask(struct router_worker *here, struct share_group *g, struct share_turn turn,
     struct message *m, struct worker **full)
@@ -438,7 +462,7 @@ ask(struct router_worker *here, struct share_group *g, struct share_turn turn,
 	for (; turn.tried < n; turn.tried++) {
 		struct share_member *member =
 		    member_at(g, slot_of_try(turn, online < n ? online : n, n));
-		struct subscriber *s;
+		enum answer answer;
 
 		if (member == NULL)
 			continue;
@@ -450,24 +474,22 @@ ask(struct router_worker *here, struct share_group *g, struct share_turn turn,
 				*full = worker_get(member->worker);
 			return true;
 		}
-		s = member->s;
-		if (s == NULL)
+		if (member->s == NULL)
 			continue;
-		if (here->router->deliver(s, &router_subscriptions(s)[member->index], m))
-			return true;
-		if (m->qos == 0)
-			return false;
+		answer = ask_member(here, member, turn, m);
+		if (answer == TAKEN || answer == LOST)
+			return answer == TAKEN;
 	}
 	return false;
 }
 
 /* Asks the group from a fresh pick on. */
 static bool
-ask_anew(struct router_worker *here, struct share_group *g, struct message *m,
-    struct worker **full)
+ask_anew(struct router_worker *here, struct share_group *g, unsigned anew,
+    struct message *m, struct worker **full)
 {
 	uint32_t n = load(&g->n), online = load(&g->online);
-	struct share_turn turn = { 0, 0 };
+	struct share_turn turn = { .anew = anew & ANEW_MAX };
 
 	if (n == 0)
 		return false;
@@ -483,7 +505,7 @@ share_publish(
 	unsigned got = 0;
 
 	for (struct share_group *g = first_group(r); g != NULL; g = next_group(g))
-		got += ask_anew(here, g, m, full);
+		got += ask_anew(here, g, 0, m, full);
 	return got;
 }
 
@@ -497,19 +519,20 @@ share_publish_to(
 	lock_take(&here->router->lock);
 	g = find_group(r, group);
 	lock_give(&here->router->lock);
-	return g != NULL && ask_anew(here, g, m, &full);
+	return g != NULL && ask_anew(here, g, 0, m, &full);
 }
 
 void
 share_receive(struct router_worker *here, struct share_member *member,
     struct share_turn turn, struct message *m)
 {
-	struct subscriber *s = member->s;
+	bool is_there = member->s != NULL;
+	enum answer answer = is_there ? ask_member(here, member, turn, m) : AWAY;
 	struct worker *full = NULL;
 
-	if (s == NULL) /* its leaving moved others: @turn says nothing any more */
-		ask_anew(here, member->group, m, &full);
-	else if (!here->router->deliver(s, &router_subscriptions(s)[member->index], m) &&
-		 m->qos > 0)
+	/* The going of one moved others, so that @turn says little any more. */
+	if (answer == AWAY && (!is_there || turn.anew < ANEW_MAX))
+		ask_anew(here, member->group, turn.anew + (is_there ? 1u : 0u), m, &full);
+	else if (answer == AWAY || answer == REFUSED)
 		ask(here, member->group, turn, m, &full);
 }

@@ -30,9 +30,10 @@ struct share_member {
 };
 
 /* Where a message stands on its way through a group: @start is the first pick, @tried
- * how many were asked. */
+ * how many were asked, @anew how often it began again because a letter came too late. */
 struct share_turn {
-	uint32_t start, tried;
+	uint32_t start;
+	uint32_t tried : 30, anew : 2;
 };
 
 /* Under the router's lock.  Puts @s, at @index of its list, into the group of that

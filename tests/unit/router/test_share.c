@@ -205,6 +205,35 @@ TEST(who_refuses_is_passed_over_until_all_did)
 	group_gone();
 }
 
+TEST(qos0_goes_on_from_those_who_are_away_but_not_from_one_online)
+{
+	group_of("g", MEMBERS);
+	for (unsigned i = 0; i < MEMBERS; i++) {
+		member[i].refuses = i != 4;
+		set_online(&member[i], false);
+	}
+	for (unsigned i = 0; i < 2 * MEMBERS; i++)
+		pub("job/1");
+	turns(2 * MEMBERS);
+	EQ(group_got(), 2 * MEMBERS);
+	/* A letter is under way when its receiver's session ends. */
+	set_online(&member[1], true);
+	pub("job/1");
+	set_online(&member[1], false);
+	set_online(&member[4], true);
+	turns(2 * MEMBERS);
+	EQ(member[4].got, 1);
+	set_online(&member[4], false);
+	for (unsigned i = 0; i < 2; i++) { /* here and there */
+		set_online(&member[i], true);
+		pub("job/1");
+		turns(2 * MEMBERS);
+		set_online(&member[i], false);
+	}
+	EQ(group_got(), 1);
+	group_gone();
+}
+
 TEST(a_letter_to_a_member_that_left_goes_to_another)
 {
 	group_of("g", 4);
