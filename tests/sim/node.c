@@ -125,6 +125,7 @@ node_birth(const struct node_plan *plan)
 	retain_birth();
 	net_birth(client_conn_ops());
 	session_birth(client_session_sink());
+	client_birth();
 	CHECK(listener_set(0, &f) == EM_OK);
 	for (unsigned i = 0; i < plan->workers; i++)
 		worker_birth(i, plan);
@@ -201,6 +202,7 @@ node_death(void)
 		qsbr_drain();
 	}
 	worker_act_as(worker_main());
+	client_death();
 	session_death();
 	net_death();
 	retain_death();
