@@ -21,7 +21,8 @@ enum share_strategy {
 	SHARE_STICKY,
 	SHARE_LOCAL,
 	SHARE_HASH_TOPIC,
-	SHARE_HASH_CLIENTID
+	SHARE_HASH_CLIENTID,
+	SHARE_LAST = SHARE_HASH_CLIENTID
 };
 extern const struct conf_word zone_share_words[];
 extern const struct conf_word zone_pick_words[]; /* those by which sticky may begin */

@@ -17,6 +17,7 @@
 #include "tests/sim/peer.h"
 #include "tests/sim/trail.h"
 #include "tests/sim/wire.h"
+#include "emqxd/model/zone.h"
 #include "ipc/base/check.h"
 
 #include <inttypes.h>
@@ -45,7 +46,7 @@ plan(struct schedule *s, uint64_t seed)
 		.yields = yields[chance_below(5)],
 		/* Four small letters, or more than ever comes together. */
 		.mark = chance_one_in(2) ? 1000 : 4u << 20,
-		.strategy = 1 + chance_below(7) };
+		.strategy = 1 + chance_below(SHARE_LAST) };
 	trail_add("%u workers, %u clients, mailboxes of %" PRIu64 " bytes",
 	    s->plan.workers, s->peers, s->plan.mark);
 }
