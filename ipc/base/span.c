@@ -241,7 +241,7 @@ span_print_long(span_t d, char *buf, size_t n)
 		const char *name;
 	} units[] = { { NS_D, "days" }, { NS_H, "hours" }, { NS_M, "minutes" },
 		{ NS_S, "seconds" } };
-	int64_t ns = d.ns;
+	int64_t ns = d.ns > 0 ? d.ns : 0;
 	size_t used = 0;
 
 	CHECK(n > 0);
@@ -249,7 +249,7 @@ span_print_long(span_t d, char *buf, size_t n)
 	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
 		int wrote;
 
-		if (used == 0 && ns < units[i].ns)
+		if (used == 0 && ns < units[i].ns && units[i].ns > NS_S)
 			continue;
 		wrote = snprintf(buf + used, n - used, "%s%" PRId64 " %s",
 		    used > 0 ? ", " : "", ns / units[i].ns, units[i].name);

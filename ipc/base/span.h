@@ -90,7 +90,7 @@ const char *span_print(span_t d, char buf[SPAN_TEXT_MAX]);
 /* RFC 3339 with microseconds: "2026-11-22T10:56:13.494552+00:00"; @utc false: local zone. */
 const char *wall_print(wall_t t, bool utc, char buf[SPAN_TEXT_MAX]);
 /* "1 days, 3 hours, 4 minutes, 12 seconds": EMQX's way of an uptime; leading units that
- * are zero are dropped, so 0 s is "".  Cut when @n is small.  Returns @buf. */
+ * are zero are dropped.  0 s is "0 seconds", where EMQX prints nothing.  Cut when @n is small.  Returns @buf. */
 const char *span_print_long(span_t d, char *buf, size_t n);
 
 #endif

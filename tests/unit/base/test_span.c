@@ -152,8 +152,8 @@ TEST(an_uptime_drops_leading_zero_units_and_keeps_later_ones)
 	STR_EQ(uptime(292, buf, sizeof buf), "4 minutes, 52 seconds");
 	STR_EQ(uptime(60, buf, sizeof buf), "1 minutes, 0 seconds");
 	STR_EQ(uptime(1, buf, sizeof buf), "1 seconds");
-	STR_EQ(uptime(0, buf, sizeof buf), "");
-	STR_EQ(uptime(-5, buf, sizeof buf), "");
+	STR_EQ(uptime(0, buf, sizeof buf), "0 seconds");
+	STR_EQ(uptime(-5, buf, sizeof buf), "0 seconds");
 }
 
 TEST(an_uptime_that_does_not_fit_is_cut_and_ended)
