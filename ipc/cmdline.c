@@ -188,15 +188,30 @@ join_words(const struct slice *words, size_t n, struct slice prefix, struct str 
 bool
 cmdline_is_of_emqx(struct slice word)
 {
-	static const char *const names[] = { "acl", "admins", "authz", "ban", "banned",
-		"bridges", "cluster", "cluster_call", "data", "ds", "eviction",
-		"exclusive", "gateway", "gateway-clients", "gateway-metrics",
+	static const char *const names[] = { "acl", "admins", "clientid", "exhook",
+		"luahook", "resource-types", "rule-actions", "sasl", "user", "authz",
+		"ban", "banned", "bridges", "cluster", "cluster_call", "data", "ds",
+		"eviction", "exclusive", "gateway", "gateway-clients", "gateway-metrics",
 		"gateway-registry", "license", "mgmt", "mnesia", "modules", "node_dump",
 		"observer", "olp", "pem_cache", "plugins", "rebalance", "recon",
 		"resources", "retainer", "rules", "telemetry", "traces" };
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (slice_eq_str(word, names[i]))
+			return true;
+	return false;
+}
+
+/* The same of a word behind a command's group that is one here. */
+static bool
+is_of_emqx_behind(struct slice group, struct slice word)
+{
+	static const char *const names[][2] = { { "conf", "cluster_sync" },
+		{ "conf", "load" }, { "conf", "show_keys" }, { "listeners", "enable" },
+		{ "retainer", "reindex" } };
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (slice_eq_str(group, names[i][0]) && slice_eq_str(word, names[i][1]))
 			return true;
 	return false;
 }
@@ -215,7 +230,8 @@ unknown_word(const struct str *group, struct slice word, const struct slice *nex
 	for (size_t i = 0; i < n_next; i++)
 		nearest_offer(&near, next[i]);
 	nearest_hint(&near, f);
-	if (group->n == 0 && cmdline_is_of_emqx(word))
+	if ((group->n == 0 && cmdline_is_of_emqx(word)) ||
+	    is_of_emqx_behind(str_slice(group), word))
 		fault_hint(f, CMDLINE_OF_EMQX);
 	else if (word.n > 0 && join_words(next, n_next, word, &some) > 1)
 		fault_hint(f, "one of %s", str_get(&some));
@@ -317,6 +333,8 @@ hint_longer_path(const struct parse *p, struct slice word)
 	for (size_t i = 0; i < n_next; i++)
 		nearest_offer(&near, next[i]);
 	nearest_hint(&near, p->f);
+	if (c->n_path == 1 && is_of_emqx_behind(c->path[0], word))
+		fault_hint(p->f, CMDLINE_OF_EMQX);
 }
 
 static em_err

@@ -152,6 +152,11 @@ TEST(wrong_words_are_named_with_the_right_one)
 	refused("listeners strat",
 	    "listeners: id: 'strat' is no listener: type:name is wanted",
 	    "did you mean 'start'?", 1);
+	refused("retainer reindex status", "retainer: no command 'reindex'",
+	    CMDLINE_OF_EMQX, 1);
+	refused("listeners enable tcp:default true",
+	    "listeners: id: 'enable' is no listener: type:name is wanted",
+	    CMDLINE_OF_EMQX, 1);
 	refused("quit", "no command 'quit'", NULL, 0);
 	refused("clients kick", "clients kick: <clientid> is missing",
 	    "usage: emqx_ctl clients kick <clientid>...", 2);
