@@ -129,7 +129,12 @@ only_keeps() { [ "$(ctl retainer topics -o classic)" = keeps ]; }
 	[ "$(ctl retainer show a/x --json | json 'd["payload"]')" = 'of a/x' ]
 	run -3 --separate-stderr ctl retainer show a
 	[[ $stderr == *"retainer topics"* ]]
-	run -3 ctl retainer show 'a/#'
+	run -2 --separate-stderr ctl retainer show 'a/#'
+	[[ $stderr == *"'a/#' is a filter"* ]]
+	[ "$(ctl retainer topics 2 2 -o classic | tr '\n' ' ')" = 'a/y a! ' ]
+	[ "$(ctl retainer topics 4 -o classic)" = b ]
+	run -2 --separate-stderr ctl retainer clean '$share/g/a/x' --yes
+	[[ $stderr == *"'\$share/g/a/x' is a shared subscription"*"retainer clean 'a/x'"* ]]
 	run -0 ctl retainer clean 'a/#' --dry-run
 	[[ $output == *'2 retained messages would be cleaned'* ]]
 	run -0 ctl retainer clean 'a/#' --yes

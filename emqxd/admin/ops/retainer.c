@@ -12,7 +12,8 @@
 #include "emqxd/store/change.h"
 
 #define PAYLOAD_MAX 4096u /* bytes of a payload that are shown */
-#define A_TURN 256u       /* messages that a cleaning looks at */
+#define COUNT_OF_EMQX 1000
+#define A_TURN 256u /* messages that a cleaning looks at */
 
 static em_err
 info_call(struct op_ctx *op)
@@ -54,29 +55,39 @@ common_cells(struct row_writer *row, const struct message *m)
 	row_span(row, "expires_in", left_of(m));
 }
 
+struct walk {
+	struct str at;      /* the topic that was last */
+	int64_t skip, left; /* EMQX's form: topics START COUNT */
+};
+
 static em_err
 topics_open(struct op_ctx *op)
 {
-	struct str *at = MEM_NEW(struct str); /* the topic that was last */
+	struct walk *w = MEM_NEW(struct walk);
 
-	str_add_slice(at, op->after);
-	op->state = at;
+	str_add_slice(&w->at, op->after);
+	if (op->after.n == 0)
+		w->skip = params_int(op->params, "start", 1) - 1;
+	w->left = params_int(op->params, "count",
+	    params_has(op->params, "start") ? COUNT_OF_EMQX : INT64_MAX);
+	op->state = w;
 	return EM_OK;
 }
 
 static em_err
 topics_step(struct op_ctx *op)
 {
-	struct str *at = op->state;
+	struct walk *w = op->state;
 
 	while (!op_is_full(op)) {
-		struct message *m = retain_after(str_slice(at));
+		struct message *m = w->left > 0 ? retain_after(str_slice(&w->at)) : NULL;
 
 		if (m == NULL)
 			return EM_OK;
-		str_reset(at);
-		str_add_slice(at, m->topic);
-		if (!message_is_expired(m, clock_mono())) {
+		str_reset(&w->at);
+		str_add_slice(&w->at, m->topic);
+		if (!message_is_expired(m, clock_mono()) && w->skip-- <= 0) {
+			w->left--;
 			common_cells(op_row(op), m);
 			op_row_end(op);
 		}
@@ -88,7 +99,9 @@ topics_step(struct op_ctx *op)
 static void
 topics_close(struct op_ctx *op)
 {
-	str_fini(op->state);
+	struct walk *w = op->state;
+
+	str_fini(&w->at);
 	MEM_FREE(op->state);
 }
 
@@ -100,19 +113,34 @@ const struct op op_RETAINER_TOPICS = { .where = OP_ADMIN,
 	.close = topics_close };
 
 static em_err
+wrong_kind(struct op_ctx *op, struct slice name, const char *what)
+{
+	struct str text = { 0 };
+
+	str_add_escaped(&text, name);
+	op_fault(op, EM_USAGE, "'%s' is %s", str_get(&text), what);
+	str_fini(&text);
+	return EM_USAGE;
+}
+
+static em_err
 show_call(struct op_ctx *op)
 {
 	struct slice topic = params_text(op->params, "topic");
-	struct message *m = NULL;
+	struct retain_cursor *c;
 	struct row_writer *row;
+	struct message *m;
 	bool done;
 
-	if (topic_name_is_valid(topic)) {
-		struct retain_cursor *c = retain_open(topic);
-
-		m = retain_next(c, &done);
-		retain_close(&c);
+	if (!topic_name_is_valid(topic)) {
+		(void)wrong_kind(
+		    op, topic, "a filter, and what is shown is the message of one topic");
+		fault_hint(&op->fault, "list them: emqx_ctl retainer topics");
+		return EM_USAGE;
 	}
+	c = retain_open(topic);
+	m = retain_next(c, &done);
+	retain_close(&c);
 	if (m == NULL) {
 		op_no(op, "retained message of topic", topic);
 		fault_hint(&op->fault, "list them: emqx_ctl retainer topics");
@@ -138,6 +166,21 @@ struct cleaning {
 	uint64_t cleaned;
 	bool is_dry;
 };
+
+/* Nothing is kept under the name of a shared subscription, unless somebody published there. */
+static em_err
+cleaned_nothing(struct op_ctx *op)
+{
+	struct slice filter = params_text(op->params, "topic");
+	struct topic_filter t;
+
+	if (topic_filter_parse(filter, &t) != EM_OK || t.group.n == 0)
+		return EM_OK;
+	(void)wrong_kind(op, filter, "a shared subscription, and no topic begins so");
+	fault_hint(&op->fault, "its topics: emqx_ctl retainer clean '%.*s'",
+	    SLICE_FMT(t.filter));
+	return EM_USAGE;
+}
 
 /* The next message, or NULL; *done: there is none. */
 static struct message *
@@ -174,9 +217,12 @@ on_flushed(void *arg, em_err err)
 				"takes no changes"));
 		return;
 	}
-	row_int(op_row(op), "cleaned", (int64_t)cleaned);
-	op_row_end(op);
-	op_done(op, EM_OK);
+	err = cleaned == 0 ? cleaned_nothing(op) : EM_OK;
+	if (err == EM_OK) {
+		row_int(op_row(op), "cleaned", (int64_t)cleaned);
+		op_row_end(op);
+	}
+	op_done(op, err);
 }
 
 static void
