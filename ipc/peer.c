@@ -176,6 +176,19 @@ peer_connect(const char *path, span_t timeout, int *out, struct fault *f)
 	return err;
 }
 
+static em_err
+no_lock(const char *path, int e, struct fault *f)
+{
+	fault_set(f, EM_IO, "%s: %s", path, strerror(e));
+	if (e == ENOENT)
+		fault_hint(f, "make its folder (mkdir), or say another place: "
+			      "ctl.socket = PATH in emqx.conf");
+	else if (e == EACCES)
+		fault_hint(f, "give the folder to the user that emqxd runs as, or say "
+			      "another place: ctl.socket = PATH in emqx.conf");
+	return EM_IO;
+}
+
 /* Takes the lock file: the one that has the name when the lock is held, since its former
  * owner may have removed it meanwhile. */
 static em_err
@@ -186,7 +199,7 @@ take_lock(const char *path, int *out, struct fault *f)
 		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 		if (fd < 0)
-			return fault_set(f, EM_IO, "%s: %s", path, strerror(errno));
+			return no_lock(path, errno, f);
 		if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 			close(fd);
 			return fault_set(f, EM_BUSY, "in use by another emqxd");

@@ -42,6 +42,7 @@ struct app {
 	struct home *home;
 	struct signals *signals;
 	struct watchdog *watchdog;
+	char *run_dir; /* of the control socket, when this start made it; else NULL */
 	unsigned
 	    doors; /* listeners that were asked to open or close and have not answered */
 	unsigned farewells;      /* workers that go through their sessions at the end */

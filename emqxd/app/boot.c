@@ -5,10 +5,12 @@
  */
 #include "emqxd/app/boot.h"
 #include "emqxd/admin/admin.h"
+#include "emqxd/admin/ctl_conf.h"
 #include "emqxd/app/app.h"
 #include "emqxd/app/core_conf.h"
 #include "emqxd/app/cpus.h"
 #include "emqxd/app/doors.h"
+#include "emqxd/app/folder.h"
 #include "emqxd/app/home.h"
 #include "emqxd/app/logs.h"
 #include "emqxd/app/notify.h"
@@ -45,11 +47,29 @@ core_of(const struct app *a)
 
 /* ---- who we are, the log, the folder */
 
+static void
+user_down(struct app *a)
+{
+	if (a->run_dir != NULL)
+		folder_unmake(a->run_dir, 1);
+	MEM_FREE(a->run_dir);
+}
+
+/* The folder of the control socket is under /run, which a start finds empty after a boot:
+ * where no service manager has made it, we do while we may. */
 static em_err
 user_up(struct app *a, struct fault *f)
 {
+	const struct ctl_conf *ctl =
+	    conf_snapshot_get(a->loaded, CONF_CTL, &(size_t){ 0 });
+	em_err err;
+
 	a->files = privileges_raise_files();
-	return privileges_drop(core_of(a)->user, f);
+	a->run_dir = folder_make_last(ctl->socket, 0755, core_of(a)->user);
+	err = privileges_drop(core_of(a)->user, f);
+	if (err != EM_OK)
+		user_down(a);
+	return err;
 }
 
 static em_err
@@ -256,7 +276,7 @@ static const struct step {
 	em_err (*up)(struct app *a, struct fault *f);
 	void (*down)(struct app *a);
 } steps[] = {
-	{ user_up, NULL },
+	{ user_up, user_down },
 	{ home_up, home_down }, /* first: the log may be that of the daemon that has it */
 	{ log_up, NULL },
 	{ engine_up, engine_down },

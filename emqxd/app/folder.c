@@ -4,6 +4,7 @@
 #include "ipc/base/mem.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -53,6 +54,29 @@ folder_make_for(const char *file, mode_t mode, unsigned *made)
 	e = folder_make(dir, mode, made);
 	mem_free(dir);
 	return e;
+}
+
+char *
+folder_make_last(const char *file, mode_t mode, const char *user)
+{
+	const char *end = strrchr(file, '/');
+	const struct passwd *pw = user[0] != '\0' ? getpwnam(user) : NULL;
+	char *dir;
+
+	if (end == NULL || end == file)
+		return NULL;
+	dir = mem_dup(file, (size_t)(end - file));
+	if (mkdir(dir, mode) != 0) {
+		mem_free(dir);
+		return NULL;
+	}
+	/* a mask of the shell's counts for nobody who comes later */
+	if (chmod(dir, mode) != 0 ||
+	    (pw != NULL && geteuid() == 0 && chown(dir, pw->pw_uid, pw->pw_gid) != 0)) {
+		(void)rmdir(dir);
+		MEM_FREE(dir);
+	}
+	return dir;
 }
 
 void

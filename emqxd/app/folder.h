@@ -12,5 +12,8 @@ int folder_make(const char *path, mode_t mode, unsigned *made);
 void folder_unmake(const char *path, unsigned made);
 /* The same as folder_make for the folder in which @file lies. */
 int folder_make_for(const char *file, mode_t mode, unsigned *made);
+/* Makes the folder in which @file lies, when those above it are there, and gives it to
+ * @user ("": nobody else): its path, or NULL when there is nothing new.  The caller frees it. */
+char *folder_make_last(const char *file, mode_t mode, const char *user);
 
 #endif

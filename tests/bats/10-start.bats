@@ -117,6 +117,19 @@ has_line() {
 	nothing_is_left
 }
 
+@test "the folder of the control socket is made, and goes with the daemon" {
+	start_emqxd "ctl.socket = \"$BATS_TEST_TMPDIR/run/ctl.sock\"" || true
+	EMQX_SOCKET=$BATS_TEST_TMPDIR/run/ctl.sock
+	[ "$(stat -c %a "$BATS_TEST_TMPDIR/run")" = 755 ]
+	ctl status
+	stop_emqxd
+	[ ! -e "$BATS_TEST_TMPDIR/run" ]
+	EMQX_SOCKET=$BATS_TEST_TMPDIR/no/run/ctl.sock
+	try
+	[ "$status" -eq 1 ]
+	[[ $output == *"control socket $EMQX_SOCKET"*"No such file or directory"*"hint: "*mkdir*"ctl.socket = PATH"* ]]
+}
+
 @test "a control socket in use by a live daemon is refused" {
 	start_emqxd
 	try "node.data_dir = \"$EMQXD_DIR/other\""
