@@ -54,6 +54,25 @@ settings_refuse(const struct conf_report *report)
 	fputs("emqxd: this configuration is refused; -c FILE names another\n", stderr);
 }
 
+/* All that the warning counts, with its place. */
+static void
+say_ignored(const struct conf_snapshot *s)
+{
+	struct str text = { 0 };
+
+	for (size_t i = 0; i < conf_ignored_count(s); i++) {
+		struct conf_ignored k = conf_ignored_get(s, i);
+
+		if (k.is_so_anyway)
+			continue;
+		str_addf(&text, "    %s: ", k.origin);
+		str_add_escaped(&text, slice_str(k.path));
+		str_add_char(&text, '\n');
+	}
+	fputs(str_get(&text), stderr);
+	str_fini(&text);
+}
+
 em_err
 settings_read(const char *file, bool warn, struct conf_snapshot **out)
 {
@@ -62,8 +81,10 @@ settings_read(const char *file, bool warn, struct conf_snapshot **out)
 
 	if (err != EM_OK)
 		settings_refuse(&report);
-	else if (warn)
+	else if (warn) {
 		settings_say(&report);
+		say_ignored(*out);
+	}
 	conf_report_fini(&report);
 	return err;
 }

@@ -154,6 +154,14 @@ is_4s() { [ "$(shown mqtt.idle_timeout value)" = 4s ]; }
 	[[ $output == *bad.conf:5*max_qos_allowed* ]]
 }
 
+@test "check_config: every key that means nothing here, with its place" {
+	emqxd_conf "$EMQXD_DIR/x.conf" 'alarm.actions = [log]' 'sysmon.os.cpu_check_interval = 5s' \
+	    'force_gc.count = 1' 'force_gc.bytes = 1KB' 'stats.enable = true' 'node.max_ports = 9'
+	run -0 "$EMQXD" check_config "$EMQXD_DIR/x.conf"
+	[[ $output == *'warning: 6 keys of EMQX mean nothing here'* ]]
+	[[ $output == *"x.conf:5:17: alarm.actions"* && $output == *'x.conf:10:18: node.max_ports'* ]]
+}
+
 @test "ctl.dangerous and ctl.require_yes: dangerous commands want --yes" {
 	stop_emqxd
 	start_emqxd 'ctl.require_yes = true'
