@@ -4,7 +4,7 @@
  * $SYS.  The retained store first (so that the last value a subscriber sees of a
  * topic is the newest), then the router; what reaches nobody is counted.
  *
- * Threads: client workers.
+ * Threads: client workers; the admin thread ($SYS).
  */
 #ifndef PUBLISH_ROAD_H
 #define PUBLISH_ROAD_H

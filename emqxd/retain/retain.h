@@ -15,7 +15,8 @@
  * Store before route, and open the cursor after the route is entered: so the
  * last value a subscriber sees of a topic is the newest.
  *
- * Threads: client workers; the admin thread for counts and lists.
+ * Threads: client workers; the admin thread for counts and lists, for clearing, and for what
+ * $SYS keeps.
  */
 #ifndef RETAIN_RETAIN_H
 #define RETAIN_RETAIN_H

@@ -13,7 +13,8 @@
  * are O(1).  The publisher's worker matches once; every other worker concerned gets
  * one letter with the frame copied (under MESSAGE_LARGE) or shared (above).
  *
- * Threads: client workers; the questions at the end also the admin thread.
+ * Threads: client workers; the admin thread publishes $SYS, and asks the questions at the
+ * end.
  */
 #ifndef ROUTER_ROUTER_H
 #define ROUTER_ROUTER_H

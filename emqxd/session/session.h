@@ -127,7 +127,9 @@ bool session_farewell(uint64_t *at);
 void session_kick(struct session *s, end_reason why);
 
 /* Subscribes, or changes the options, and begins with the retained messages that they ask
- * for.  EM_FULL: mqtt.max_subscriptions, or too much waits to be freed. */
+ * for.  EM_FULL: mqtt.max_subscriptions or node.memory_limit is reached, or too
+ * much waits to be freed; EM_BUSY: another client has the exclusive one; EM_MALFORMED: it is
+ * empty or too long. */
 EM_MUST_USE em_err session_subscribe(
     struct session *s, struct slice group, struct slice filter, struct subopts o);
 EM_MUST_USE em_err session_unsubscribe(
