@@ -113,14 +113,17 @@ static const struct conf_field fields[] = {
 	    .def = "round_robin",
 	    .words = zone_share_words,
 	    .reload = CONF_LIVE,
-	    .help = "How one member of a shared subscription is picked" },
+	    .help = "How one member of a shared subscription is picked; sticky stays "
+		    "with a publisher's first pick until that member goes, and keeps 64 "
+		    "such picks a group, by a hash of the publisher's client id" },
 	{ .path = "shared_subscription_initial_sticky_pick",
 	    ZONE(shared_subscription_initial_sticky_pick),
 	    .type = CONF_ENUM,
 	    .def = "random",
 	    .words = zone_pick_words,
 	    .reload = CONF_LIVE,
-	    .help = "How sticky picks a member first, and when that one has gone" },
+	    .help = "How sticky picks a publisher's first member, and when that one "
+		    "has gone" },
 	{ .path = "ignore_loop_deliver",
 	    ZONE(ignore_loop_deliver),
 	    .type = CONF_BOOL,

@@ -31,9 +31,17 @@ struct share_group {
 	_Atomic uint32_t turn;      /* round_robin_per_group */
 	share_seen rule;
 	uint32_t name_n;
-	/* A word for each thread, its own: the next turn of round_robin; for sticky the
-	 * chosen member's slot and number.  Behind them the name. */
-	_Atomic uint64_t choice[];
+	_Atomic(struct share_sticky *) sticky; /* made at first use; or NULL */
+	/* For each thread, its own: the next turn of round_robin.  Behind them the name. */
+	_Atomic uint32_t own_turn[];
+};
+
+#define STICKY_CELLS 64u
+
+/* What was chosen for whom: by a hash of the publisher's client id, the member's slot and
+ * its number; 0: nobody yet.  Publishers that meet in a cell share the choice. */
+struct share_sticky {
+	_Atomic uint64_t choice[STICKY_CELLS];
 };
 
 #define ARRAY_MIN 4u
@@ -50,7 +58,7 @@ threads(void)
 static size_t
 group_size(const struct share_group *g)
 {
-	return sizeof *g + threads() * sizeof g->choice[0] + g->name_n;
+	return sizeof *g + threads() * sizeof g->own_turn[0] + g->name_n;
 }
 
 static size_t
@@ -62,7 +70,7 @@ array_size(uint32_t cap)
 static struct slice
 group_name(const struct share_group *g)
 {
-	return slice_of(&g->choice[threads()], g->name_n);
+	return slice_of(&g->own_turn[threads()], g->name_n);
 }
 
 struct slice
@@ -191,14 +199,14 @@ static struct share_group *
 group_new(struct route *r, struct slice name)
 {
 	struct share_group *g =
-	    slab_new_zero(sizeof *g + threads() * sizeof g->choice[0] + name.n);
+	    slab_new_zero(sizeof *g + threads() * sizeof g->own_turn[0] + name.n);
 
 	g->name_n = (uint32_t)name.n;
-	memcpy(&g->choice[threads()], name.p, name.n);
+	memcpy(&g->own_turn[threads()], name.p, name.n);
 	atomic_init(&g->array, array_new(ARRAY_MIN));
 	/* The first turns fall anywhere: publishers rotate independently. */
 	for (unsigned i = 0; i < threads(); i++)
-		atomic_init(&g->choice[i], rand_u64());
+		atomic_init(&g->own_turn[i], (uint32_t)rand_u64());
 	group_enter_route(g, r);
 	return g;
 }
@@ -285,6 +293,17 @@ share_set_online(struct share_member *member, bool online)
 	}
 }
 
+/* Until nobody reads it a publisher may still make the choices. */
+static void
+group_free(void *p, size_t n)
+{
+	struct share_group *g = p;
+
+	slab_free(atomic_load_explicit(&g->sticky, memory_order_acquire),
+	    sizeof(struct share_sticky));
+	slab_free(g, n);
+}
+
 static void
 group_end(struct share_group *g, struct route *r)
 {
@@ -292,7 +311,7 @@ group_end(struct share_group *g, struct route *r)
 
 	group_leave_route(g, r);
 	qsbr_retire(a, array_size(a->cap), slab_free);
-	qsbr_retire(g, group_size(g), slab_free);
+	qsbr_retire(g, group_size(g), group_free);
 }
 
 void
@@ -335,32 +354,37 @@ share_free(struct route *r)
 		for (uint32_t i = 0; i < load(&g->n); i++)
 			slab_free(member_at(g, i), sizeof(struct share_member));
 		slab_free(a, array_size(a->cap));
-		slab_free(g, group_size(g));
+		group_free(g, group_size(g));
 		g = next;
 	}
 }
 
 /* ---- who gets it */
 
-static uint64_t
-own_choice(const struct router_worker *here, const struct share_group *g)
-{
-	return atomic_load_explicit(&g->choice[here->id], memory_order_relaxed);
-}
-
-static void
-set_choice(const struct router_worker *here, struct share_group *g, uint64_t v)
-{
-	atomic_store_explicit(&g->choice[here->id], v, memory_order_relaxed);
-}
-
 static uint32_t
 next_turn(const struct router_worker *here, struct share_group *g)
 {
-	uint64_t turn = own_choice(here, g);
+	uint32_t turn = load(&g->own_turn[here->id]);
 
-	set_choice(here, g, turn + 1);
-	return (uint32_t)turn;
+	atomic_store_explicit(&g->own_turn[here->id], turn + 1, memory_order_relaxed);
+	return turn;
+}
+
+/* Where the choice for this publisher is kept. */
+static _Atomic uint64_t *
+choice_for(struct share_group *g, struct slice publisher)
+{
+	struct share_sticky *now = atomic_load_explicit(&g->sticky, memory_order_acquire);
+
+	if (EM_UNLIKELY(now == NULL)) {
+		struct share_sticky *made = slab_new_zero(sizeof *made);
+
+		if (atomic_compare_exchange_strong(&g->sticky, &now, made))
+			now = made;
+		else /* another thread was first */
+			slab_free(made, sizeof *made);
+	}
+	return &now->choice[hash_bytes(publisher) % STICKY_CELLS];
 }
 
 static const struct share_rules *
@@ -372,18 +396,21 @@ rules_of(const struct router_worker *here)
 static uint32_t pick_by(struct router_worker *here, struct share_group *g, uint32_t n,
     const struct message *m, enum share_strategy strategy);
 
-/* Chooses one of @n for good: until it is gone or no longer among them. */
+/* Chooses one of @n for this publisher, for good: until it is gone or no longer among
+ * them. */
 static uint32_t
 stick(struct router_worker *here, struct share_group *g, uint32_t n,
     const struct message *m)
 {
-	uint64_t choice = own_choice(here, g);
+	_Atomic uint64_t *kept = choice_for(g, m->from);
+	uint64_t choice = atomic_load_explicit(kept, memory_order_relaxed);
 	uint32_t slot = (uint32_t)(choice >> 32), number = (uint32_t)choice;
 	struct share_member *member = slot < n ? member_at(g, slot) : NULL;
 
 	if (member != NULL && member->number == number)
 		return slot;
-	for (slot = 0; slot < n; slot++) { /* others moved: it may stand elsewhere */
+	slot = number != 0 ? 0 : n;
+	for (; slot < n; slot++) { /* others moved: it may stand elsewhere */
 		member = member_at(g, slot);
 		if (member != NULL && member->number == number)
 			break;
@@ -393,7 +420,8 @@ stick(struct router_worker *here, struct share_group *g, uint32_t n,
 		    share_rule_sticky_pick(rules_of(here), &g->rule, group_name(g)));
 	member = member_at(g, slot);
 	if (member != NULL)
-		set_choice(here, g, (uint64_t)slot << 32 | member->number);
+		atomic_store_explicit(
+		    kept, (uint64_t)slot << 32 | member->number, memory_order_relaxed);
 	return slot;
 }
 
@@ -402,7 +430,7 @@ static uint32_t
 pick_by(struct router_worker *here, struct share_group *g, uint32_t n,
     const struct message *m, enum share_strategy strategy)
 {
-	if (n == 1)
+	if (n == 1 && strategy != SHARE_STICKY) /* which remembers it */
 		return 0;
 	switch (strategy) {
 	case SHARE_INHERITS: break;

@@ -145,18 +145,24 @@ set_online(struct ear *e, bool online)
 }
 
 static inline unsigned
-pub_qos(const char *topic, const char *payload, uint8_t qos)
+pub_from(const char *from, const char *topic, const char *payload, uint8_t qos)
 {
 	struct message m = message_view(slice_str(topic), slice_str(payload));
 	struct router_result r;
 
 	m.qos = qos;
 	m.publisher = 77;
-	m.from = SLICE_LIT("me");
+	m.from = slice_str(from);
 	r = router_publish(&m);
 	message_done(&m);
 	OK(r.is_full == NULL);
 	return r.receivers;
+}
+
+static inline unsigned
+pub_qos(const char *topic, const char *payload, uint8_t qos)
+{
+	return pub_from("me", topic, payload, qos);
 }
 
 static inline unsigned

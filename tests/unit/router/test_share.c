@@ -108,6 +108,73 @@ TEST(sticky_begins_as_it_is_told)
 	}
 }
 
+/* Who got the message that was published by a client of this name; everybody forgets it. */
+static unsigned
+got_from(const char *name)
+{
+	unsigned who = MEMBERS;
+
+	pub_from(name, "job/1", "x", 0);
+	turns(2);
+	for (unsigned i = 0; i < MEMBERS; i++)
+		if (member[i].got > 0)
+			who = i;
+	EQ(group_got(), 1);
+	return who;
+}
+
+TEST(sticky_sticks_for_each_publisher)
+{
+	enum { PUBLISHERS = 48 };
+	unsigned first[PUBLISHERS], reached[MEMBERS] = { 0 }, n = 0;
+	char name[16];
+
+	group_of("g", MEMBERS);
+	set_strategy(SHARE_STICKY);
+	for (unsigned round = 0; round < 4; round++)
+		for (unsigned i = 0; i < PUBLISHERS; i++) {
+			unsigned who;
+
+			snprintf(name, sizeof name, "p%u", i);
+			as(round % WORKERS);
+			who = got_from(name);
+			if (round == 0)
+				first[i] = who;
+			EQ(who, first[i]);
+			reached[who]++;
+		}
+	as(0);
+	for (unsigned i = 0; i < MEMBERS; i++)
+		n += reached[i] > 0;
+	OK(n >= 3); /* all but always all of them */
+	/* Those of one that goes choose others, and do not come back with it. */
+	set_online(&member[2], false);
+	for (unsigned i = 0; i < PUBLISHERS; i++) {
+		unsigned who;
+
+		snprintf(name, sizeof name, "p%u", i);
+		who = got_from(name);
+		OK(who != 2 && (first[i] == 2 || who == first[i]));
+		set_online(&member[2], true);
+		EQ(got_from(name), who);
+		set_online(&member[2], false);
+	}
+	group_gone();
+}
+
+TEST(sticky_sticks_to_the_only_member_when_others_come)
+{
+	group_of("g", MEMBERS);
+	set_strategy(SHARE_STICKY);
+	for (unsigned i = 0; i < MEMBERS; i++)
+		set_online(&member[i], i == 3);
+	EQ(got_from("me"), 3);
+	for (unsigned i = 0; i < MEMBERS; i++)
+		set_online(&member[i], true);
+	EQ(got_from("me"), 3);
+	group_gone();
+}
+
 TEST(each_group_and_each_plain_subscriber_gets_its_own)
 {
 	struct ear plain = { 0 };
