@@ -52,7 +52,7 @@ peer_has_group(int sock, gid_t gid)
 {
 	socklen_t size = GROUPS_FIRST * sizeof(gid_t);
 	gid_t *groups = mem_new(size);
-	struct peer_cred cred;
+	struct peer_cred cred = { .gid = (gid_t)-1 };
 	bool found;
 
 	found = peer_cred_get(sock, &cred) == EM_OK && cred.gid == gid;
