@@ -125,9 +125,12 @@ static inline unsigned
 house_pub(const char *topic, uint8_t qos)
 {
 	struct message m = message_view(slice_str(topic), SLICE_LIT("x"));
+	unsigned n;
 
 	m.qos = qos;
-	return router_publish(&m).receivers;
+	n = router_publish(&m).receivers;
+	message_done(&m);
+	return n;
 }
 
 #endif
