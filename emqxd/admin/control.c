@@ -6,7 +6,8 @@
  * sink appends frames to the peer's output; all output of a turn goes out at its end.
  *
  * A peer that does not read: rows stop at OUT_HIGH (has_room), and so does the reading
- * of its requests.  A peer that ends leaves its requests (gather_leave) and is freed
+ * of its requests.  When all places are taken a newcomer gets that of an idle peer
+ * (who_makes_way).  A peer that ends leaves its requests (gather_leave) and is freed
  * at the end of the turn, as its event may still be in the loop's hands.
  */
 #include "emqxd/admin/control.h"
@@ -27,6 +28,7 @@
 #include "emqxd/admin/ctl_conf.h"
 #include "emqxd/admin/gather.h"
 #include "emqxd/admin/op.h"
+#include "emqxd/admin/rights.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +41,7 @@
 #define OUT_HIGH (256u << 10) /* no more rows while so much waits */
 #define OUT_MAX (8u << 20)    /* more than rows and their ends can come to */
 #define HELLO_WITHIN span_s(10)
+#define IDLE_AFTER span_s(5) /* may lose its place */
 #define STOP_WITHIN span_s(1)
 #define FRAMES_A_TURN 64u
 #define ACCEPTS_A_TURN 16u
@@ -54,8 +57,9 @@ struct call {
 
 struct peer {
 	struct watch watch;
-	struct timer timer; /* until its hello */
-	struct list_node node;
+	struct timer timer;    /* until its hello */
+	struct list_node node; /* of all; who did something last stands last */
+	mono_t active;         /* when that was */
 	struct control *control;
 	struct ipc_frame_reader in;
 	struct wbuf out;
@@ -81,71 +85,6 @@ struct control {
 	int spare_fd;        /* given up for a peer when no descriptor is left */
 	bool is_serving;
 };
-
-/* ---- who may what */
-
-static bool
-is_in(const char *group, int sock)
-{
-	gid_t gid;
-
-	return group[0] != '\0' && peer_group_find(group, &gid) == EM_OK &&
-	       peer_has_group(sock, gid);
-}
-
-static enum wire_access
-access_of(const struct peer_cred *cred, int sock)
-{
-	const struct ctl_conf *conf = conf_get(CONF_CTL);
-
-	if (cred->uid == 0 || cred->uid == geteuid())
-		return WIRE_ACCESS_ALL;
-	if (is_in(conf->admin_group, sock))
-		return conf->dangerous == CTL_DANGEROUS_ADMIN ? WIRE_ACCESS_ALL
-							      : WIRE_ACCESS_WRITE;
-	return is_in(conf->read_group, sock) ? WIRE_ACCESS_READ : WIRE_ACCESS_NONE;
-}
-
-static bool
-is_dangerous(const struct wire_req *req)
-{
-	const struct cmd *cmd = req->cmd;
-
-	switch (cmd->dangerous) {
-	case DANGER_NONE: return false;
-	case DANGER_ASK: return true;
-	case DANGER_MANY: return params_count(&req->params, cmd->args[0].name) > 1;
-	}
-	UNREACHABLE();
-}
-
-/* EM_OK, or why this peer may not, in @f. */
-static em_err
-check_access(const struct peer *p, const struct wire_req *req, struct fault *f)
-{
-	const struct ctl_conf *conf = conf_get(CONF_CTL);
-	bool is_write = params_is_write(&req->params), is_asked = is_dangerous(req);
-	enum wire_access wanted = is_asked   ? WIRE_ACCESS_ALL
-				  : is_write ? WIRE_ACCESS_WRITE
-					     : WIRE_ACCESS_READ;
-
-	if (p->access < wanted) {
-		fault_set(f, EM_DENIED, "user %u may not %s here", (unsigned)p->cred.uid,
-		    is_write ? "change anything" : "ask");
-		fault_hint(f, "%s",
-		    is_write ? err_hint(EM_DENIED)
-			     : "root, the daemon's own user, or a member "
-			       "of ctl.read_group may");
-		return EM_DENIED;
-	}
-	if (is_asked && (req->flags & (WIRE_REQ_YES | WIRE_REQ_DRY_RUN)) == 0 &&
-	    (conf->require_yes || req->cmd->dangerous == DANGER_MANY)) {
-		fault_set(f, EM_USAGE, "not without --yes");
-		fault_hint(f, "--dry-run says what would happen");
-		return EM_USAGE;
-	}
-	return EM_OK;
-}
 
 /* ---- output */
 
@@ -195,11 +134,20 @@ say_fault(struct peer *p, uint32_t id, const struct fault *f)
 	mark_dirty(p);
 }
 
+static void
+mark_active(struct peer *p)
+{
+	p->active = clock_mono();
+	list_del(&p->node);
+	list_push(&p->control->peers, &p->node);
+}
+
 /* ---- the end of a peer */
 
 static void
 drop_call(struct call *c)
 {
+	mark_active(c->peer);
 	list_del(&c->node);
 	c->peer->n_calls--;
 	mem_free(c);
@@ -338,7 +286,8 @@ on_request(struct peer *p, const struct ipc_frame *frame)
 		end_bad_peer(p, "a malformed request");
 	} else if (err == EM_OK && p->n_calls == CALLS_MAX) {
 		fault_set(&f, EM_FULL, "more than %u requests at a time", CALLS_MAX);
-	} else if (err == EM_OK && check_access(p, &req, &f) == EM_OK) {
+	} else if (err == EM_OK &&
+		   rights_check(p->access, p->cred.uid, &req, &f) == EM_OK) {
 		start_call(p, frame->id, &req);
 	} else if (err == EM_OK && params_is_write(&req.params)) {
 		audit_write(p->cred.uid, p->cred.pid, &req.params, f.err, span_ns(0));
@@ -379,6 +328,7 @@ on_frame(struct peer *p, const struct ipc_frame *frame)
 {
 	struct call *call;
 
+	mark_active(p);
 	if (!p->said_hello && frame->kind != FRAME_HELLO) {
 		end_bad_peer(p, "no hello");
 		return;
@@ -559,11 +509,58 @@ start_peer(struct control *c, int fd)
 		mem_free(p);
 		return;
 	}
-	p->access = access_of(&p->cred, fd);
+	p->access = rights_of(&p->cred, fd);
+	p->active = clock_mono();
 	list_push(&c->peers, &p->node);
 	c->n_peers++;
 	timer_arm(&p->timer, HELLO_WITHIN, on_no_hello);
 	say_hello(p);
+}
+
+static bool
+is_idle(const struct peer *p)
+{
+	return p->n_calls == 0 && waiting(p) == 0 &&
+	       clock_mono().ns - p->active.ns >= IDLE_AFTER.ns;
+}
+
+/* All places are taken: whose the newcomer at @fd gets, or NULL.  The longest idle first,
+ * and strangers before root and the daemon's own user, who give way to no stranger; to
+ * them strangers give way with a request under way too. */
+static struct peer *
+who_makes_way(const struct control *c, int fd)
+{
+	struct peer *own = NULL, *busy = NULL;
+	struct peer_cred cred;
+
+	LIST_EACH (node, &c->peers) {
+		struct peer *p = LIST_OWNER(node, struct peer, node);
+		bool idle = is_idle(p);
+
+		if (idle && !rights_is_own(&p->cred))
+			return p;
+		if (idle && own == NULL)
+			own = p;
+		if (!rights_is_own(&p->cred) && busy == NULL)
+			busy = p;
+	}
+	if (peer_cred_get(fd, &cred) != EM_OK || !rights_is_own(&cred))
+		return NULL;
+	return own != NULL ? own : busy;
+}
+
+static bool
+make_room(struct control *c, int fd)
+{
+	struct peer *p = who_makes_way(c, fd);
+
+	if (p == NULL)
+		return false;
+	metric_inc(METRIC_CONTROL_PEERS_DISPLACED);
+	LOG(INFO, "control_peer_displaced", "uid", (unsigned)p->cred.uid, "pid",
+	    (int)p->cred.pid);
+	end_peer(p);
+	return true;
 }
 
 /* Too many: it is told so, if it listens, and closed. */
@@ -624,7 +621,7 @@ on_door(struct watch *w, uint32_t events)
 
 		if (fd < 0)
 			return;
-		if (c->n_peers == PEERS_MAX)
+		if (c->n_peers == PEERS_MAX && !make_room(c, fd))
 			refuse_peer(fd);
 		else
 			start_peer(c, fd);

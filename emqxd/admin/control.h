@@ -7,7 +7,8 @@
  * hello, then sends requests; rows go to it under the credit that it grants.
  *
  * Nobody can take the office from the others: connections, requests of one peer and
- * output that it does not read are bounded, one that says no hello in time goes, and
+ * output that it does not read are bounded, one that says no hello in time goes, when
+ * all places are taken the longest idle makes way (counted: control.peers_displaced), and
  * garbage closes the one who sent it (counted: control.bad_peers).  What a peer asked
  * for ends when it goes.
  *

@@ -120,6 +120,48 @@ while s.recv(4096): pass' "$EMQX_SOCKET"
 	grep -q 'control_bad_peer' "$EMQXD_DIR/err"
 }
 
+# hold UID N: so many peers of the control socket that say hello (the daemon's own, sent
+# back to it) and nothing more, until they are ended.
+hold() {
+	chmod 711 "$EMQXD_DIR"
+	(cd "$EMQXD_DIR" && exec /usr/bin/python3 -c 'import os, socket, sys, time
+if int(sys.argv[1]) != os.geteuid(): os.seteuid(int(sys.argv[1]))
+held = []
+for i in range(int(sys.argv[2])):
+    s = socket.socket(socket.AF_UNIX); s.connect("ctl.sock"); s.sendall(s.recv(4096)); held.append(s)
+print("held", flush=True)
+left = list(held)
+while left:
+    time.sleep(.05)
+    for s in list(left):
+        try: gone = s.recv(1, socket.MSG_DONTWAIT) == b""
+        except BlockingIOError: gone = False
+        if gone: left.remove(s); print("gone", flush=True)' "$@") >"$EMQXD_DIR/held.$1" 3>&- &
+	subs="$subs $!"
+	wait_until 10 grep -q held "$EMQXD_DIR/held.$1"
+}
+
+@test "when all places of the control socket are idle a newcomer gets the longest idle's" {
+	hold "$(id -u)" 128
+	run -4 ctl status
+	wait_until 15 ctl status
+	run -0 ctl status
+	[ "$(figure metrics control.peers_displaced)" -ge 1 ]
+	wait_until 5 grep -q gone "$EMQXD_DIR/held.$(id -u)"
+	[ "$(grep -c gone "$EMQXD_DIR/held.$(id -u)")" = 1 ]
+}
+
+@test "strangers cannot take the control socket from root" {
+	[ "$(id -u)" -eq 0 ] || skip 'needs root, to be somebody else'
+	stop_emqxd
+	start_emqxd 'ctl.mode = "0666"'
+	hold 0 2
+	hold 65534 126
+	run -0 ctl status
+	wait_until 5 grep -q gone "$EMQXD_DIR/held.65534"
+	run ! grep gone "$EMQXD_DIR/held.0"
+}
+
 @test "a peer that is killed in the middle of a long list frees what it held" {
 	local i
 	for i in 1 2 3 4 5; do
