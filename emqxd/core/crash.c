@@ -11,6 +11,7 @@
  */
 #include "emqxd/core/crash.h"
 #include "emqxd/core/log_sink.h"
+#include "emqxd/core/worker.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -132,6 +133,17 @@ put_signal(const struct outlets *out, int sig, const siginfo_t *info)
 		put(out, print_hex((uintptr_t)info->si_addr, buf));
 	}
 	put(out, "\n");
+	if (worker_current != NULL && worker_current->blame != NULL) {
+		put(out, worker_current->blame);
+		put(out, "\n");
+	}
+}
+
+void
+crash_blame(const char *text)
+{
+	if (worker_current != NULL)
+		worker_current->blame = text;
 }
 
 static void

@@ -17,6 +17,11 @@ void crash_install(void);
 void crash_thread_birth(void);
 void crash_thread_death(void);
 
+/* What is probably to blame when this thread faults from now on, a sentence that its last
+ * words say as well: who reads a file through memory faults when the disk does.  @text stays
+ * where it is; NULL: we are again. */
+void crash_blame(const char *text);
+
 /* The stacks of all threads, then abort: what else is left when one does not turn? */
 EM_NORETURN void crash_all_stacks(const char *why);
 

@@ -68,6 +68,7 @@ struct worker {
 	_Atomic uint32_t qsbr_batches;       /* of them, collected or under way */
 	_Atomic uint64_t metric[METRIC_MAX]; /* written by this thread only */
 	_Atomic(const char *) doing;         /* what the turn does: for the watchdog */
+	const char *blame;                   /* crash_blame() */
 	_Atomic int64_t turn_since;          /* mono ns; 0 while it sleeps */
 	_Atomic bool is_over;                /* its thread ends after this turn */
 };

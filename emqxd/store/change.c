@@ -27,6 +27,7 @@
 #define BATCH_BYTES (8u << 20) /* enough for one transaction */
 #define BATCH_MAX 20000u       /* changes */
 #define FAILURES_MAX 8u        /* of a batch, then only deletions are tried */
+#define UNREADABLE_TOLD 10u    /* one by one */
 #define CALM span_s(5)         /* without a refusal, then the alarm is over */
 
 enum what { PUT, DEL, FLUSH };
@@ -305,7 +306,9 @@ raise_alarm(const struct store *s, em_err err)
 	uint64_t used, max;
 	const char *what;
 
-	if (err != EM_FULL)
+	if (err == EM_MALFORMED)
+		what = "its file is damaged: move the folder away and restart";
+	else if (err != EM_FULL)
 		what = "its disk fails: see the kernel's log";
 	else if (kv_is_at_max(s->kv))
 		what = "store.max_size is reached: raise it and restart, or delete some "
@@ -520,30 +523,49 @@ store_register(enum change_kind kind, change_apply_fn *apply)
 struct useless {
 	enum change_kind kind;
 	struct fault *f;
-	uint64_t rows;
+	uint64_t rows, unreadable;
 	VEC(struct change *) keys; /* whose rows shall be deleted */
 };
+
+/* It may be of a later version, or damaged: the others are of use all the same. */
+static void
+skip_row(struct useless *u, const char *key)
+{
+	if (u->unreadable++ < UNREADABLE_TOLD)
+		LOG(WARN, "store_row_unreadable", "kind", kind_name[u->kind], "key", key);
+}
+
+static void
+delete_row(struct useless *u, struct slice key)
+{
+	struct change *c = change_del(u->kind, key);
+
+	if (c != NULL)
+		VEC_ADD(&u->keys, c);
+}
 
 static em_err
 on_row(struct slice key, struct slice blob, void *arg)
 {
 	struct useless *u = arg;
-	em_err err = store()->apply[u->kind](key, blob);
+	em_err err = blob.p != NULL ? store()->apply[u->kind](key, blob) : EM_MALFORMED;
 	struct str name = { 0 };
 
 	u->rows++;
-	if (err == EM_NOTFOUND) {
-		struct change *c = change_del(u->kind, key);
-
-		if (c != NULL)
-			VEC_ADD(&u->keys, c);
-		return EM_OK;
-	}
 	if (err == EM_OK)
 		return EM_OK;
+	if (err == EM_NOTFOUND) {
+		delete_row(u, key);
+		return EM_OK;
+	}
 	str_add_escaped(&name, slice_head(key, 100));
-	fault_set(u->f, err, "the store has a %s row that cannot be read: %s",
-	    kind_name[u->kind], str_get(&name));
+	if (err == EM_MALFORMED) {
+		skip_row(u, str_get(&name));
+		err = EM_OK;
+	} else {
+		fault_set(u->f, err, "the store's %s row %s: %s", kind_name[u->kind],
+		    str_get(&name), err_text(err));
+	}
 	str_fini(&name);
 	return err;
 }
@@ -564,13 +586,20 @@ recover_kind(struct store *s, enum change_kind kind, struct fault *f)
 	struct useless u = { .kind = kind, .f = f };
 	em_err err = kv_each(s->kv, kind, on_row, &u);
 
-	if (err != EM_OK && f->err == EM_OK)
-		fault_set(f, err, "the store cannot be read: %s", kind_name[kind]);
+	if (err != EM_OK && f->err == EM_OK) {
+		fault_set(f, err,
+		    "the store %s cannot be read: it is damaged in its %s rows",
+		    kv_dir(s->kv), kind_name[kind]);
+		fault_hint(f, KV_HINT);
+	}
 	/* On a disk that is full they stay, and are of no use at the next start as well. */
 	if (err == EM_OK && u.keys.n > 0 && tidy(s, u.keys.p, u.keys.n) != EM_OK)
 		LOG(WARN, "store_not_tidied", "rows", u.keys.n);
 	for (size_t i = 0; i < u.keys.n; i++)
 		change_drop(&u.keys.p[i]);
+	if (err == EM_OK && u.unreadable > 0)
+		LOG(WARN, "store_rows_unreadable", "kind", kind_name[kind], "rows",
+		    u.unreadable, "dir", kv_dir(s->kv));
 	if (err == EM_OK && u.rows > 0)
 		LOG(INFO, "store_read", "kind", kind_name[kind], "rows", u.rows,
 		    "useless", u.keys.n);

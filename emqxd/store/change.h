@@ -30,8 +30,8 @@ enum change_kind {
 };
 
 /* One row read back.  EM_NOTFOUND: it is of no use any more and shall be deleted.
- * Another error ends the boot with a sentence that names kind and key: EM_MALFORMED for
- * a blob that cannot be read. */
+ * EM_MALFORMED: it cannot be read; it stays where it is and is told of.  Another error ends
+ * the boot with a sentence that names kind and key. */
 typedef em_err change_apply_fn(struct slice key, struct slice blob);
 
 /* What the room counts, by core/metric.h's numbers. */

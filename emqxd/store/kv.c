@@ -1,6 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kv: see kv.h. */
+/*
+ * kv: see kv.h.
+ *
+ * LMDB reads its file through memory and trusts what it finds: there are no checksums.  A
+ * damaged page may be an error, an assertion of LMDB or a fault of the processor.  For the
+ * last two the crash report names the file; what can be seen before is a sentence.
+ *
+ * A file may end before the last page that is in use by LMDB's count: pages that one
+ * transaction took and gave back it never wrote.  So a short file is no proof of damage; it
+ * is made as long as it should be, so that what is missing reads as zeros, which LMDB finds
+ * wrong, and does not fault.
+ */
 #include "emqxd/store/kv.h"
+#include "emqxd/core/crash.h"
+#include "emqxd/core/log.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/str.h"
 
@@ -8,6 +21,10 @@
 #include <lmdb.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+/* More than one transaction can have left unwritten. */
+#define SHORT_MAX (UINT64_C(1) << 30)
 
 enum { TABLES_MAX = 8, DIGEST = 32, SHORT_KEY = 'k', LONG_KEY = 'h', KEY_MAX = 511 };
 
@@ -15,6 +32,7 @@ struct kv {
 	MDB_env *env;
 	MDB_txn *txn; /* the one under way, or NULL */
 	char *dir;
+	char *blame; /* what a fault in LMDB says */
 	const char *const *name;
 	unsigned n;
 	uint64_t max_size;
@@ -56,6 +74,13 @@ note(struct kv *k, int rc)
 	return err;
 }
 
+/* What a damaged file ends in; EIO is the disk's word. */
+static bool
+is_damage(int rc)
+{
+	return err_of(rc) == EM_MALFORMED || rc == EIO;
+}
+
 /* ---- opening */
 
 static int
@@ -75,11 +100,43 @@ open_tables(struct kv *k)
 	return mdb_txn_commit(txn);
 }
 
+/* LMDB aborts next, and the crash report says the rest. */
+static void
+on_assert(MDB_env *env, const char *what)
+{
+	const struct kv *k = mdb_env_get_userctx(env);
+
+	LOG(ERROR, "store_damaged", "dir", k->dir, "lmdb", what, "hint", KV_HINT);
+}
+
+/* See above.  MDB_CORRUPTED: far too short. */
+static int
+lengthen(struct kv *k)
+{
+	uint64_t used, max;
+	struct stat st;
+	int fd;
+
+	kv_size(k, &used, &max);
+	if (mdb_env_get_fd(k->env, &fd) != 0 || fstat(fd, &st) != 0)
+		return errno;
+	if ((uint64_t)st.st_size >= used)
+		return 0;
+	LOG(INFO, "store_short", "dir", k->dir, "bytes", st.st_size, "of", used);
+	if (used - (uint64_t)st.st_size > SHORT_MAX)
+		return MDB_CORRUPTED;
+	return ftruncate(fd, (off_t)used) == 0 ? 0 : errno;
+}
+
 static int
 open_env(struct kv *k)
 {
 	int rc = mdb_env_create(&k->env);
 
+	if (rc == 0)
+		rc = mdb_env_set_userctx(k->env, k);
+	if (rc == 0)
+		rc = mdb_env_set_assert(k->env, on_assert);
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(k->env, k->n);
 	if (rc == 0)
@@ -87,6 +144,8 @@ open_env(struct kv *k)
 	/* One transaction at a time, begun and ended by whoever has the store now. */
 	if (rc == 0)
 		rc = mdb_env_open(k->env, k->dir, MDB_NOTLS, 0640);
+	if (rc == 0)
+		rc = lengthen(k);
 	return rc == 0 ? open_tables(k) : rc;
 }
 
@@ -99,6 +158,20 @@ close_env(struct kv *k)
 	if (k->env != NULL)
 		mdb_env_close(k->env);
 	k->env = NULL;
+}
+
+static char *
+blame_of(const char *dir)
+{
+	struct str text = { 0 };
+	char *out;
+
+	str_addf(&text,
+	    "it read %s/data.mdb: that file is damaged, or its disk failed; " KV_HINT,
+	    dir);
+	out = mem_strdup(str_get(&text));
+	str_fini(&text);
+	return out;
 }
 
 em_err
@@ -117,17 +190,22 @@ kv_open(const char *dir, const char *const table[], unsigned n, uint64_t max_siz
 	k->name = table;
 	k->n = n;
 	k->max_size = max_size;
+	k->blame = blame_of(dir);
+	crash_blame(k->blame);
 	rc = open_env(k);
+	crash_blame(NULL);
 	if (rc == 0) {
 		*out = k;
 		return EM_OK;
 	}
 	kv_close(&k);
-	fault_set(
-	    f, err_of(rc), "the store %s cannot be opened: %s", dir, mdb_strerror(rc));
-	if (err_of(rc) == EM_MALFORMED)
-		fault_hint(
-		    f, "with the folder moved away emqxd starts with an empty one");
+	if (!is_damage(rc))
+		return fault_set(f, err_of(rc), "the store %s cannot be opened: %s", dir,
+		    mdb_strerror(rc));
+	fault_set(f, err_of(rc),
+	    "the store %s cannot be opened: its data.mdb is damaged, or none of ours: %s",
+	    dir, mdb_strerror(rc));
+	fault_hint(f, KV_HINT);
 	return err_of(rc);
 }
 
@@ -140,6 +218,7 @@ kv_close(struct kv **kp)
 		return;
 	close_env(k);
 	mem_free(k->dir);
+	mem_free(k->blame);
 	MEM_FREE(*kp);
 }
 
@@ -202,9 +281,12 @@ kv_begin(struct kv *k)
 	int rc;
 
 	CHECK(k->txn == NULL);
+	crash_blame(k->blame);
 	rc = begin(k);
-	if (rc != 0)
+	if (rc != 0) {
 		k->txn = NULL;
+		crash_blame(NULL);
+	}
 	return note(k, rc);
 }
 
@@ -214,6 +296,7 @@ kv_abort(struct kv *k)
 	if (k->txn != NULL)
 		mdb_txn_abort(k->txn);
 	k->txn = NULL;
+	crash_blame(NULL);
 }
 
 static em_err
@@ -271,6 +354,7 @@ kv_commit(struct kv *k)
 	CHECK(k->txn != NULL);
 	rc = mdb_txn_commit(k->txn); /* frees it, whatever it says */
 	k->txn = NULL;
+	crash_blame(NULL);
 	return note(k, rc);
 }
 
@@ -297,59 +381,97 @@ row_of(const MDB_val *at, const MDB_val *v, struct slice *key, struct slice *blo
 	return EM_OK;
 }
 
+/* The caller's function, whose faults are its own. */
+static em_err
+call(struct kv *k, kv_row_fn *fn, struct slice key, struct slice blob, void *arg)
+{
+	em_err err;
+
+	crash_blame(NULL);
+	err = fn(key, blob, arg);
+	crash_blame(k->blame);
+	return err;
+}
+
+static em_err
+each_of(struct kv *k, MDB_cursor *cursor, kv_row_fn *fn, void *arg)
+{
+	MDB_val at, v;
+	int rc;
+
+	while ((rc = mdb_cursor_get(cursor, &at, &v, MDB_NEXT)) == 0) {
+		struct slice key, blob;
+		em_err err;
+
+		if (row_of(&at, &v, &key, &blob) != EM_OK) {
+			key = slice_of_val(&at);
+			blob = SLICE_NONE;
+		}
+		err = call(k, fn, key, blob, arg);
+		if (err != EM_OK)
+			return err;
+	}
+	return rc == MDB_NOTFOUND ? EM_OK : err_of(rc);
+}
+
 em_err
 kv_each(struct kv *k, unsigned table, kv_row_fn *fn, void *arg)
 {
 	MDB_cursor *cursor;
-	MDB_val at, v;
 	MDB_txn *txn;
-	em_err err = EM_OK;
+	em_err err;
 	int rc;
 
 	CHECK(k->txn == NULL && table < k->n);
+	crash_blame(k->blame);
 	rc = mdb_txn_begin(k->env, NULL, MDB_RDONLY, &txn);
-	if (rc != 0)
+	if (rc != 0) {
+		crash_blame(NULL);
 		return err_of(rc);
+	}
 	rc = mdb_cursor_open(txn, k->table[table], &cursor);
+	err = err_of(rc);
 	if (rc == 0) {
-		while (err == EM_OK &&
-		       (rc = mdb_cursor_get(cursor, &at, &v, MDB_NEXT)) == 0) {
-			struct slice key, blob;
-
-			err = row_of(&at, &v, &key, &blob);
-			if (err == EM_OK)
-				err = fn(key, blob, arg);
-		}
+		err = each_of(k, cursor, fn, arg);
 		mdb_cursor_close(cursor);
 	}
 	mdb_txn_abort(txn);
-	if (err == EM_OK && rc != MDB_NOTFOUND)
-		err = err_of(rc);
+	crash_blame(NULL);
 	return err;
+}
+
+static em_err
+get(struct kv *k, MDB_txn *txn, unsigned table, MDB_val *at, kv_row_fn *fn, void *arg)
+{
+	struct slice whole, blob;
+	MDB_val v;
+	em_err err = err_of(mdb_get(txn, k->table[table], at, &v));
+
+	if (err == EM_OK)
+		err = row_of(at, &v, &whole, &blob);
+	return err == EM_OK ? call(k, fn, whole, blob, arg) : err;
 }
 
 em_err
 kv_get(struct kv *k, unsigned table, struct slice key, kv_row_fn *fn, void *arg)
 {
-	struct slice whole, blob;
 	uint8_t stand[KEY_MAX];
-	MDB_val at, v;
 	MDB_txn *txn;
+	MDB_val at;
 	em_err err;
 	int rc;
 
 	CHECK(k->txn == NULL && table < k->n);
 	if (stand_of(key, stand, &at) != EM_OK)
 		return EM_NOMEM;
+	crash_blame(k->blame);
 	rc = k->env != NULL ? mdb_txn_begin(k->env, NULL, MDB_RDONLY, &txn) : MDB_PANIC;
-	if (rc != 0)
-		return err_of(rc);
-	err = err_of(mdb_get(txn, k->table[table], &at, &v));
-	if (err == EM_OK)
-		err = row_of(&at, &v, &whole, &blob);
-	if (err == EM_OK)
-		err = fn(whole, blob, arg);
-	mdb_txn_abort(txn);
+	err = err_of(rc);
+	if (err == EM_OK) {
+		err = get(k, txn, table, &at, fn, arg);
+		mdb_txn_abort(txn);
+	}
+	crash_blame(NULL);
 	return err;
 }
 

@@ -7,6 +7,9 @@
  * A key may have 0 to 65535 bytes.  LMDB's have 511: a longer one stands as its SHA-256,
  * with the key itself before the blob.
  *
+ * A damaged file is EM_MALFORMED where that can be seen; else LMDB, which trusts its file,
+ * faults, and the crash report names it.
+ *
  * Only store/ calls it.  One thread at a time: main before the threads start, then the
  * store thread.
  */
@@ -17,6 +20,12 @@
 #include "ipc/base/slice.h"
 
 #include <stdbool.h>
+
+/* How to go on with a damaged one. */
+#define KV_HINT                                                                   \
+	"with the folder moved away emqxd starts with an empty one, without the " \
+	"retained "                                                               \
+	"and delayed messages"
 
 struct kv;
 
@@ -38,7 +47,8 @@ EM_MUST_USE em_err kv_commit(struct kv *k);
 void kv_abort(struct kv *k);
 
 /* Calls @fn for each row, in the order of LMDB's keys, until it says something else than
- * EM_OK; says that.  Outside a transaction; the slices are good during the call. */
+ * EM_OK; says that.  A row that was not made by kv_put() comes with its key as it stands and
+ * no blob (p NULL).  Outside a transaction; the slices are good during the call. */
 typedef em_err kv_row_fn(struct slice key, struct slice blob, void *arg);
 EM_MUST_USE em_err kv_each(struct kv *k, unsigned table, kv_row_fn *fn, void *arg);
 

@@ -70,6 +70,19 @@ only_keeps() { [ "$(ctl retainer topics -o classic)" = keeps ]; }
 	[ -z "$(seen '#')" ]
 }
 
+@test "disc, ram, disc: what is on the disk is not seen meanwhile, and comes back" {
+	start_emqxd
+	pub -t a -m one
+	echo 'retainer.backend.storage_type = ram' >>"$EMQXD_DIR/emqx.conf"
+	again
+	[ -z "$(seen '#')" ]
+	pub -t a -m two
+	pub -t b -m two
+	sed -i /storage_type/d "$EMQXD_DIR/emqx.conf"
+	again
+	[ "$(seen '#')" = 'a one' ]
+}
+
 @test "a disk that is full: 0x97 for 5.0, no acknowledgement for 3.1.1, an alarm; then it goes on" {
 	start_emqxd 'store.max_size = 1MB'
 	retain_py full "$PORT"
@@ -113,6 +126,55 @@ only_keeps() { [ "$(ctl retainer topics -o classic)" = keeps ]; }
 	[ "$status" -eq 1 ]
 	[[ $output == *"the store $EMQXD_DIR/data/store cannot be opened"* ]]
 	[[ $output == *hint:* ]]
+}
+
+# Fills with zeros each page of the store that has this text.
+zero_pages() {
+	/usr/bin/python3 - "$EMQXD_DIR/data/store/data.mdb" "$1" <<-'EOF'
+		import sys
+		with open(sys.argv[1], "r+b") as f:
+		    data = f.read()
+		    for at in range(0, len(data), 4096):
+		        if sys.argv[2].encode() in data[at:at + 4096]:
+		            f.seek(at)
+		            f.write(bytes(4096))
+	EOF
+}
+
+@test "a store that is damaged ends the start with its name and how to go on" {
+	ulimit -c 0
+	start_emqxd
+	for i in 11 12 13 14 15 16 17 18 19; do pub -t "a/$i" -m "of $i $(printf '%01500d' 0)"; done
+	stop_emqxd
+	zero_pages 'of 16'
+	run "$EMQXD" foreground -c "$EMQXD_DIR/emqx.conf"
+	[ "$status" -ne 0 ]
+	[[ $output == *"$EMQXD_DIR/data/store"*damaged* || $output == *damaged*"$EMQXD_DIR/data/store"* ]]
+	[[ $output == *'with the folder moved away'* ]]
+	mv "$EMQXD_DIR/data/store" "$EMQXD_DIR/away"
+	spawn_emqxd || return 1
+	[ "$(ctl retainer info -o classic)" = 'Number of retained messages: 0' ]
+}
+
+@test "a row that cannot be read is left out and told of; the others are there" {
+	start_emqxd
+	pub -t a/one -m 1
+	pub -t a/two -m 2
+	stop_emqxd
+	# The length of the topic that the row itself tells.
+	/usr/bin/python3 - "$EMQXD_DIR/data/store/data.mdb" <<-'EOF'
+		import sys
+		with open(sys.argv[1], "r+b") as f:
+		    data = f.read()
+		    was = b"\0\5a/one"
+		    assert was in data
+		    f.seek(0)
+		    f.write(data.replace(was, b"\0\6a/one"))
+	EOF
+	spawn_emqxd || return 1
+	[ "$(ctl retainer topics -o classic)" = a/two ]
+	grep -q 'store_row_unreadable.*key=a/one' "$EMQXD_DIR/err"
+	grep -q 'store_rows_unreadable.*rows=1' "$EMQXD_DIR/err"
 }
 
 @test "retainer info, topics, show, clean" {

@@ -2,6 +2,7 @@
 /* Last words: what a dying child prints. */
 #include "emqxd/core/crash.h"
 #include "emqxd/core/log.h"
+#include "emqxd/core/worker.h"
 #include "tests/unit/tap.h"
 
 #include <errno.h>
@@ -103,6 +104,36 @@ TEST(a_signal_is_told_and_then_kills)
 		OK(says(&d, "died of SIGABRT\n"));
 		OK(says(&d, "last log lines:\n"));
 	}
+}
+
+static void
+read_a_file(void)
+{
+	worker_init(1);
+	crash_blame("the disk of /a/file failed");
+	raise(SIGBUS);
+}
+
+static void
+have_read_a_file(void)
+{
+	worker_init(1);
+	crash_blame("the disk of /a/file failed");
+	crash_blame(NULL);
+	raise(SIGBUS);
+}
+
+TEST(what_is_to_blame_is_told_while_it_is)
+{
+	struct death d;
+
+	if (is_sanitized)
+		return;
+	watch_child(read_a_file, &d);
+	OK(WIFSIGNALED(d.status) && WTERMSIG(d.status) == SIGBUS);
+	OK(says(&d, "died of SIGBUS\nthe disk of /a/file failed\n"));
+	watch_child(have_read_a_file, &d);
+	OK(says(&d, "died of SIGBUS\nstack"));
 }
 
 static void *
