@@ -24,6 +24,7 @@ _Static_assert(sizeof(struct subscription) == 32, "a subscription, in its list")
 _Static_assert(sizeof(struct subscriber) == 48, "a session without, or with one");
 
 #define WAITING_MAX (64u << 20) /* bytes that wait to be freed: then no new filters */
+#define AT_ONCE 256u            /* memberships under one hold of the lock */
 
 /* ---- birth and death */
 
@@ -174,7 +175,7 @@ enter_column(struct router_worker *here, struct route *r, struct slice filter,
 		lock_give(&node->lock);
 	}
 	sub->route = r;
-	sub->pos = column_add(c, s, sublist_next(s));
+	sub->pos = column_add(c, s, sublist_next(s, false));
 }
 
 static void
@@ -183,10 +184,9 @@ enter_group(struct router *node, struct slice filter, struct slice group,
 {
 	lock_take(&node->lock);
 	sub->route = take_route(node, filter);
-	sub->group = share_join(node, sub->route, group, s, sublist_next(s));
+	sub->group = share_join(node, sub->route, group, s, sublist_next(s, true));
 	lock_give(&node->lock);
 	sub->pos = sublist_hash(group);
-	s->has_shared = true;
 	count(&node->shared, 1);
 }
 
@@ -218,7 +218,7 @@ router_subscribe(struct subscriber *s, struct slice group, struct slice filter,
 		enter_group(here->router, filter, group, s, &sub);
 	else
 		enter_column(here, r, filter, s, &sub);
-	sublist_add(s, &sub);
+	sublist_add(here, s, &sub);
 	count(&here->router->subscriptions, 1);
 	*is_new = true;
 	return EM_OK;
@@ -310,18 +310,19 @@ router_unsubscribe_some(struct subscriber *s, uint32_t most)
 void
 router_set_online(struct subscriber *s, bool online)
 {
-	struct router *node = inside_node();
+	struct lock *lock = &inside_node()->lock;
 	struct subscription *v = router_subscriptions(s);
+	uint32_t i = s->n - s->shared;
 
 	s->is_online = online;
-	if (!s->has_shared || s->n == 0)
-		return;
-	CHECK_HOME(s);
-	lock_take(&node->lock);
-	for (uint32_t i = 0; i < s->n; i++)
-		if (v[i].group != NULL)
-			share_set_online(v[i].group, online);
-	lock_give(&node->lock);
+	while (i < s->n) {
+		CHECK_HOME(s);
+		lock_take(lock);
+		/* Others may have it between: a session can be in very many groups. */
+		for (uint32_t at = 0; i < s->n && at < AT_ONCE; at++)
+			share_set_online(v[i++].group, online);
+		lock_give(lock);
+	}
 }
 
 /* ---- questions */

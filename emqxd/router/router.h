@@ -44,9 +44,10 @@ struct subscriber {
 		struct subscription *v;
 	};
 	uint32_t n, cap;
-	uint16_t home;   /* its worker */
-	bool is_online;  /* shared groups prefer those; set by router_set_online */
-	bool has_shared; /* was ever in a shared group */
+	uint32_t
+	    shared;    /* so many, the last ones of the list, are memberships of groups */
+	uint16_t home; /* its worker */
+	bool is_online; /* shared groups prefer those; set by router_set_online */
 };
 
 /* Handed over at birth: brings @m to a subscriber of this worker.  Returns false when a

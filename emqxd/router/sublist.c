@@ -141,19 +141,6 @@ resize(struct subscriber *s, uint32_t cap)
 		index_make(s);
 }
 
-void
-sublist_add(struct subscriber *s, const struct subscription *sub)
-{
-	uint32_t i = sublist_next(s);
-
-	if (s->n > 0 && s->n >= s->cap)
-		resize(s, s->cap > 0 ? s->cap + s->cap / 2 : 2);
-	router_subscriptions(s)[i] = *sub;
-	s->n++;
-	if (is_indexed(s))
-		index_add(s, i);
-}
-
 /* From a place to one that is free. */
 static void
 move(struct router_worker *here, struct subscriber *s, uint32_t from, uint32_t to)
@@ -172,12 +159,36 @@ move(struct router_worker *here, struct subscriber *s, uint32_t from, uint32_t t
 }
 
 void
+sublist_add(
+    struct router_worker *here, struct subscriber *s, const struct subscription *sub)
+{
+	uint32_t i = sublist_next(s, sub->group != NULL);
+
+	if (s->n > 0 && s->n >= s->cap)
+		resize(s, s->cap > 0 ? s->cap + s->cap / 2 : 2);
+	move(here, s, i, s->n); /* the first of a group, when a plain one comes */
+	router_subscriptions(s)[i] = *sub;
+	s->n++;
+	s->shared += sub->group != NULL;
+	if (is_indexed(s))
+		index_add(s, i);
+}
+
+void
 sublist_del(struct router_worker *here, struct subscriber *s, uint32_t i)
 {
+	bool is_shared = i >= s->n - s->shared;
+	uint32_t plain = s->n - s->shared - 1;
+
 	if (is_indexed(s))
 		index_del(s, i);
+	if (!is_shared && plain != i) {
+		move(here, s, plain, i);
+		i = plain;
+	}
 	move(here, s, s->n - 1, i);
 	s->n--;
+	s->shared -= is_shared;
 	if (s->n == 0 && s->cap > 0) {
 		slab_free(s->v, size(s->cap));
 		s->cap = 0;

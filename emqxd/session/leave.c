@@ -117,10 +117,9 @@ leave_all(struct session *s)
 	const struct subscription *v = router_subscriptions(&s->subscriber);
 	struct leaving l = { .lost = 0 };
 
-	if (s->subscriber.has_shared)
-		for (uint32_t i = 0; i < s->subscriber.n; i++)
-			if (v[i].group != NULL)
-				note_membership(&l, &v[i]);
+	for (uint32_t i = s->subscriber.n - s->subscriber.shared; i < s->subscriber.n;
+	     i++)
+		note_membership(&l, &v[i]);
 	for (uint32_t i = 0; s->has_exclusive && i < s->subscriber.n; i++)
 		if (v[i].opts.exclusive)
 			exclusive_give(router_filter(&v[i]), session_clientid(s));

@@ -50,6 +50,23 @@ change(unsigned e, unsigned g, unsigned f, bool grows, uint32_t id)
 	as(0);
 }
 
+/* Memberships come last; seats and memberships know where their entry stands. */
+static void
+check_places(struct subscriber *s)
+{
+	struct subscription *v = router_subscriptions(s);
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		struct column *c = route_column(v[i].route, s->home);
+
+		EQ(v[i].group != NULL, i >= s->n - s->shared);
+		if (v[i].group == NULL)
+			EQ(column_seats(c)[v[i].pos].index, i);
+		else
+			EQ(v[i].group->index, i);
+	}
+}
+
 static void
 look(unsigned e)
 {
@@ -70,6 +87,7 @@ look(unsigned e)
 			OK(slice_eq(router_group(sub), group_name(g)));
 		}
 	EQ(ear[e].s.n, n);
+	check_places(&ear[e].s);
 	as(0);
 }
 
@@ -97,6 +115,36 @@ TEST(each_subscription_is_found_in_a_list_of_any_length)
 	}
 	EQ(router_filters(), 0);
 	EQ(router_shared_count(), 0);
+}
+
+TEST(all_memberships_go_online_and_away_with_their_session)
+{
+	struct ear away = { 0 }, other = { .s.home = 1 };
+	char text[32];
+
+	begin();
+	set_online(&other, true);
+	for (unsigned i = 0; i < 300; i++) {
+		filter_name(text, sizeof text, i);
+		sub(&away, i % 3 != 0 ? "g" : "", text, 0);
+		sub(&other, "g", text, 0);
+	}
+	for (unsigned k = 0; k < 4; k++) {
+		set_online(&away, k % 2 == 0);
+		set_online(&other, k % 2 != 0);
+		away.got = other.got = 0;
+		for (unsigned i = 0; i < 300; i++)
+			if (i % 3 != 0) {
+				snprintf(text, sizeof text, "dev/%u/x", i);
+				EQ(pub(text), 1);
+			}
+		turns(2);
+		EQ(away.got, k % 2 == 0 ? 200 : 0);
+		EQ(other.got, k % 2 == 0 ? 0 : 200);
+	}
+	gone(&away);
+	gone(&other);
+	EQ(away.s.shared, 0);
 }
 
 /* ---- while another worker's member comes and goes */
