@@ -17,6 +17,7 @@
 #include "emqxd/router/relay.h"
 #include "emqxd/core/loop.h"
 #include "emqxd/core/slab.h"
+#include "emqxd/model/metrics.h"
 #include "emqxd/router/dispatch.h"
 #include "ipc/base/check.h"
 #include "ipc/base/list.h"
@@ -243,6 +244,32 @@ has_column(const struct route *r, unsigned to)
 	return (atomic_load_explicit(&r->workers, memory_order_relaxed) >> to & 1) != 0;
 }
 
+static void
+count_lost(uint64_t n)
+{
+	metric_add(METRIC_DELIVERY_DROPPED, n);
+	metric_add(METRIC_DELIVERY_DROPPED_NO_MEMORY, n);
+}
+
+/* There is no memory for a record: all subscribers of these columns go without. */
+static unsigned
+lose(unsigned to, struct memo_routes routes)
+{
+	uint64_t lost = 0;
+	unsigned n = 0;
+
+	for (size_t i = 0; i < routes.n; i++) {
+		struct column *c = route_column(routes.v[i], to);
+
+		if (c == NULL)
+			continue;
+		lost += column_count(c);
+		n++;
+	}
+	count_lost(lost);
+	return n;
+}
+
 unsigned
 relay_columns(
     struct router_worker *here, unsigned to, struct memo_routes routes, struct message *m)
@@ -250,8 +277,8 @@ relay_columns(
 	struct record *rec = record_new(here, to, routes.n, m);
 	unsigned n = 0;
 
-	if (rec == NULL)
-		return 0;
+	if (EM_UNLIKELY(rec == NULL))
+		return lose(to, routes);
 	/* Room for all of them; those that the worker has no part in are left out. */
 	for (size_t i = 0; i < routes.n; i++) {
 		rec->target[i] = NULL;
@@ -263,18 +290,19 @@ relay_columns(
 	return n;
 }
 
-bool
+void
 relay_member(struct router_worker *here, struct share_member *member,
     struct share_turn turn, struct message *m)
 {
 	struct record *rec = record_new(here, member->worker, 1, m);
 
-	if (rec == NULL)
-		return false;
+	if (EM_UNLIKELY(rec == NULL)) {
+		count_lost(1);
+		return;
+	}
 	rec->kind = RECORD_MEMBER;
 	rec->turn = turn;
 	rec->target[0] = member;
-	return true;
 }
 
 static struct slice

@@ -18,12 +18,12 @@
 void relay_birth(struct router_worker *here);
 void relay_death(struct router_worker *here);
 
-/* To the columns that worker @to has in the routes; how many those are, 0 when there is
- * no memory. */
+/* What there is no memory for is dropped and counted. */
+/* To the columns that worker @to has in the routes; how many those are. */
 unsigned relay_columns(struct router_worker *here, unsigned to, struct memo_routes routes,
     struct message *m);
-/* To one member of a group; false when there is no memory. */
-bool relay_member(struct router_worker *here, struct share_member *member,
+/* To one member of a group. */
+void relay_member(struct router_worker *here, struct share_member *member,
     struct share_turn turn, struct message *m);
 
 #endif

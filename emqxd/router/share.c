@@ -496,8 +496,7 @@ ask(struct router_worker *here, struct share_group *g, struct share_turn turn,
 			continue;
 		if (member->worker != here->id) {
 			turn.tried++;
-			if (!relay_member(here, member, turn, m))
-				return false;
+			relay_member(here, member, turn, m);
 			if (mailbox_is_full(worker_get(member->worker)))
 				*full = worker_get(member->worker);
 			return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* router: who gets what, on one worker and across two, against a plain list. */
 #include "tests/unit/router/ears.h"
+#include "emqxd/model/metrics.h"
 
 TEST(a_subscriber_gets_what_its_filter_matches)
 {
@@ -386,6 +387,35 @@ TEST(one_node_has_a_hundred_thousand_children_and_none_again)
 	}
 	EQ(router_filters(), 0);
 	OK(a.s.cap == 0);
+}
+
+TEST(what_no_memory_takes_to_another_worker_is_counted)
+{
+	struct ear b[2] = { { .s.home = 1 }, { .s.home = 1 } },
+		   in_group = { .s.home = 1 };
+	struct message m = message_view(slice_str("a/b"), slice_str("x"));
+	uint64_t all, lost;
+
+	begin();
+	sub(&b[0], "", "a/b", 1);
+	sub(&b[1], "", "a/b", 1);
+	sub(&b[1], "", "a/+", 1);
+	sub(&in_group, "g", "a/#", 1);
+	all = metrics_read(METRIC_DELIVERY_DROPPED);
+	lost = metrics_read(METRIC_DELIVERY_DROPPED_NO_MEMORY);
+	m.wire.n = (size_t)UINT32_MAX; /* no letter is so large */
+	EQ(router_publish(&m).receivers, 3);
+	EQ(metrics_read(METRIC_DELIVERY_DROPPED) - all, 4);
+	EQ(metrics_read(METRIC_DELIVERY_DROPPED_NO_MEMORY) - lost, 4);
+	m.wire.n = 0;
+	EQ(router_publish(&m).receivers, 3);
+	turns(2);
+	EQ(b[0].got + b[1].got + in_group.got, 4);
+	EQ(metrics_read(METRIC_DELIVERY_DROPPED) - all, 4);
+	message_done(&m);
+	gone(&b[0]);
+	gone(&b[1]);
+	gone(&in_group);
 }
 
 /* The last one: worker 1 does not come back. */
