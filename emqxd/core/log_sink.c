@@ -291,7 +291,7 @@ log_sink_start(struct log_sinks *s, struct slice id, struct fault *f)
 	if (k == NULL)
 		err = not_found(id, f);
 	else if (k->is_started)
-		err = fault_set(f, EM_STATE, "log handler %s is started already", k->id);
+		err = fault_set(f, EM_EXISTS, "log handler %s is started already", k->id);
 	else if (open_sink(k) != EM_OK)
 		err = fault_of(k, f);
 	else
@@ -312,7 +312,7 @@ log_sink_stop(struct log_sinks *s, struct slice id, struct fault *f)
 	if (k == NULL)
 		err = not_found(id, f);
 	else if (!k->is_started)
-		err = fault_set(f, EM_STATE, "log handler %s is stopped already", k->id);
+		err = fault_set(f, EM_EXISTS, "log handler %s is stopped already", k->id);
 	else
 		close_sink(k);
 	lock_give(&s->lock);

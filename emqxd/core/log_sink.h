@@ -53,7 +53,7 @@ void log_sinks_free(struct log_sinks **sp);
  * opened it says so and leaves what was. */
 em_err log_sink_add(
     struct log_sinks *s, const struct log_sink_conf *conf, struct fault *f);
-/* EM_NOTFOUND, EM_STATE (it is so already), EM_IO (it cannot be opened). */
+/* EM_NOTFOUND, EM_EXISTS (it is so already), EM_IO (it cannot be opened). */
 em_err log_sink_start(struct log_sinks *s, struct slice id, struct fault *f);
 em_err log_sink_stop(struct log_sinks *s, struct slice id, struct fault *f);
 /* Raises the primary level with it where that would hide what was asked for. */

@@ -262,10 +262,10 @@ TEST(handlers_stop_and_start)
 	EQ(log_sink_stop(x.sinks, SLICE_LIT("file"), &f), EM_OK);
 	EQ(log_sink_level(x.sinks), LOG_OFF);
 	say(&x, "unheard");
-	EQ(log_sink_stop(x.sinks, SLICE_LIT("file"), &f), EM_STATE);
+	EQ(log_sink_stop(x.sinks, SLICE_LIT("file"), &f), EM_EXISTS);
 	STR_EQ(f.text, "log handler file is stopped already");
 	EQ(log_sink_start(x.sinks, SLICE_LIT("file"), &f), EM_OK);
-	EQ(log_sink_start(x.sinks, SLICE_LIT("file"), &f), EM_STATE);
+	EQ(log_sink_start(x.sinks, SLICE_LIT("file"), &f), EM_EXISTS);
 	EQ(log_sink_start(x.sinks, SLICE_LIT("x"), &f), EM_NOTFOUND);
 	STR_EQ(f.text, "no log handler 'x'");
 	say(&x, "heard");
