@@ -128,6 +128,7 @@ begin(void)
 	retain_birth();
 	net_birth(client_conn_ops());
 	session_birth(client_session_sink());
+	client_birth();
 	CHECK(listener_set(0, &f) == EM_OK);
 	for (unsigned i = 0; i < WORKERS; i++) {
 		as(i);
