@@ -26,7 +26,14 @@
 /* More than one transaction can have left unwritten. */
 #define SHORT_MAX (UINT64_C(1) << 30)
 
-enum { TABLES_MAX = 8, DIGEST = 32, SHORT_KEY = 'k', LONG_KEY = 'h', KEY_MAX = 511 };
+enum {
+	TABLES_MAX = 8,
+	DIGEST = 32,
+	SHORT_KEY = 'k',
+	LONG_KEY = 'h',
+	KEY_MAX = 511,
+	PAGE = 4096
+};
 
 struct kv {
 	MDB_env *env;
@@ -381,12 +388,26 @@ row_of(const MDB_val *at, const MDB_val *v, struct slice *key, struct slice *blo
 	return EM_OK;
 }
 
+/* A size that is damaged reaches beyond the file: let it fault here. */
+static void
+touch(struct slice s)
+{
+	const volatile uint8_t *p = s.p;
+
+	for (size_t i = 0; i < s.n; i += PAGE)
+		(void)p[i];
+	if (s.n > 0)
+		(void)p[s.n - 1];
+}
+
 /* The caller's function, whose faults are its own. */
 static em_err
 call(struct kv *k, kv_row_fn *fn, struct slice key, struct slice blob, void *arg)
 {
 	em_err err;
 
+	touch(key);
+	touch(blob);
 	crash_blame(NULL);
 	err = fn(key, blob, arg);
 	crash_blame(k->blame);
