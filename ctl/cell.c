@@ -142,43 +142,22 @@ cell_add(struct str *s, const struct row_value *v, cell_style style, bool utc)
 		add_none(s, style);
 		return;
 	}
-	switch (v->type) {
-	case CT_LIMIT:
+	switch (cmd_type_form(v->type)) {
+	case CF_LIMIT:
 		if (v->i == ROW_INFINITE) {
 			str_add(s, "infinity");
 			return;
 		}
 		str_addf(s, "%" PRId64, v->i);
 		return;
-	case CT_INT: str_addf(s, "%" PRId64, v->i); return;
-	case CT_NUMBER: add_number(s, v, style); return;
-	case CT_BOOL:
-	case CT_FLAG: str_add(s, v->i != 0 ? "true" : "false"); return;
-	case CT_SPAN: add_span(s, span_ns(v->i), style); return;
-	case CT_TIME: add_time(s, (wall_t){ v->i }, style, utc); return;
-	case CT_BYTES: add_bytes(s, v->i, style); return;
-	case CT_COUNTS: add_counts(s, v, style); return;
-	case CT_TEXT:
-	case CT_ENUM:
-	case CT_CLIENTID:
-	case CT_USERNAME:
-	case CT_TOPIC:
-	case CT_FILTER:
-	case CT_LISTENER:
-	case CT_NODE:
-	case CT_TRACED:
-	case CT_CONF:
-	case CT_LOGROOM:
-	case CT_HANDLER:
-	case CT_COLUMN:
-	case CT_COLUMNS:
-	case CT_EXPR:
-	case CT_COMMAND:
-	case CT_ADDR:
-	case CT_INFILE:
-	case CT_OUTFILE:
-	case CT_SECRET: str_add_escaped(s, v->text); return;
-	case CMD_TYPE_N: UNREACHABLE();
+	case CF_INT: str_addf(s, "%" PRId64, v->i); return;
+	case CF_NUMBER: add_number(s, v, style); return;
+	case CF_BOOL: str_add(s, v->i != 0 ? "true" : "false"); return;
+	case CF_SPAN: add_span(s, span_ns(v->i), style); return;
+	case CF_TIME: add_time(s, (wall_t){ v->i }, style, utc); return;
+	case CF_BYTES: add_bytes(s, v->i, style); return;
+	case CF_COUNTS: add_counts(s, v, style); return;
+	case CF_TEXT: str_add_escaped(s, v->text); return;
 	}
 }
 

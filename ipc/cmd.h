@@ -24,9 +24,8 @@ typedef enum cmd_id {
 	CMD_N
 } cmd_id;
 
-/* What a word, an option's value or a cell is.  A cell is an int for INT, LIMIT, BYTES, SPAN
- * and TIME (both in nanoseconds), a bool for BOOL, an int or a double for NUMBER, a list
- * for COUNTS (row.h), text for the others.  Words travel as they were typed. */
+/* What a word, an option's value or a cell is.  Words travel as they were typed, cells by
+ * the form of their type. */
 typedef enum cmd_type {
 	CT_TEXT,
 	CT_INT,
@@ -59,6 +58,19 @@ typedef enum cmd_type {
 	CT_COUNTS,  /* columns only: ends of connections by reason and side (row.h) */
 	CMD_TYPE_N
 } cmd_type;
+
+/* What stands in a cell; most types are text of some meaning. */
+typedef enum cmd_form {
+	CF_TEXT,
+	CF_INT,
+	CF_LIMIT,  /* an int */
+	CF_BYTES,  /* an int */
+	CF_SPAN,   /* an int of nanoseconds */
+	CF_TIME,   /* an int of nanoseconds */
+	CF_NUMBER, /* an int or a double */
+	CF_BOOL,
+	CF_COUNTS, /* a list (row.h) */
+} cmd_form;
 
 enum cmd_flag {
 	CMDF_READ = 1 << 0,   /* changes nothing */
@@ -191,6 +203,7 @@ size_t cmd_n_cols(const struct cmd *cmd);
 const char *cmd_type_name(cmd_type t);
 /* The type that has this name; EM_NOTFOUND. */
 EM_MUST_USE em_err cmd_type_find(struct slice name, cmd_type *out);
+cmd_form cmd_type_form(cmd_type t);
 /* Does the daemon know candidates of this type? */
 bool cmd_type_is_live(cmd_type t);
 /* "this node, until its restart", or NULL. */

@@ -1,56 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd_text: what a row looks like from outside: names of types, the usage
+ * cmd_text: what a row looks like from outside: names and forms of types, the usage
  * line, and the number that two builds compare.
  */
 #include "ipc/cmd.h"
 #include "ipc/base/hash.h"
 #include "ipc/base/str.h"
 
-static const char *const type_name[CMD_TYPE_N] = {
-	[CT_TEXT] = "text",
-	[CT_INT] = "int",
-	[CT_LIMIT] = "limit",
-	[CT_NUMBER] = "number",
-	[CT_BOOL] = "bool",
-	[CT_FLAG] = "flag",
-	[CT_SPAN] = "span",
-	[CT_TIME] = "time",
-	[CT_BYTES] = "bytes",
-	[CT_ENUM] = "enum",
-	[CT_CLIENTID] = "clientid",
-	[CT_USERNAME] = "username",
-	[CT_TOPIC] = "topic",
-	[CT_FILTER] = "filter",
-	[CT_LISTENER] = "listener",
-	[CT_NODE] = "node",
-	[CT_TRACED] = "traced",
-	[CT_CONF] = "conf",
-	[CT_LOGROOM] = "logroom",
-	[CT_HANDLER] = "handler",
-	[CT_COLUMN] = "column",
-	[CT_COLUMNS] = "columns",
-	[CT_EXPR] = "expr",
-	[CT_COMMAND] = "command",
-	[CT_ADDR] = "addr",
-	[CT_INFILE] = "infile",
-	[CT_OUTFILE] = "outfile",
-	[CT_SECRET] = "secret",
-	[CT_COUNTS] = "counts",
+static const struct {
+	const char *name;
+	cmd_form form;
+} types[CMD_TYPE_N] = {
+	[CT_TEXT] = { "text", CF_TEXT },
+	[CT_INT] = { "int", CF_INT },
+	[CT_LIMIT] = { "limit", CF_LIMIT },
+	[CT_NUMBER] = { "number", CF_NUMBER },
+	[CT_BOOL] = { "bool", CF_BOOL },
+	[CT_FLAG] = { "flag", CF_BOOL },
+	[CT_SPAN] = { "span", CF_SPAN },
+	[CT_TIME] = { "time", CF_TIME },
+	[CT_BYTES] = { "bytes", CF_BYTES },
+	[CT_ENUM] = { "enum", CF_TEXT },
+	[CT_CLIENTID] = { "clientid", CF_TEXT },
+	[CT_USERNAME] = { "username", CF_TEXT },
+	[CT_TOPIC] = { "topic", CF_TEXT },
+	[CT_FILTER] = { "filter", CF_TEXT },
+	[CT_LISTENER] = { "listener", CF_TEXT },
+	[CT_NODE] = { "node", CF_TEXT },
+	[CT_TRACED] = { "traced", CF_TEXT },
+	[CT_CONF] = { "conf", CF_TEXT },
+	[CT_LOGROOM] = { "logroom", CF_TEXT },
+	[CT_HANDLER] = { "handler", CF_TEXT },
+	[CT_COLUMN] = { "column", CF_TEXT },
+	[CT_COLUMNS] = { "columns", CF_TEXT },
+	[CT_EXPR] = { "expr", CF_TEXT },
+	[CT_COMMAND] = { "command", CF_TEXT },
+	[CT_ADDR] = { "addr", CF_TEXT },
+	[CT_INFILE] = { "infile", CF_TEXT },
+	[CT_OUTFILE] = { "outfile", CF_TEXT },
+	[CT_SECRET] = { "secret", CF_TEXT },
+	[CT_COUNTS] = { "counts", CF_COUNTS },
 };
 
 const char *
 cmd_type_name(cmd_type t)
 {
 	CHECK((unsigned)t < CMD_TYPE_N);
-	return type_name[t];
+	return types[t].name;
+}
+
+cmd_form
+cmd_type_form(cmd_type t)
+{
+	CHECK((unsigned)t < CMD_TYPE_N);
+	return types[t].form;
 }
 
 em_err
 cmd_type_find(struct slice name, cmd_type *out)
 {
 	for (unsigned t = 0; t < CMD_TYPE_N; t++) {
-		if (slice_eq_str(name, type_name[t])) {
+		if (slice_eq_str(name, types[t].name)) {
 			*out = (cmd_type)t;
 			return EM_OK;
 		}
@@ -131,7 +141,7 @@ static void
 describe_args(const struct cmd_arg *a, struct str *s)
 {
 	for (; a != NULL && a->name != NULL; a++) {
-		str_addf(s, "%s:%s:%x:%lld:%lld", a->name, type_name[a->type], a->flags,
+		str_addf(s, "%s:%s:%x:%lld:%lld", a->name, types[a->type].name, a->flags,
 		    (long long)a->min, (long long)a->max);
 		for (size_t i = 0; a->values != NULL && a->values[i] != NULL; i++)
 			str_addf(s, "|%s", a->values[i]);
@@ -151,7 +161,7 @@ cmd_hash(const struct cmd *cmd)
 	describe_args(cmd->opts, &s);
 	str_add(&s, "cols\n");
 	for (const struct cmd_col *c = cmd->cols; c != NULL && c->name != NULL; c++)
-		str_addf(&s, "%s:%s\n", c->name, type_name[c->type]);
+		str_addf(&s, "%s:%s\n", c->name, types[c->type].name);
 	h = hash_text(&s);
 	str_fini(&s);
 	return h;

@@ -138,43 +138,31 @@ read_word(struct param *v, const struct cmd_arg *arg, struct slice word, struct 
 
 	if (word.n == 0 && !may_be_empty)
 		return refuse(f, arg, word, "is empty");
-	switch (arg->type) {
-	case CT_FLAG: v->i = 1; return EM_OK;
-	case CT_INT: return read_int(arg, word, &v->i, f);
-	case CT_LIMIT: return read_limit(arg, word, &v->i, f);
-	case CT_BYTES: return read_bytes(arg, word, &v->i, f);
-	case CT_BOOL: return read_bool(arg, word, &v->i, f);
-	case CT_ENUM: return read_enum(arg, word, &v->i, f);
-	case CT_LISTENER: return read_listener(arg, word, f);
-	case CT_SPAN:
+	switch (cmd_type_form(arg->type)) {
+	case CF_TEXT:
+		if (arg->type == CT_ENUM)
+			return read_enum(arg, word, &v->i, f);
+		if (arg->type == CT_LISTENER)
+			return read_listener(arg, word, f);
+		return EM_OK;
+	case CF_INT: return read_int(arg, word, &v->i, f);
+	case CF_LIMIT: return read_limit(arg, word, &v->i, f);
+	case CF_BYTES: return read_bytes(arg, word, &v->i, f);
+	case CF_SPAN:
 		if (word.n == 0)
 			word = slice_str(arg->dflt);
 		return read_span(arg, word, &v->i, f);
-	case CT_NUMBER:
+	case CF_NUMBER:
 		if (num_parse_double(word, &v->d) != EM_OK)
 			return refuse(f, arg, word, "is not a number");
 		return EM_OK;
-	case CT_TEXT:
-	case CT_CLIENTID:
-	case CT_USERNAME:
-	case CT_TOPIC:
-	case CT_FILTER:
-	case CT_NODE:
-	case CT_TRACED:
-	case CT_CONF:
-	case CT_LOGROOM:
-	case CT_HANDLER:
-	case CT_COLUMN:
-	case CT_COLUMNS:
-	case CT_EXPR:
-	case CT_COMMAND:
-	case CT_ADDR:
-	case CT_INFILE:
-	case CT_OUTFILE:
-	case CT_SECRET: return EM_OK;
-	case CT_TIME:
-	case CT_COUNTS:
-	case CMD_TYPE_N: break;
+	case CF_BOOL:
+		if (arg->type != CT_FLAG)
+			return read_bool(arg, word, &v->i, f);
+		v->i = 1;
+		return EM_OK;
+	case CF_TIME:
+	case CF_COUNTS: break;
 	}
 	UNREACHABLE(); /* columns only */
 }

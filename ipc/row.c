@@ -73,45 +73,10 @@ cell_done(struct row_writer *w, unsigned i, size_t at)
 		    (struct row_span){ (uint32_t)at, (uint32_t)(w->cells.n - at) };
 }
 
-/* How a cell of a type is packed. */
-enum cell_form { CELL_TEXT, CELL_INT, CELL_NUMBER, CELL_BOOL, CELL_COUNTS };
-
-static enum cell_form
-form_of(cmd_type type)
+static cmd_form
+form_of(const struct row_writer *w, unsigned col)
 {
-	switch (type) {
-	case CT_INT:
-	case CT_LIMIT:
-	case CT_SPAN:
-	case CT_TIME:
-	case CT_BYTES: return CELL_INT;
-	case CT_NUMBER: return CELL_NUMBER;
-	case CT_BOOL:
-	case CT_FLAG: return CELL_BOOL;
-	case CT_COUNTS: return CELL_COUNTS;
-	case CT_TEXT:
-	case CT_ENUM:
-	case CT_CLIENTID:
-	case CT_USERNAME:
-	case CT_TOPIC:
-	case CT_FILTER:
-	case CT_LISTENER:
-	case CT_NODE:
-	case CT_TRACED:
-	case CT_CONF:
-	case CT_LOGROOM:
-	case CT_HANDLER:
-	case CT_COLUMN:
-	case CT_COLUMNS:
-	case CT_EXPR:
-	case CT_COMMAND:
-	case CT_ADDR:
-	case CT_INFILE:
-	case CT_OUTFILE:
-	case CT_SECRET: return CELL_TEXT;
-	case CMD_TYPE_N: break;
-	}
-	UNREACHABLE();
+	return cmd_type_form(w->cmd->cols[col].type);
 }
 
 void
@@ -120,7 +85,7 @@ row_text(struct row_writer *w, const char *col, struct slice v)
 	unsigned i = find_col(w, col);
 	size_t at = w->cells.n;
 
-	CHECK(form_of(w->cmd->cols[i].type) == CELL_TEXT);
+	CHECK(form_of(w, i) == CF_TEXT);
 	pack_text(&w->cells, v);
 	cell_done(w, i, at);
 }
@@ -158,10 +123,10 @@ void
 row_int(struct row_writer *w, const char *col, int64_t v)
 {
 	unsigned i = find_col(w, col);
-	cmd_type type = w->cmd->cols[i].type;
+	cmd_form form = form_of(w, i);
 
 	CHECK(
-	    type == CT_INT || type == CT_LIMIT || type == CT_BYTES || type == CT_NUMBER);
+	    form == CF_INT || form == CF_LIMIT || form == CF_BYTES || form == CF_NUMBER);
 	put_int(w, i, v);
 }
 
@@ -171,7 +136,7 @@ row_number(struct row_writer *w, const char *col, double v)
 	unsigned i = find_col(w, col);
 	size_t at = w->cells.n;
 
-	CHECK(w->cmd->cols[i].type == CT_NUMBER);
+	CHECK(form_of(w, i) == CF_NUMBER);
 	pack_double(&w->cells, v);
 	cell_done(w, i, at);
 }
@@ -182,7 +147,7 @@ row_bool(struct row_writer *w, const char *col, bool v)
 	unsigned i = find_col(w, col);
 	size_t at = w->cells.n;
 
-	CHECK(form_of(w->cmd->cols[i].type) == CELL_BOOL);
+	CHECK(form_of(w, i) == CF_BOOL);
 	pack_bool(&w->cells, v);
 	cell_done(w, i, at);
 }
@@ -192,7 +157,7 @@ row_span(struct row_writer *w, const char *col, span_t v)
 {
 	unsigned i = find_col(w, col);
 
-	CHECK(w->cmd->cols[i].type == CT_SPAN);
+	CHECK(form_of(w, i) == CF_SPAN);
 	put_int(w, i, v.ns);
 }
 
@@ -201,7 +166,7 @@ row_time(struct row_writer *w, const char *col, wall_t v)
 {
 	unsigned i = find_col(w, col);
 
-	CHECK(w->cmd->cols[i].type == CT_TIME);
+	CHECK(form_of(w, i) == CF_TIME);
 	put_int(w, i, v.ns);
 }
 
@@ -211,7 +176,7 @@ row_counts(struct row_writer *w, const char *col, const struct row_count *v, siz
 	unsigned i = find_col(w, col);
 	size_t at = w->cells.n;
 
-	CHECK(w->cmd->cols[i].type == CT_COUNTS);
+	CHECK(form_of(w, i) == CF_COUNTS);
 	pack_array(&w->cells, n);
 	for (size_t k = 0; k < n; k++) {
 		pack_array(&w->cells, 5);
@@ -262,12 +227,16 @@ read_cell(struct pack_reader *r, struct row_value *v)
 	if (pack_read_nil(r))
 		return;
 	v->set = true;
-	switch (form_of(v->type)) {
-	case CELL_TEXT: v->text = pack_read_text(r); break;
-	case CELL_INT: v->i = pack_read_int(r); break;
-	case CELL_BOOL: v->i = pack_read_bool(r); break;
-	case CELL_COUNTS: v->text = read_counts(r); break;
-	case CELL_NUMBER:
+	switch (cmd_type_form(v->type)) {
+	case CF_TEXT: v->text = pack_read_text(r); break;
+	case CF_INT:
+	case CF_LIMIT:
+	case CF_BYTES:
+	case CF_SPAN:
+	case CF_TIME: v->i = pack_read_int(r); break;
+	case CF_BOOL: v->i = pack_read_bool(r); break;
+	case CF_COUNTS: v->text = read_counts(r); break;
+	case CF_NUMBER:
 		v->is_int = pack_peek(r) == PACK_INT;
 		if (v->is_int)
 			v->i = pack_read_int(r);

@@ -255,8 +255,7 @@ read_bytes(struct slice text, int64_t *n)
 static bool
 is_text_type(cmd_type t)
 {
-	return t != CT_INT && t != CT_LIMIT && t != CT_NUMBER && t != CT_BOOL &&
-	       t != CT_SPAN && t != CT_TIME && t != CT_BYTES && t != CT_COUNTS;
+	return cmd_type_form(t) == CF_TEXT;
 }
 
 /* Reads v->text as the column's type; false: it is none. */
@@ -591,7 +590,7 @@ is_true(const struct filter *f, const struct node *n, const struct row_value *ce
 	case NODE_LE: return is_there && compare(cell, v) <= 0;
 	case NODE_GT: return is_there && compare(cell, v) > 0;
 	case NODE_GE: return is_there && compare(cell, v) >= 0;
-	case NODE_LIKE: return str_glob(slice_of(v->text, v->n), cell->text);
+	case NODE_LIKE: return v != NULL && str_glob(slice_of(v->text, v->n), cell->text);
 	case NODE_AND:
 	case NODE_OR:
 	case NODE_NOT: break;

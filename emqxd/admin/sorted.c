@@ -158,51 +158,30 @@ cell_of(const struct row_value *v)
 	struct row_count count;
 	size_t at = 0;
 
-	switch (v->type) {
-	case CT_INT:
-	case CT_LIMIT:
-	case CT_BYTES:
-	case CT_SPAN:
-	case CT_TIME:
-	case CT_BOOL:
+	switch (cmd_type_form(v->type)) {
+	case CF_INT:
+	case CF_LIMIT:
+	case CF_BYTES:
+	case CF_SPAN:
+	case CF_TIME:
+	case CF_BOOL:
 		c.i = v->i;
 		c.d = (double)v->i;
 		break;
-	case CT_NUMBER:
+	case CF_NUMBER:
 		c.is_double = true;
 		c.i = whole(v->d);
 		c.d = v->d;
 		break;
-	case CT_COUNTS:
+	case CF_COUNTS:
 		while (v->set && row_next_count(v, &at, &count))
 			c.i += (int64_t)count.total;
 		c.d = (double)c.i;
 		break;
-	case CT_TEXT:
-	case CT_FLAG:
-	case CT_ENUM:
-	case CT_CLIENTID:
-	case CT_USERNAME:
-	case CT_TOPIC:
-	case CT_FILTER:
-	case CT_LISTENER:
-	case CT_NODE:
-	case CT_TRACED:
-	case CT_CONF:
-	case CT_LOGROOM:
-	case CT_HANDLER:
-	case CT_COLUMN:
-	case CT_COLUMNS:
-	case CT_EXPR:
-	case CT_COMMAND:
-	case CT_ADDR:
-	case CT_INFILE:
-	case CT_OUTFILE:
-	case CT_SECRET:
+	case CF_TEXT:
 		c.is_text = true;
 		c.text = v->text;
 		break;
-	case CMD_TYPE_N: UNREACHABLE();
 	}
 	return c;
 }
