@@ -2,6 +2,7 @@
 /* op: see op.h. */
 #include "emqxd/admin/op.h"
 #include "ipc/wire.h"
+#include "ipc/base/mem.h"
 #include "ipc/base/str.h"
 
 #include <stdarg.h>
@@ -41,6 +42,36 @@ op_is_full(struct op_ctx *op)
 {
 	return op->answer.n >= ROWS_A_TURN || op->answer.batch.n >= BYTES_A_TURN ||
 	       span_mono_now().ns >= op->until.ns;
+}
+
+em_err
+op_seek_open(struct op_ctx *op)
+{
+	struct str *at = MEM_NEW(struct str);
+
+	str_add_slice(at, op->after);
+	op->state = at;
+	return EM_OK;
+}
+
+void
+op_seek_close(struct op_ctx *op)
+{
+	str_fini(op->state);
+	MEM_FREE(op->state);
+}
+
+struct slice
+op_seek_at(const struct op_ctx *op)
+{
+	return str_slice(op->state);
+}
+
+void
+op_seek_to(struct op_ctx *op, struct slice key)
+{
+	str_reset(op->state);
+	str_add_slice(op->state, key);
 }
 
 em_err

@@ -80,6 +80,16 @@ void op_row_end(struct op_ctx *op);
 /* Has this turn had its rows or its time?  Then step returns EM_AGAIN. */
 bool op_is_full(struct op_ctx *op);
 
+/* A stream in the order of its first column: step asks for what is behind op_seek_at(),
+ * and says op_seek_to() of each that it has seen. */
+#define OP_SEEKS                                                                     \
+	.where = OP_ADMIN, .keeps_order = true, .seeks = true, .open = op_seek_open, \
+	.close = op_seek_close
+em_err op_seek_open(struct op_ctx *op);
+void op_seek_close(struct op_ctx *op);
+struct slice op_seek_at(const struct op_ctx *op);
+void op_seek_to(struct op_ctx *op, struct slice key);
+
 /* Says why it cannot be done; returns @err. */
 em_err op_fault(struct op_ctx *op, em_err err, const char *fmt, ...) EM_PRINTF(3, 4);
 /* "no WHAT 'escaped value'", EM_NOTFOUND. */

@@ -1,22 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* delayed: the messages that wait for their time. */
-#include "ipc/base/mem.h"
-#include "ipc/base/str.h"
 #include "emqxd/admin/admin.h"
 #include "emqxd/admin/op.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/publish/delayed.h"
-
-static em_err
-list_open(struct op_ctx *op)
-{
-	struct str *at = MEM_NEW(struct str); /* the id that was last */
-
-	str_add_slice(at, op->after);
-	op->state = at;
-	return EM_OK;
-}
 
 static void
 item_row(struct op_ctx *op, const struct delayed_item *item)
@@ -37,33 +25,19 @@ item_row(struct op_ctx *op, const struct delayed_item *item)
 static em_err
 list_step(struct op_ctx *op)
 {
-	struct str *at = op->state;
 	struct delayed_item item;
 
 	while (!op_is_full(op)) {
-		if (!delayed_after(str_slice(at), &item))
+		if (!delayed_after(op_seek_at(op), &item))
 			return EM_OK;
 		item_row(op, &item);
-		str_reset(at);
-		str_add(at, item.id);
+		op_seek_to(op, slice_str(item.id));
 		message_unref(&item.message);
 	}
 	return EM_AGAIN;
 }
 
-static void
-list_close(struct op_ctx *op)
-{
-	str_fini(op->state);
-	MEM_FREE(op->state);
-}
-
-const struct op op_DELAYED_LIST = { .where = OP_ADMIN,
-	.keeps_order = true,
-	.seeks = true,
-	.open = list_open,
-	.step = list_step,
-	.close = list_close };
+const struct op op_DELAYED_LIST = { OP_SEEKS, .step = list_step };
 
 static em_err
 delete_end(struct op_ctx *op, em_err err)

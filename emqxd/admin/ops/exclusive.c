@@ -1,24 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* exclusive: the filters that one client has for itself. */
-#include "ipc/base/mem.h"
 #include "ipc/base/str.h"
 #include "emqxd/admin/op.h"
 #include "emqxd/session/exclusive.h"
 
 static em_err
-list_open(struct op_ctx *op)
-{
-	struct str *at = MEM_NEW(struct str); /* the filter that was last */
-
-	str_add_slice(at, op->after);
-	op->state = at;
-	return EM_OK;
-}
-
-static em_err
 list_step(struct op_ctx *op)
 {
-	struct str *at = op->state, filter = { 0 }, clientid = { 0 };
+	struct str filter = { 0 }, clientid = { 0 };
 	em_err err = EM_AGAIN;
 
 	while (err == EM_AGAIN && !op_is_full(op)) {
@@ -26,7 +15,7 @@ list_step(struct op_ctx *op)
 
 		str_reset(&filter);
 		str_reset(&clientid);
-		if (!exclusive_next(str_slice(at), &filter, &clientid)) {
+		if (!exclusive_next(op_seek_at(op), &filter, &clientid)) {
 			err = EM_OK;
 			continue;
 		}
@@ -34,27 +23,14 @@ list_step(struct op_ctx *op)
 		row_text(row, "topic", str_slice(&filter));
 		row_text(row, "clientid", str_slice(&clientid));
 		op_row_end(op);
-		str_reset(at);
-		str_add_slice(at, str_slice(&filter));
+		op_seek_to(op, str_slice(&filter));
 	}
 	str_fini(&filter);
 	str_fini(&clientid);
 	return err;
 }
 
-static void
-list_close(struct op_ctx *op)
-{
-	str_fini(op->state);
-	MEM_FREE(op->state);
-}
-
-const struct op op_EXCLUSIVE_LIST = { .where = OP_ADMIN,
-	.keeps_order = true,
-	.seeks = true,
-	.open = list_open,
-	.step = list_step,
-	.close = list_close };
+const struct op op_EXCLUSIVE_LIST = { OP_SEEKS, .step = list_step };
 
 static em_err
 delete_call(struct op_ctx *op)

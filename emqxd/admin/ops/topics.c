@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* topics: which filters somebody subscribes to. */
-#include "ipc/base/mem.h"
 #include "ipc/base/str.h"
 #include "emqxd/router/router.h"
 #include "emqxd/admin/admin.h"
@@ -18,47 +17,25 @@ topic_row(struct op_ctx *op, struct slice filter)
 }
 
 static em_err
-list_open(struct op_ctx *op)
-{
-	struct str *at = MEM_NEW(struct str); /* the filter that was last */
-
-	str_add_slice(at, op->after);
-	op->state = at;
-	return EM_OK;
-}
-
-static em_err
 list_step(struct op_ctx *op)
 {
-	struct str *at = op->state, next = { 0 };
+	struct str next = { 0 };
+	em_err err = EM_AGAIN;
 
-	while (!op_is_full(op)) {
+	while (err == EM_AGAIN && !op_is_full(op)) {
 		str_reset(&next);
-		if (!router_next(str_slice(at), &next)) {
-			str_fini(&next);
-			return EM_OK;
+		if (!router_next(op_seek_at(op), &next)) {
+			err = EM_OK;
+			continue;
 		}
 		topic_row(op, str_slice(&next));
-		str_reset(at);
-		str_add_slice(at, str_slice(&next));
+		op_seek_to(op, str_slice(&next));
 	}
 	str_fini(&next);
-	return EM_AGAIN;
+	return err;
 }
 
-static void
-list_close(struct op_ctx *op)
-{
-	str_fini(op->state);
-	MEM_FREE(op->state);
-}
-
-const struct op op_TOPICS_LIST = { .where = OP_ADMIN,
-	.keeps_order = true,
-	.seeks = true,
-	.open = list_open,
-	.step = list_step,
-	.close = list_close };
+const struct op op_TOPICS_LIST = { OP_SEEKS, .step = list_step };
 
 static em_err
 show_call(struct op_ctx *op)
