@@ -11,6 +11,7 @@
  */
 #include "emqxd/model/message.h"
 #include "emqxd/core/clock.h"
+#include "emqxd/core/qsbr.h"
 #include "emqxd/core/slab.h"
 #include "ipc/base/check.h"
 #include "ipc/base/mem.h"
@@ -157,6 +158,21 @@ message_unref(struct message **mp)
 		mem_free(m);
 	else
 		slab_free(m, m->size);
+}
+
+static void
+retired_message(void *p, size_t n)
+{
+	struct message *m = p;
+
+	(void)n;
+	message_unref(&m);
+}
+
+void
+message_retire(struct message *m)
+{
+	qsbr_retire(m, m->size, retired_message);
 }
 
 void

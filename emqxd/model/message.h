@@ -64,6 +64,8 @@ struct message *message_share(const struct message *m);
 struct message *message_ref(struct message *m);
 /* Gives back one reference and clears the caller's pointer. */
 void message_unref(struct message **mp);
+/* Gives it back when no reader of a shared table can see it any more (core/qsbr). */
+void message_retire(struct message *m);
 /* Ends a view: gives its kept form back. */
 void message_done(struct message *view);
 /* Is its time over at @now? */

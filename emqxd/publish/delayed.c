@@ -200,20 +200,11 @@ add(struct delayed *d, struct slice key, struct message *m)
 }
 
 static void
-retired_message(void *p, size_t n)
-{
-	struct message *m = p;
-
-	(void)n;
-	message_unref(&m);
-}
-
-static void
 take_out(struct delayed *d, struct waiting *w)
 {
 	order_del(&d->order, &w->node);
 	atomic_fetch_sub_explicit(&d->count, 1, memory_order_relaxed);
-	qsbr_retire(w->message, w->message->size, retired_message);
+	message_retire(w->message);
 	qsbr_retire(w, size_of(w), slab_free);
 }
 

@@ -200,28 +200,13 @@ account(struct retain *s, int topics, int64_t bytes)
 }
 
 static void
-retired_message(void *p, size_t n)
-{
-	struct message *m = p;
-
-	(void)n;
-	message_unref(&m);
-}
-
-static void
-retire_message(struct message *m)
-{
-	qsbr_retire(m, m->size, retired_message);
-}
-
-static void
 remove_topic(struct retain *s, struct retained *r)
 {
 	struct message *m = message_in(r);
 
 	order_del(&s->order, &r->node);
 	account(s, -1, -(int64_t)m->size);
-	retire_message(m);
+	message_retire(m);
 	qsbr_retire(r, size_of(r), slab_free);
 }
 
@@ -259,7 +244,7 @@ replace(struct retain *s, struct retained *r, struct message *m)
 
 	atomic_store_explicit(&r->message, m, memory_order_release);
 	account(s, 0, (int64_t)m->size - (int64_t)was->size);
-	retire_message(was);
+	message_retire(was);
 }
 
 /* Takes @m's reference when it says EM_OK. */
