@@ -4,6 +4,7 @@
 #include "emqxd/core/alarm.h"
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
+#include "emqxd/limit/group.h"
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
 
@@ -54,7 +55,7 @@ static uint64_t
 of_the_machine(void)
 {
 	uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * page();
-	uint64_t group = number_in("/sys/fs/cgroup/memory.max", false);
+	uint64_t group = group_memory(GROUP_SELF, GROUP_ROOT);
 
 	return (group > 0 && group < all ? group : all) / 5 * 4;
 }
