@@ -4,6 +4,7 @@
 #include "emqxd/access/authn.h"
 #include "emqxd/client/extra.h"
 #include "emqxd/core/trace_point.h"
+#include "emqxd/limit/limit.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/mqtt/encode.h"
 #include "emqxd/mqtt/prop.h"
@@ -23,6 +24,7 @@ struct waiting {
 	bool assigned;
 	struct str client_id, method;
 	struct str connect; /* the frame's bytes */
+	size_t held;        /* counted with limit_hold() */
 	struct authn_exchange *exchange;
 };
 #define WAITING_MAGIC 0xa07bea61u
@@ -84,6 +86,7 @@ waiting_free(struct waiting *w)
 	str_fini(&w->method);
 	str_fini(&w->connect);
 	authn_end(&w->exchange);
+	limit_release(w->held);
 	w->magic = 0;
 	mem_free(w);
 }
@@ -157,9 +160,16 @@ auth_exchange_start(struct conn *c, const struct mqtt_connect *p,
 
 	if (!connect_is_allowed(c, p))
 		return;
+	if (!limit_hold(f->total, LIMIT_STRANGER)) {
+		metric_inc(METRIC_OVERLOAD_PROTECTION_NEW_CONN);
+		connect_refuse(c, p, p->version, REASON_SERVER_BUSY,
+		    "those who have not come in yet take too much memory");
+		return;
+	}
 	if (l->authn != LISTENER_ASKS_NOBODY)
 		x = authn_begin(p->props.auth_method);
 	if (x == NULL) {
+		limit_release(f->total);
 		metric_inc(METRIC_AUTHENTICATION_FAILURE);
 		connect_refuse(
 		    c, p, p->version, REASON_BAD_AUTHENTICATION_METHOD, no_method);
@@ -170,6 +180,7 @@ auth_exchange_start(struct conn *c, const struct mqtt_connect *p,
 	w->max_packet = PROP_GET(&p->props, MAX_PACKET_SIZE, max_packet_size, UINT32_MAX);
 	w->assigned = assigned;
 	w->exchange = x;
+	w->held = f->total;
 	str_add_slice(&w->client_id, p->client_id);
 	str_add_slice(&w->method, p->props.auth_method);
 	str_add_bytes(&w->connect, f->body.p - f->head, f->total);

@@ -221,8 +221,10 @@ on_last_word(struct conn *c, end_reason why, const char *detail)
 	struct channel *ch = c->owner;
 	uint8_t code = end_get(why)->code;
 
-	if (ch == NULL)
-		return; /* in the lobby a CONNACK was it, if anything */
+	if (ch == NULL) {
+		lobby_last_word(c, why, detail);
+		return;
+	}
 	if (ch->code != 0)
 		code = ch->code;
 	if (channel_is_v5(ch) && code != 0)

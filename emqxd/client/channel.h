@@ -111,6 +111,8 @@ unsigned channel_decode_flags(const struct zone *zone);
 /* lobby.c: before CONNECT. */
 void lobby_on_started(struct conn *c);
 size_t lobby_on_bytes(struct conn *c, uint8_t *p, size_t n, size_t *need);
+/* A CONNECT that only began, of which no more may be held: CONNACK says so. */
+void lobby_last_word(struct conn *c, end_reason why, const char *detail);
 /* connect.c: this is its home and the id is final; makes the channel.  @connect's client id
  * is the final one; @assigned: we chose it. */
 struct auth_result;

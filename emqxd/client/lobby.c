@@ -86,6 +86,21 @@ refuse_large(struct conn *c, struct slice in, unsigned head)
 		    "CONNECT over mqtt.max_packet_size");
 }
 
+void
+lobby_last_word(struct conn *c, end_reason why, const char *detail)
+{
+	struct mqtt_frame f = { 0 };
+	struct slice in;
+
+	if (why != END_SERVER_BUSY || c->part == NULL)
+		return; /* a CONNACK was it, if anything */
+	in = slice_of(c->part->b, c->part->n);
+	metric_inc(METRIC_OVERLOAD_PROTECTION_NEW_CONN);
+	if (mqtt_frame_peek(in, &f) == MQTT_PEEK_MORE)
+		connect_refuse(c, NULL, version_of(slice_from(in, f.head)),
+		    REASON_SERVER_BUSY, detail);
+}
+
 /* An id of ours, at home on this worker. */
 static struct slice
 assign_id(uint8_t *buf)

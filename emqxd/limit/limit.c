@@ -2,6 +2,8 @@
 /* limit: see limit.h. */
 #include "emqxd/limit/limit.h"
 #include "emqxd/core/alarm.h"
+#include "emqxd/core/clock.h"
+#include "emqxd/core/jobs.h"
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/limit/group.h"
@@ -9,16 +11,25 @@
 #include "ipc/base/mem.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define LOOK span_ms(250)
+#define TRIM_EVERY span_s(5) /* at most */
+
+/* What unfinished things may take together: this part of the ceiling, below it and above. */
+static const struct {
+	uint64_t below, above;
+} part_of[] = { [LIMIT_STRANGER] = { 8, UINT64_MAX }, [LIMIT_CLIENT] = { 4, 16 } };
 
 struct limit {
 	_Atomic uint64_t max, resident;
 	_Atomic bool is_reached;
-	struct timer timer; /* the first client worker's */
+	struct timer timer;         /* the first client worker's, as the next is */
+	mono_t trimmed;             /* when a job was asked to */
+	_Atomic uint64_t held_then; /* held, when resident was looked at */
+	_Alignas(64) _Atomic uint64_t held;
 };
 
 static struct limit *
@@ -27,13 +38,11 @@ self(void)
 	return node_slot(ROOM_LIMIT);
 }
 
-/* The second number of the file, or the only one; 0: it says none. */
 static uint64_t
-number_in(const char *path, bool second)
+resident_now(void)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 	char text[128], *end = text;
-	uint64_t n;
 	ssize_t got;
 
 	if (fd < 0)
@@ -41,20 +50,15 @@ number_in(const char *path, bool second)
 	got = read(fd, text, sizeof text - 1);
 	close(fd);
 	text[got > 0 ? got : 0] = '\0';
-	n = strtoull(text, &end, 10); /* "max" gives 0 */
-	return second ? strtoull(end, NULL, 10) : n;
-}
-
-static uint64_t
-page(void)
-{
-	return (uint64_t)sysconf(_SC_PAGESIZE);
+	strtoull(text, &end, 10); /* the second number of it */
+	return strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static uint64_t
 of_the_machine(void)
 {
-	uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * page();
+	uint64_t all =
+	    (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 	uint64_t group = group_memory(GROUP_SELF, GROUP_ROOT);
 
 	return (group > 0 && group < all ? group : all) / 5 * 4;
@@ -63,9 +67,10 @@ of_the_machine(void)
 void
 limit_birth(void)
 {
-	struct limit *l = MEM_NEW(struct limit);
+	struct limit *l = aligned_alloc(64, sizeof *l);
 
-	CHECK(self() == NULL);
+	CHECK(l != NULL && self() == NULL);
+	memset(l, 0, sizeof *l);
 	l->max = UINT64_MAX;
 	node_slot_set(ROOM_LIMIT, l);
 }
@@ -84,15 +89,40 @@ limit_configure(uint64_t bytes)
 }
 
 static void
+trim(struct job *j)
+{
+	mem_trim();
+	mem_free(j);
+}
+
+/* Much of what is resident may be free, in the heap between what is in use. */
+static void
+ask_for_trim(struct limit *l)
+{
+	struct job *j;
+
+	if (l->trimmed.ns != 0 && mono_since(clock_mono(), l->trimmed).ns < TRIM_EVERY.ns)
+		return;
+	l->trimmed = clock_mono();
+	j = MEM_NEW(struct job);
+	j->run = trim;
+	jobs_post(j);
+}
+
+static void
 look(struct limit *l)
 {
-	uint64_t resident = number_in("/proc/self/statm", true) * page();
+	uint64_t held = atomic_load(&l->held);
+	uint64_t resident = resident_now();
 	uint64_t max = atomic_load(&l->max);
 	bool was = atomic_load(&l->is_reached);
 	bool is = resident >= (was ? max / 20 * 19 : max);
 
 	atomic_store(&l->resident, resident);
+	atomic_store(&l->held_then, held);
 	atomic_store(&l->is_reached, is);
+	if (resident >= max / 10 * 9)
+		ask_for_trim(l);
 	if (is && !was)
 		alarm_raise("memory_limit", NULL,
 		    "%llu MB are resident, node.memory_limit is %llu MB: new work is "
@@ -129,6 +159,53 @@ limit_is_reached(void)
 	const struct limit *l = self();
 
 	return l != NULL && atomic_load_explicit(&l->is_reached, memory_order_relaxed);
+}
+
+/* Is there too much, as far as can be known between two looks? */
+static bool
+is_too_much(const struct limit *l, uint64_t held)
+{
+	uint64_t then = atomic_load_explicit(&l->held_then, memory_order_relaxed);
+	uint64_t since = held > then ? held - then : 0;
+
+	return limit_is_reached() ||
+	       atomic_load_explicit(&l->resident, memory_order_relaxed) + since >=
+		   atomic_load_explicit(&l->max, memory_order_relaxed);
+}
+
+bool
+limit_hold(size_t n, enum limit_who who)
+{
+	struct limit *l = self();
+	uint64_t held, max;
+
+	if (l == NULL)
+		return true;
+	held = atomic_fetch_add_explicit(&l->held, n, memory_order_relaxed) + n;
+	max = atomic_load_explicit(&l->max, memory_order_relaxed);
+	if (held <= max / part_of[who].below &&
+	    (held <= max / part_of[who].above || !is_too_much(l, held)))
+		return true;
+	limit_release(n);
+	return false;
+}
+
+void
+limit_hold_anyway(size_t n)
+{
+	struct limit *l = self();
+
+	if (l != NULL)
+		atomic_fetch_add_explicit(&l->held, n, memory_order_relaxed);
+}
+
+void
+limit_release(size_t n)
+{
+	struct limit *l = self();
+
+	if (l != NULL)
+		atomic_fetch_sub_explicit(&l->held, n, memory_order_relaxed);
 }
 
 void

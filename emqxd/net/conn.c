@@ -2,6 +2,7 @@
 /* conn: see conn.h. */
 #include "emqxd/net/conn.h"
 #include "emqxd/core/slab.h"
+#include "emqxd/limit/limit.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/net/listener.h"
 #include "emqxd/net/outq.h"
@@ -14,8 +15,11 @@
 #include <unistd.h>
 
 #define PART_MIN 64u
-#define PART_STEP 16384u /* a large packet's memory grows with the bytes that came */
-#define READV_FROM 256u  /* so much missing goes straight to its place */
+#define PART_STEP 16384u   /* a large packet's memory grows with the bytes that came */
+#define READV_FROM 256u    /* so much missing goes straight to its place */
+#define PART_COUNTED 1024u /* smaller ones are not worth it */
+#define PART_LOBBY 4096u   /* as PART_STEP, before there is an owner */
+#define PART_HEAD 16u      /* of a packet that is refused: tells what it would be */
 #define LINGER_TIME span_s(1)
 
 _Static_assert(sizeof(struct conn) <= 112, "an idle connection");
@@ -66,10 +70,26 @@ part_size(const struct conn_part *p)
 }
 
 static void
+part_uncount(const struct conn_part *p)
+{
+	if (p->cap >= PART_COUNTED)
+		limit_release(p->cap);
+}
+
+static void
+part_recount(const struct conn_part *p)
+{
+	if (p->cap >= PART_COUNTED)
+		limit_hold_anyway(p->cap);
+}
+
+static void
 part_free(struct conn *c)
 {
-	if (c->part != NULL)
-		slab_free(c->part, part_size(c->part));
+	if (c->part == NULL)
+		return;
+	part_uncount(c->part);
+	slab_free(c->part, part_size(c->part));
 	c->part = NULL;
 }
 
@@ -197,54 +217,120 @@ conn_fail(struct conn *c, int e)
 
 /* ---- reading */
 
+/* What may always be kept of a packet that has only begun. */
+static size_t
+step_of(const struct conn *c)
+{
+	return c->owner == NULL ? PART_LOBBY : PART_STEP;
+}
+
+/* Nobody holds much of the node by beginning a packet: a large one that must wait for its
+ * rest asks first.  What was only left over is all here and is kept. */
+static bool
+part_count(const struct conn *c, size_t cap, bool is_all_here)
+{
+	if (cap < PART_COUNTED)
+		return true;
+	if (!is_all_here && cap > step_of(c))
+		return limit_hold(cap, c->owner == NULL ? LIMIT_STRANGER : LIMIT_CLIENT);
+	limit_hold_anyway(cap);
+	return true;
+}
+
+/* NULL: there is no memory. */
+static struct conn_part *
+part_new(size_t cap, size_t need)
+{
+	struct conn_part *part = slab_try(sizeof *part + cap);
+
+	if (part != NULL)
+		*part =
+		    (struct conn_part){ .cap = (uint32_t)cap, .need = (uint32_t)need };
+	else if (cap >= PART_COUNTED)
+		limit_release(cap);
+	return part;
+}
+
+static void
+end_without_memory(struct conn *c)
+{
+	conn_end(c, END_INTERNAL_ERROR, END_BY_SERVER, "no memory for a packet");
+}
+
+static void
+end_at_limit(struct conn *c)
+{
+	conn_end(c, END_SERVER_BUSY, END_BY_SERVER,
+	    "unfinished packets may take no more of node.memory_limit");
+}
+
+/* The owner's last word may depend on how the packet begins. */
+static void
+refuse_to_keep(struct conn *c, const uint8_t *p, size_t n)
+{
+	c->part = part_new(PART_HEAD, 0);
+	if (c->part != NULL) {
+		c->part->n = n < PART_HEAD ? (uint32_t)n : PART_HEAD;
+		memcpy(c->part->b, p, c->part->n);
+	}
+	end_at_limit(c);
+}
+
 /* Keeps @n bytes aside, the head of a packet of @need bytes (0: unknown). */
 static void
 keep(struct conn *c, const uint8_t *p, size_t n, size_t need)
 {
-	size_t cap = need > n ? need : n;
-	struct conn_part *part;
+	size_t cap = need > n ? need : n, step = step_of(c);
 
-	if (cap > PART_STEP && cap > 2 * n)
-		cap = 2 * n > PART_STEP ? 2 * n : PART_STEP;
+	if (cap > step && cap > 2 * n)
+		cap = 2 * n > step ? 2 * n : step;
 	if (cap < PART_MIN)
 		cap = PART_MIN;
-	part = slab_try(sizeof *part + cap);
-	if (part == NULL) {
-		conn_end(c, END_INTERNAL_ERROR, END_BY_SERVER, "no memory for a packet");
+	if (!part_count(c, cap, need <= n)) {
+		refuse_to_keep(c, p, n);
 		return;
 	}
-	*part = (struct conn_part){
-		.n = (uint32_t)n, .cap = (uint32_t)cap, .need = (uint32_t)need
-	};
-	memcpy(part->b, p, n);
-	c->part = part;
+	c->part = part_new(cap, need);
+	if (c->part == NULL) {
+		end_without_memory(c);
+		return;
+	}
+	memcpy(c->part->b, p, n);
+	c->part->n = (uint32_t)n;
+}
+
+/* Makes room for @n bytes more; false: it ended. */
+static bool
+part_grow(struct conn *c, size_t n)
+{
+	struct conn_part *old = c->part;
+	size_t want = 2 * (old->n + n);
+
+	if (old->need > old->n + n && want > old->need)
+		want = old->need;
+	part_uncount(old); /* the new one counts in its place */
+	if (!part_count(c, want, false)) {
+		part_recount(old);
+		end_at_limit(c);
+		return false;
+	}
+	c->part = part_new(want, old->need);
+	if (c->part != NULL) {
+		memcpy(c->part->b, old->b, old->n);
+		c->part->n = old->n;
+	}
+	slab_free(old, part_size(old));
+	if (c->part == NULL)
+		end_without_memory(c);
+	return c->part != NULL;
 }
 
 /* Appends to what is kept. */
 static bool
 keep_more(struct conn *c, const uint8_t *p, size_t n)
 {
-	struct conn_part *old = c->part;
-
-	if (old->n + n > old->cap) {
-		size_t want = 2 * (old->n + n);
-		struct conn_part *part;
-
-		if (old->need > old->n + n && want > old->need)
-			want = old->need;
-		part = slab_try(sizeof *part + want);
-		if (part == NULL) {
-			conn_end(c, END_INTERNAL_ERROR, END_BY_SERVER,
-			    "no memory for a packet");
-			return false;
-		}
-		*part = (struct conn_part){
-			.n = old->n, .cap = (uint32_t)want, .need = old->need
-		};
-		memcpy(part->b, old->b, old->n);
-		slab_free(old, part_size(old));
-		c->part = part;
-	}
+	if (c->part->n + n > c->part->cap && !part_grow(c, n))
+		return false;
 	memcpy(c->part->b + c->part->n, p, n);
 	c->part->n += (uint32_t)n;
 	return true;
@@ -278,6 +364,7 @@ consume_part(struct conn *c)
 	struct conn_part *part = c->part;
 
 	c->part = NULL;
+	part_uncount(part);
 	hall_free_later(part, part_size(part));
 	consume(c, part->b, part->n);
 }

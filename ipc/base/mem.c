@@ -83,3 +83,9 @@ mem_give_back(void)
 	mallopt(M_MMAP_THRESHOLD, 2 << 20);
 	mallopt(M_TRIM_THRESHOLD, 4 << 20);
 }
+
+void
+mem_trim(void)
+{
+	malloc_trim(0);
+}

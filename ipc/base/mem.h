@@ -28,6 +28,9 @@ void mem_free(void *p);
 /* For a process that lives long; once, before its threads: what is large always goes back
  * to the kernel when it is freed, and a heap keeps no more than a few megabytes at its end. */
 void mem_give_back(void);
+/* Gives the free pages between what is in use back, now: locks each heap meanwhile, for
+ * some ms in a gigabyte.  For a thread that may wait. */
+void mem_trim(void);
 
 #define MEM_NEW(type) ((type *)mem_new(sizeof(type)))
 /* Frees and clears the pointer. */

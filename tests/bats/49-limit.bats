@@ -48,6 +48,22 @@ pub() { mosquitto_pub -h 127.0.0.1 -p "$PORT" -V 5 -q 1 "$@"; }
 	[ "$(ctl vm memory --json | json '[r["value"] for r in d if r["name"] == "memory/limit"]')" = "[$((1 << 30))]" ]
 }
 
+attack() { timeout $((60 * SLOW)) /usr/bin/python3 "$ROOT/tests/bats/attack.py" "$@"; }
+resident() { awk '$1 == "VmRSS:" { print int($2 / 1024) }' "/proc/$EMQXD_PID/status"; }
+
+@test "large packets that are only begun take a part of node.memory_limit, and others still come in" {
+	local who
+	start_emqxd 'node.memory_limit = 80MB'
+	for who in connect publish; do
+		run attack only_begin "$PORT" "$who"
+		[ "$status" -eq 0 ]
+		# Most of them were told 0x89, in CONNACK or DISCONNECT, unless they were reset.
+		[ "$output" -gt 50 ]
+		[ "$(resident)" -lt 80 ]
+	done
+	[ "$(ctl alarms list --json)" = '[]' ]
+}
+
 @test "auto is four fifths of what there is; a limit that is none is refused" {
 	start_emqxd
 	[ "$(ctl vm memory --json | json '[r["value"] > 1 << 28 for r in d if r["name"] == "memory/limit"]')" = '[True]' ]

@@ -174,6 +174,38 @@ def long_lists(port, n=100000):
         assert c.until(13) == [11]
 
 
+def only_begin(port, before_connect):
+    """200 large packets that are begun and never ended, before a CONNECT or as a client."""
+    before_connect = before_connect == "connect"
+    some, busy = [], 0
+    for i in range(200):
+        c = Client(port, b"" if before_connect else connect(f"b{i}"))
+        if not before_connect:
+            if (p := c.next())[1][1] != 0:
+                busy += p[1][1] == 0x89
+                continue
+        try:
+            if before_connect:
+                c.send(b"\x10" + length(1000000) + text("MQTT") + b"\x05\x02\0\0" +
+                       b"\xb9\x84\x3d" + b"\x26\0\x01x\0\x01y" * 120000)
+            else:
+                c.send(b"\x30" + length(1000000) + text("t") + b"\0" + b"x" * 900000)
+        except OSError:
+            pass  # it is told why
+        some.append(c)
+    for c in some:
+        c.s.settimeout(0.02)
+        try:
+            p = c.next()
+            busy += p is not None and p[0] in (0x20, 0xE0) and 0x89 in p[1][:2]
+        except OSError:
+            pass
+    Client(port, connect("kind") + DISCONNECT).until(2)
+    print(busy)
+    c = Client(port, connect("more") + publish("t", b"x" * 500000, 1, 1) + DISCONNECT)
+    assert c.until(4) == [2]
+
+
 def come_and_go(port):
     """Until the broker is gone: take-overs, wills, half CONNECTs, publishes, resets."""
     from random import random, randrange

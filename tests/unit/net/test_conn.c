@@ -2,6 +2,7 @@
 /* conn: what comes over a socket, where it walks, and what a peer may make us hold. */
 #include "emqxd/conf/snapshot.h"
 #include "emqxd/core/worker.h"
+#include "emqxd/limit/limit.h"
 #include "emqxd/net/conn.h"
 #include "emqxd/net/listener.h"
 #include "tests/unit/conf/fixture.h"
@@ -12,9 +13,10 @@
 #define WORKERS 2u
 #define MARK 65536u
 
-/* A protocol of its own: "w" walks to the other worker with what is behind it, once; any
- * other byte is answered with ANSWER bytes.  "(" is a packet of eight bytes. */
-enum { ANSWER = 64, PACKET = 8 };
+/* A protocol of its own: "(" is a packet of eight bytes, which walks to the other worker
+ * with what is behind it, once; "[" one of LARGE bytes; any other byte is answered with
+ * ANSWER bytes. */
+enum { ANSWER = 64, PACKET = 8, LARGE = 200000 };
 
 static struct {
 	struct conn *conn; /* the newest */
@@ -23,6 +25,7 @@ static struct {
 	void (*before_walk)(void);
 	unsigned started, ended;
 	end_reason why;
+	char word; /* the first byte of what was not whole, at the last word */
 	uint16_t home;
 } seen;
 
@@ -37,6 +40,10 @@ static size_t
 on_bytes(struct conn *c, uint8_t *p, size_t n, size_t *need)
 {
 	seen.home = worker_self()->id;
+	if (p[0] == '[' && n < LARGE) {
+		*need = LARGE;
+		return 0;
+	}
 	if (p[0] == '(' && n < PACKET) {
 		*need = PACKET;
 		return 0;
@@ -68,8 +75,8 @@ static void
 on_last_word(struct conn *c, end_reason why, const char *detail)
 {
 	(void)detail;
-	(void)c;
 	(void)why;
+	seen.word = c->part != NULL ? (char)c->part->b[0] : ' ';
 }
 
 static void
@@ -271,6 +278,50 @@ TEST(who_asks_and_does_not_read_is_not_read)
 	OK(!conn_is_paused(seen.conn));
 	close(fd);
 	turns(2);
+	stop(l);
+}
+
+/* Sends @n bytes of a large packet. */
+static void
+say_part(int fd, size_t n)
+{
+	static char large[LARGE];
+
+	large[0] = '[';
+	OK(n <= LARGE && send(fd, large, n, MSG_NOSIGNAL) == (ssize_t)n);
+	turns(8);
+}
+
+TEST(large_packets_that_have_only_begun_take_their_part_of_the_memory_and_no_more)
+{
+	struct listener *l = begin();
+	int fd[3];
+
+	limit_birth();
+	limit_configure(8 * LARGE); /* strangers have an eighth of it: one such packet */
+	for (unsigned i = 0; i < 3; i++)
+		fd[i] = client_of(l);
+	say_part(fd[0], LARGE - 1);
+	EQ(seen.ended, 0);
+	say_part(fd[1], 100); /* how large it will be is no harm yet */
+	EQ(seen.ended, 0);
+	say_part(fd[1], LARGE - 101);
+	EQ(seen.ended, 1);
+	EQ(seen.why, END_SERVER_BUSY);
+	EQ(seen.word, '[');
+	/* As it begins, too; what it was may be told. */
+	say_part(fd[2], 60000);
+	EQ(seen.ended, 2);
+	EQ(seen.why, END_SERVER_BUSY);
+	EQ(seen.word, '[');
+	close(fd[0]);
+	turns(2);
+	EQ(seen.ended, 3);
+	OK(limit_hold(LARGE, LIMIT_STRANGER)); /* nobody holds anything any more */
+	limit_release(LARGE);
+	limit_death();
+	close(fd[1]);
+	close(fd[2]);
 	stop(l);
 }
 
