@@ -220,6 +220,16 @@ current_all(const struct listener *l)
 	return n > 0 ? (uint64_t)n : 0;
 }
 
+/* Is there no place for one more?  The log holds bursts back by itself. */
+static bool
+is_full(const struct listener *l, uint32_t max)
+{
+	if (max == LISTENER_UNLIMITED || current_all(l) < max)
+		return false;
+	LOG(WARN, "listener_full", "listener", l->id, "max_connections", max);
+	return true;
+}
+
 static void
 refuse(struct door *d, int fd)
 {
@@ -321,8 +331,7 @@ on_door(struct watch *w, uint32_t events)
 				rest(d);
 			return;
 		}
-		if (conf->max_connections != LISTENER_UNLIMITED &&
-		    current_all(d->listener) >= conf->max_connections) {
+		if (is_full(d->listener, conf->max_connections)) {
 			refuse(d, fd);
 			continue;
 		}

@@ -260,3 +260,15 @@ c.sendall(bytes.fromhex("300400017478") + bytes.fromhex("e000"))' "$PORT"
 	[[ $(ended) == *'etimedout=0/0/1'* ]]
 }
 etimedout_is_there() { [[ $(ended) == *etimedout* ]]; }
+
+has_one() { [ "$(ctl listeners tcp:default --json | json 'd[0]["current_conn"]')" = 1 ]; }
+
+@test "a connection over max_connections is closed, counted, and the log says why" {
+	stop_emqxd
+	start_emqxd 'listeners.tcp.default.max_connections = 1'
+	raw "$CONNECT" recv wait 3>&- &
+	wait_until 5 has_one
+	raw wait
+	wait_until 5 grep -q 'listener_full.*max_connections=1' "$EMQXD_DIR/err"
+	[ "$(ctl broker metrics --json | json '[r["value"] for r in d if r["name"] == "listener.refused"]')" = '[1]' ]
+}
