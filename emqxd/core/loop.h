@@ -12,9 +12,11 @@
  * bound, or asks loop_is_late(), and leaves the rest for the next.
  *
  * Letters come before descriptors and are posted before the flush: whoever acts
- * because of an acknowledgement finds, at any worker, what was acknowledged.  They are
- * posted again behind it, since flushing may end connections: nothing that a letter
- * will name is kept over the quiescent state by whoever collects letters.
+ * because of an acknowledgement finds, at any worker, what was acknowledged.  Not so what
+ * is written in the middle of a turn, before its letters: when a connection ends, when
+ * more waits for one than its high watermark, and when the ring that is read into is full.
+ * They are posted again behind the flush, since flushing may end connections: nothing that
+ * a letter will name is kept over the quiescent state by whoever collects letters.
  *
  * Only its own thread touches a loop.
  */

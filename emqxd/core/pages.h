@@ -7,7 +7,8 @@
  * A free page is backed with memory (and then used again first) or not.  The kernel's
  * part, backing one and taking its memory back, may take milliseconds: a jobs thread
  * does both, once there is one.  It keeps some free pages backed, an eighth of those in
- * use and never more than 4 MiB; a burst faster than that backs its own.
+ * use and never more than 4 MiB, and 2 MiB of what was given back before it takes the
+ * memory of any; a burst faster than that backs its own.
  *
  * Any thread.
  */

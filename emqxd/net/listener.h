@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * listener: the doors.  One listening socket each, in every client worker's epoll
- * (EPOLLEXCLUSIVE, no SO_REUSEPORT: a port in use must fail), at most 64 accepts a
+ * (EPOLLEXCLUSIVE, no SO_REUSEPORT: a port in use must fail), at most 16 accepts a
  * turn.  Counters are kept by worker and live as long as the process, over a stop,
  * a restart and a reload of the listener.
  *
- * Threads: listener_birth, open and close on main or admin; the rest as said.
+ * Threads: net_birth(), net_death() and listener_set() on main; the rest as said.
  */
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
