@@ -15,11 +15,13 @@
 #include <unistd.h>
 
 #define PART_MIN 64u
-#define PART_STEP 16384u   /* a large packet's memory grows with the bytes that came */
-#define READV_FROM 256u    /* so much missing goes straight to its place */
-#define PART_COUNTED 1024u /* smaller ones are not worth it */
-#define PART_LOBBY 4096u   /* as PART_STEP, before there is an owner */
-#define PART_HEAD 16u      /* of a packet that is refused: tells what it would be */
+#define PART_STEP 16384u     /* a large packet's memory grows with the bytes that came */
+#define READV_FROM 256u      /* so much missing goes straight to its place */
+#define PART_COUNTED 1024u   /* smaller ones are not worth it */
+#define PART_LOBBY 4096u     /* as PART_STEP, before there is an owner */
+#define PART_HEAD 16u        /* of a packet that is refused: tells what it would be */
+#define WRITE_MAX (1u << 20) /* in a turn, of what waited for room */
+#define RESUME_LEAST 4u      /* in a turn, however late it is */
 #define LINGER_TIME span_s(1)
 
 _Static_assert(sizeof(struct conn) <= 112, "an idle connection");
@@ -103,10 +105,25 @@ conn_bury(struct conn *c)
 	slab_free(c, sizeof *c);
 }
 
-/* Its descriptor is closed here and now, in the time of what ended it; its memory is freed
- * at the turn's end. */
 static void
-dead(struct conn *c)
+bury_unless_listed(struct conn *c)
+{
+	if ((c->watch.flags & CONN_LISTED) == 0)
+		VEC_ADD(&hall_self()->dead, c);
+}
+
+void
+conn_unlist(struct conn *c, enum conn_flag list)
+{
+	c->watch.flags &= ~(unsigned)list;
+	if (c->watch.fd < 0)
+		bury_unless_listed(c);
+}
+
+/* Its descriptor is closed here and now, in the time of what ended it; its memory is freed
+ * at the end of a turn in which no list has it. */
+void
+conn_close(struct conn *c)
 {
 	timer_cancel(&c->timer);
 	loop_unwatch(worker_self()->loop, &c->watch);
@@ -114,7 +131,7 @@ dead(struct conn *c)
 		close(c->watch.fd);
 	c->watch.fd = -1;
 	unlist(c);
-	VEC_ADD(&hall_self()->dead, c);
+	bury_unless_listed(c);
 }
 
 void
@@ -145,7 +162,7 @@ conn_set_events(struct conn *c)
 static void
 on_linger_over(struct timer *t)
 {
-	dead(LIST_OWNER(t, struct conn, timer));
+	conn_close(LIST_OWNER(t, struct conn, timer));
 }
 
 /* We sent our last word: closing at once, with bytes of the peer unread, would reset the
@@ -159,7 +176,7 @@ linger(struct conn *c)
 	if ((c->watch.flags & CONN_WATCHED) != 0)
 		loop_rewatch(worker_self()->loop, &c->watch, EPOLLIN);
 	else if (loop_watch(worker_self()->loop, &c->watch, EPOLLIN) != EM_OK) {
-		dead(c);
+		conn_close(c);
 		return;
 	}
 	timer_arm(&c->timer, LINGER_TIME, on_linger_over);
@@ -172,7 +189,7 @@ linger_read(struct conn *c)
 	ssize_t n = recv(c->watch.fd, hall_read_buffer(r), READ_MAX, MSG_DONTWAIT);
 
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-		dead(c);
+		conn_close(c);
 }
 
 void
@@ -192,14 +209,14 @@ conn_end(struct conn *c, end_reason why, end_side side, const char *detail)
 	listener_count_end(c->listener, why, side);
 	listener_count_current(c->listener, -1);
 	if (side != END_BY_NETWORK)
-		outq_flush_quietly(c);
+		outq_flush_quietly(c, 0);
 	outq_drop(c);
 	part_free(c);
 	c->ops->on_ended(c, why, side, detail);
 	if (has_last_word)
 		linger(c);
 	else
-		dead(c);
+		conn_close(c);
 }
 
 void
@@ -489,7 +506,7 @@ on_ready(struct watch *w, uint32_t events)
 	if (conn_is_ended(c))
 		return;
 	if ((events & EPOLLOUT) != 0)
-		outq_flush(c);
+		outq_flush(c, WRITE_MAX); /* there is room for more: it is ready again */
 	if (conn_is_ended(c))
 		return;
 	if (EM_UNLIKELY(conn_is_paused(c))) {
@@ -543,31 +560,40 @@ conn_resume(struct conn *c)
 	if (conn_is_ended(c) || (c->watch.flags & CONN_PAUSED) == 0)
 		return;
 	c->watch.flags &= ~(unsigned)CONN_PAUSED;
-	conn_set_events(c);
-	if (c->part != NULL && c->part->need <= c->part->n) {
-		VEC_ADD(&hall_self()->resumed, c);
-		loop_hurry(worker_self()->loop);
+	if (c->part == NULL || c->part->need > c->part->n) {
+		conn_set_events(c);
+		return;
 	}
+	if ((c->watch.flags & CONN_RESUMED) != 0)
+		return;
+	c->watch.flags |= CONN_RESUMED; /* read again when that is done */
+	VEC_ADD(&hall_self()->resumed, c);
+	loop_hurry(worker_self()->loop);
 }
 
 void
 conn_resume_all(struct hall *r)
 {
 	/* A connection may pause and resume again meanwhile: it comes next turn. */
-	size_t n = r->resumed.n;
+	size_t end = r->resumed.n, i;
 
-	if (n == 0)
+	if (end == 0)
 		return;
-	for (size_t i = 0; i < n; i++) {
+	for (i = 0; i < end && (i < RESUME_LEAST || !loop_is_late()); i++) {
 		struct conn *c = r->resumed.p[i];
 
-		if (!conn_is_ended(c) && (c->watch.flags & CONN_PAUSED) == 0 &&
-		    c->part != NULL && c->part->need <= c->part->n)
+		conn_unlist(c, CONN_RESUMED);
+		if (conn_is_ended(c) || (c->watch.flags & CONN_PAUSED) != 0)
+			continue;
+		if (c->part != NULL && c->part->need <= c->part->n)
 			consume_part(c);
+		if (!conn_is_paused(c))
+			conn_set_events(c);
 	}
-	memmove(
-	    r->resumed.p, r->resumed.p + n, (r->resumed.n - n) * sizeof *r->resumed.p);
-	r->resumed.n -= n;
+	r->resumed.n -= i;
+	memmove(r->resumed.p, r->resumed.p + i, r->resumed.n * sizeof *r->resumed.p);
+	if (r->resumed.n > 0)
+		loop_hurry(worker_self()->loop);
 }
 
 /* ---- walking */
@@ -621,7 +647,7 @@ conn_give(struct conn *c, struct worker *to, const uint8_t *p, size_t n)
 	memcpy(parcel->b, p, n);
 	listener_count_current(c->listener, -1);
 	c->watch.flags |= CONN_GIVEN;
-	dead(c);
+	conn_close(c);
 	worker_post(to, &parcel->letter);
 }
 

@@ -10,6 +10,9 @@
  * A peer that asks and does not read the answers is not read either, until it does: what
  * waits for it is bounded by twice the high watermark and the answers to one read.
  *
+ * A turn flushes some of the connections that were written to, in a millisecond or so;
+ * the others keep what they need of the turn's bytes and come in the next ones.
+ *
  * An idle connection owns no buffer.  Bytes given to on_bytes stay where they are
  * until the end of the turn; conn_put_turn() may refer to them.
  */
@@ -54,6 +57,10 @@ enum conn_flag {
 	CONN_GIVEN = 1 << 6,   /* walked away: the memory goes at the end of the turn */
 	CONN_WATCHED = 1 << 7, /* in the epoll set */
 	CONN_FLOODED = 1 << 8, /* not read until it takes the answers it asked for */
+	CONN_LATE = 1 << 9,    /* in the list of those that a turn had no time to flush */
+	CONN_RESUMED = 1 << 10, /* in the list of those to read on */
+	CONN_LISTED =
+	    CONN_LATE | CONN_RESUMED, /* over turns: buried when it is in none */
 };
 
 struct conn_part { /* bytes of a packet that is not whole, or that waited for a resume */
@@ -93,7 +100,7 @@ void conn_resume(struct conn *c);
 static inline bool
 conn_is_paused(const struct conn *c)
 {
-	return (c->watch.flags & (CONN_PAUSED | CONN_FLOODED)) != 0;
+	return (c->watch.flags & (CONN_PAUSED | CONN_FLOODED | CONN_RESUMED)) != 0;
 }
 
 /* Walks to @to with the unread bytes @p (a whole CONNECT and what followed); from

@@ -14,6 +14,7 @@
 
 #define CHUNK 4080u      /* a slab class */
 #define COPY_UNDER 2048u /* a shorter run of turn bytes is copied */
+#define SHARE_FROM 256u  /* bytes of the turn that stay have a copy for all */
 #define SEGS_AT_ONCE 64
 
 enum seg_kind { SEG_DATA, SEG_TURN, SEG_PAYLOAD, SEG_OWN };
@@ -171,15 +172,17 @@ mark_of(const struct conn *c)
 	return listener_settings(c->listener)->high_watermark;
 }
 
-/* Only this turn's bytes, perhaps: they may well go.  An error waits for the flush at the
- * end of the turn: who asks is in the middle of a delivery, where nothing may end. */
+/* Only this turn's bytes, perhaps: they may well go, while there is time.  An error waits
+ * for the flush at the end of the turn: who asks is in the middle of a delivery, where
+ * nothing may end. */
 static bool
 waits_more_than(struct conn *c, size_t bytes)
 {
 	if (c->out->bytes <= bytes)
 		return false;
-	if ((c->watch.flags & CONN_OUT_ARMED) == 0 && !conn_is_ended(c))
-		outq_flush_quietly(c);
+	if ((c->watch.flags & CONN_OUT_ARMED) == 0 && !conn_is_ended(c) &&
+	    !loop_is_late())
+		outq_flush_quietly(c, bytes / 2);
 	return c->out->bytes > bytes;
 }
 
@@ -237,21 +240,52 @@ sent(struct outq *o, size_t n)
 	}
 }
 
-/* What refers to the turn's memory becomes our own. */
+/* Bytes of the turn as a segment of our own. */
+static struct seg *
+seg_of_copy(const uint8_t *p, size_t n)
+{
+	const uint8_t *at = p;
+	struct message *copy = n >= SHARE_FROM ? hall_copy(p, n, &at) : NULL;
+	struct seg *s =
+	    seg_new(copy != NULL ? SEG_PAYLOAD : SEG_OWN, copy != NULL ? 0 : n);
+
+	s->kept = copy;
+	s->n = (uint32_t)n;
+	if (copy != NULL)
+		s->p = at;
+	else
+		memcpy(s->data, p, n);
+	return s;
+}
+
+/* The run, which is all there is or long, becomes a segment of just its size; a short one
+ * goes into the chunk that is there. */
+static void
+own_run(struct outq *o)
+{
+	if (o->run == NULL)
+		return;
+	if (o->run_n < SHARE_FROM && o->head != NULL) {
+		settle_run(o);
+		return;
+	}
+	seg_add(o, seg_of_copy(o->run, o->run_n));
+	o->run = NULL;
+	o->run_n = 0;
+}
+
 static void
 own_turn_bytes(struct outq *o)
 {
 	struct seg **at = &o->head;
 
-	settle_run(o);
+	own_run(o);
 	for (struct seg *s = o->head; s != NULL; at = &s->next, s = s->next) {
 		struct seg *copy;
 
 		if (s->kind != SEG_TURN)
 			continue;
-		copy = seg_new(SEG_OWN, s->n);
-		copy->n = s->n;
-		memcpy(copy->data, s->p, s->n);
+		copy = seg_of_copy(s->p, s->n);
 		copy->next = s->next;
 		*at = copy;
 		if (o->tail == s)
@@ -259,6 +293,13 @@ own_turn_bytes(struct outq *o)
 		seg_free(s);
 		s = copy;
 	}
+}
+
+void
+outq_own(struct conn *c)
+{
+	if (c->out != NULL)
+		own_turn_bytes(c->out);
 }
 
 /* struct iovec wants a pointer that is not const, though sending only looks. */
@@ -271,27 +312,38 @@ iov_base(const uint8_t *p)
 	return base;
 }
 
+/* The first segments, at most @max bytes of them; how many bytes that are. */
+static size_t
+fill(struct msghdr *m, const struct outq *o, size_t max)
+{
+	size_t sum = 0;
+
+	for (const struct seg *s = o->head;
+	     s != NULL && m->msg_iovlen < SEGS_AT_ONCE && sum < max; s = s->next) {
+		struct iovec *v = &m->msg_iov[m->msg_iovlen++];
+
+		v->iov_base = iov_base(s->p);
+		v->iov_len = s->n < max - sum ? s->n : max - sum;
+		sum += v->iov_len;
+	}
+	return sum;
+}
+
 /* One system call; 0 when it would block, -1 with errno. */
 static ssize_t
-write_some(struct conn *c, size_t *asked)
+write_some(struct conn *c, size_t max, size_t *asked)
 {
 	struct outq *o = c->out;
 	struct iovec v[SEGS_AT_ONCE];
 	struct msghdr m = { .msg_iov = v };
 	ssize_t r;
 
-	*asked = 0;
 	if (o->head == NULL) { /* a stream of QoS 0: straight from the read buffer */
-		*asked = o->run_n;
-		r = send(c->watch.fd, o->run, o->run_n, MSG_NOSIGNAL | MSG_DONTWAIT);
+		*asked = o->run_n < max ? o->run_n : max;
+		r = send(c->watch.fd, o->run, *asked, MSG_NOSIGNAL | MSG_DONTWAIT);
 	} else {
 		settle_run(o);
-		for (struct seg *s = o->head; s != NULL && m.msg_iovlen < SEGS_AT_ONCE;
-		     s = s->next) {
-			v[m.msg_iovlen].iov_base = iov_base(s->p);
-			v[m.msg_iovlen++].iov_len = s->n;
-			*asked += s->n;
-		}
+		*asked = fill(&m, o, max);
 		r = sendmsg(c->watch.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
 	}
 	if (r < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
@@ -325,14 +377,20 @@ on_stall(struct timer *t)
 }
 
 static void
+arm_stall(struct conn *c)
+{
+	timer_arm(
+	    &c->out->stall, listener_settings(c->listener)->tcp.send_timeout, on_stall);
+}
+
+static void
 wait_writable(struct conn *c, bool made_progress)
 {
 	struct outq *o = c->out;
 
 	own_turn_bytes(o);
 	if (made_progress || !timer_is_armed(&o->stall))
-		timer_arm(&o->stall, listener_settings(c->listener)->tcp.send_timeout,
-		    on_stall);
+		arm_stall(c);
 	if ((c->watch.flags & CONN_OUT_ARMED) == 0) {
 		c->watch.flags |= CONN_OUT_ARMED;
 		conn_set_events(c);
@@ -365,40 +423,49 @@ drained(struct conn *c)
 		c->ops->on_writable(c);
 }
 
-void
-outq_flush(struct conn *c)
+bool
+outq_is_unfinished(const struct conn *c)
 {
-	size_t asked;
-	bool made_progress = false;
+	return c->out != NULL && (c->watch.flags & CONN_OUT_ARMED) == 0 &&
+	       !conn_is_ended(c);
+}
+
+size_t
+outq_flush(struct conn *c, size_t max)
+{
+	size_t asked, n = 0;
 
 	if (c->out == NULL)
-		return;
-	while (c->out->bytes > 0) {
-		ssize_t r = write_some(c, &asked);
+		return 0;
+	while (c->out->bytes > 0 && n < max) {
+		ssize_t r = write_some(c, max - n, &asked);
 
 		if (r < 0) {
 			conn_fail(c, errno);
-			return;
+			return n;
 		}
-		made_progress = made_progress || r > 0;
+		n += (size_t)r;
 		advance(c->out, (size_t)r);
 		if ((size_t)r < asked) {
-			wait_writable(c, made_progress);
+			wait_writable(c, n > 0);
 			break;
 		}
 	}
 	if (c->out->bytes == 0)
 		all_sent(c);
+	else if (n >= max && timer_is_armed(&c->out->stall))
+		arm_stall(c);
 	drained(c);
+	return n;
 }
 
 void
-outq_flush_quietly(struct conn *c)
+outq_flush_quietly(struct conn *c, size_t left)
 {
 	size_t asked;
 
-	while (c->out != NULL && c->out->bytes > 0) {
-		ssize_t r = write_some(c, &asked);
+	while (c->out != NULL && c->out->bytes > left) {
+		ssize_t r = write_some(c, SIZE_MAX, &asked);
 
 		if (r <= 0)
 			break;

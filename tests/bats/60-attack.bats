@@ -22,6 +22,15 @@ resident() { awk '$1 == "VmRSS:" { print int($2 / 1024) }' "/proc/$EMQXD_PID/sta
 	[ "$(resident)" -lt 60 ]
 }
 
+peak() { awk '$1 == "VmHWM:" { print int($2 / 1024) }' "/proc/$EMQXD_PID/status"; }
+
+# bats test_tags=plain
+@test "a large message to many slow receivers is held once, not once for each" {
+	start_emqxd 'node.workers = 2'
+	attack large_fan_out "$PORT"
+	[ "$(peak)" -lt 60 ]
+}
+
 @test "an end while tools ask and clients come and go, and an end in a hurry, are clean" {
 	local i tools
 	for i in 1 2 3; do

@@ -206,6 +206,24 @@ def only_begin(port, before_connect):
     assert c.until(4) == [2]
 
 
+def large_fan_out(port):
+    """Large messages to many who do not read yet: then they get them, whole and in order."""
+    subs = [Client(port, connect(f"s{i}") + subscribe(1, "t"), rcvbuf=4096) for i in range(100)]
+    for c in subs:
+        c.until(9)
+    pub = Client(port, connect("pub"))
+    sent = [bytes([65 + i]) * 900000 for i in range(5)]
+    for m in sent:
+        pub.send(publish("t", m))
+    pub.send(PING)
+    pub.until(13)
+    print("sent", flush=True)
+    for c in subs:
+        for m in sent:
+            first, body = c.next()
+            assert first == 0x30 and body == text("t") + b"\0" + m
+
+
 def come_and_go(port):
     """Until the broker is gone: take-overs, wills, half CONNECTs, publishes, resets."""
     from random import random, randrange

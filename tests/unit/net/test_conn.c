@@ -14,7 +14,8 @@
 #define MARK 65536u
 
 /* A protocol of its own: "(" is a packet of eight bytes, which walks to the other worker
- * with what is behind it, once; "[" one of LARGE bytes; any other byte is answered with
+ * with what is behind it, once; "[" one of LARGE bytes; "p" pauses the
+ * connection; any other byte is answered with
  * ANSWER bytes. */
 enum { ANSWER = 64, PACKET = 8, LARGE = 200000 };
 
@@ -23,7 +24,8 @@ static struct {
 	char got[64];      /* what came behind the walk */
 	size_t got_n;
 	void (*before_walk)(void);
-	unsigned started, ended;
+	bool is_slow; /* what comes takes a turn's time */
+	unsigned started, ended, asked, paused;
 	end_reason why;
 	char word; /* the first byte of what was not whole, at the last word */
 	uint16_t home;
@@ -60,6 +62,15 @@ on_bytes(struct conn *c, uint8_t *p, size_t n, size_t *need)
 		seen.got_n = n;
 		return n;
 	}
+	if (p[0] == 'p') {
+		c->owner = &seen;
+		seen.paused++;
+		conn_pause(c);
+		return 1;
+	}
+	seen.asked++;
+	while (seen.is_slow && !loop_is_late())
+		;
 	c->owner = &seen;
 	memset(conn_room(c, n * ANSWER), 'x', n * ANSWER);
 	return n;
@@ -148,7 +159,8 @@ begin(void)
 		OK(listener_set(0, &f) == EM_OK);
 	}
 	listener_start(listener_at(0), on_done, &err);
-	turns(2);
+	for (unsigned i = 0; err == EM_AGAIN && i < 50; i++)
+		turns(1);
 	OK(err == EM_OK);
 	return listener_at(0);
 }
@@ -159,7 +171,7 @@ stop(struct listener *l)
 	em_err err = EM_AGAIN;
 
 	listener_stop(l, false, on_done, &err);
-	for (unsigned i = 0; err == EM_AGAIN && i < 10; i++)
+	for (unsigned i = 0; err == EM_AGAIN && i < 50; i++)
 		turns(1);
 	OK(err == EM_OK);
 	turns(2);
@@ -279,6 +291,185 @@ TEST(who_asks_and_does_not_read_is_not_read)
 	close(fd);
 	turns(2);
 	stop(l);
+}
+
+/* ---- more than a turn has time for */
+
+enum { MANY = 200, EACH = 64000 };
+static uint8_t of_the_turn[EACH];
+static int many[MANY];
+
+static void
+put(struct conn *c, void *arg)
+{
+	(void)arg;
+	conn_put_turn(c, of_the_turn, EACH);
+}
+
+static void
+count_late(struct conn *c, void *arg)
+{
+	*(unsigned *)arg += (c->watch.flags & CONN_LATE) != 0;
+}
+
+static unsigned
+late(void)
+{
+	unsigned n = 0;
+
+	as(0);
+	conn_each(count_late, &n);
+	as(WORKERS + 1);
+	return n;
+}
+
+static void
+turn_of_0(void)
+{
+	as(0);
+	loop_hurry(worker_self()->loop);
+	loop_turn(worker_self()->loop);
+	as(WORKERS + 1);
+}
+
+/* All connected at worker 0, and as many bytes written to each in one turn. */
+static struct listener *
+begin_many(void)
+{
+	struct listener *l = begin();
+
+	for (unsigned i = 0; i < MANY; i++) {
+		many[i] = client_of(l);
+		for (unsigned k = 0; k < 20 && seen.started == i; k++)
+			turn_of_0();
+	}
+	EQ(seen.started, MANY);
+	memset(of_the_turn, 'x', EACH);
+	as(0);
+	conn_each(put, NULL);
+	as(WORKERS + 1);
+	turn_of_0();
+	OK(late() > 0 && late() < MANY);
+	memset(of_the_turn, 'y', EACH); /* that turn is over */
+	return l;
+}
+
+/* How many bytes are there; they are all 'x'. */
+static size_t
+drain_x(int fd)
+{
+	static char buf[1 << 16];
+	size_t sum = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, buf, sizeof buf, MSG_DONTWAIT)) > 0) {
+		OK(memchr(buf, 'y', (size_t)n) == NULL);
+		sum += (size_t)n;
+	}
+	return sum;
+}
+
+TEST(who_is_written_to_with_very_many_others_gets_it_in_a_later_turn)
+{
+	struct listener *l = begin_many();
+	size_t got = 0;
+
+	for (unsigned k = 0; k < 1000 && got < (size_t)MANY * EACH; k++) {
+		turn_of_0();
+		for (unsigned i = 0; i < MANY; i++)
+			got += drain_x(many[i]);
+	}
+	EQ(got, (size_t)MANY * EACH);
+	EQ(late(), 0);
+	for (unsigned i = 0; i < MANY; i++)
+		close(many[i]);
+	stop(l);
+	EQ(seen.ended, MANY);
+}
+
+TEST(who_is_not_among_them_does_not_stand_behind_them)
+{
+	struct listener *l = begin_many();
+	int fd = client_of(l);
+
+	for (unsigned i = 0; i < 10 && seen.started == MANY; i++)
+		turn_of_0();
+	say(fd, "a");
+	for (unsigned i = 0; i < 10 && seen.asked == 0; i++)
+		turn_of_0();
+	EQ(drain(fd), ANSWER);
+	OK(late() > 0);
+	close(fd);
+	for (unsigned i = 0; i < MANY; i++)
+		close(many[i]);
+	stop(l);
+}
+
+TEST(who_ends_while_its_bytes_are_late_is_buried_behind_them)
+{
+	struct listener *l = begin_many();
+
+	for (unsigned i = 0; i < MANY; i += 2)
+		close(many[i]);
+	stop(l); /* ends the others */
+	turns(20);
+	EQ(seen.ended, MANY);
+	for (unsigned i = 1; i < MANY; i += 2)
+		close(many[i]);
+}
+
+static void
+resume(struct conn *c, void *arg)
+{
+	(void)arg;
+	conn_resume(c);
+}
+
+TEST(of_those_resumed_at_once_some_have_their_turn_and_the_rest_the_next)
+{
+	struct listener *l = begin();
+	unsigned all = 40, last = 0;
+
+	for (unsigned i = 0; i < all; i++) {
+		many[i] = client_of(l);
+		say(many[i], "pa");
+	}
+	for (unsigned k = 0; k < 100 && seen.paused < all; k++)
+		turn_of_0();
+	EQ(seen.paused, all);
+	EQ(seen.asked, 0);
+	as(0);
+	conn_each(resume, NULL);
+	as(WORKERS + 1);
+	seen.is_slow = true;
+	turn_of_0();
+	OK(seen.asked > 0 && seen.asked < all / 2);
+	for (unsigned k = 0; k < all && seen.asked > last; k++) {
+		last = seen.asked;
+		turn_of_0();
+	}
+	EQ(seen.asked, all);
+	/* Each is read again. */
+	seen.is_slow = false;
+	for (unsigned i = 0; i < all; i++)
+		say(many[i], "a");
+	for (unsigned k = 0; k < 100 && seen.asked < 2 * all; k++)
+		turn_of_0();
+	EQ(seen.asked, 2 * all);
+	/* One that ends before its turn. */
+	for (unsigned i = 0; i < all; i++)
+		say(many[i], "pa");
+	for (unsigned k = 0; k < 100 && seen.paused < 2 * all; k++)
+		turn_of_0();
+	as(0);
+	conn_each(resume, NULL);
+	as(WORKERS + 1);
+	seen.is_slow = true;
+	stop(l);
+	turns(20);
+	EQ(seen.ended, all);
+	for (unsigned i = 0; i < all; i++)
+		close(many[i]);
 }
 
 /* Sends @n bytes of a large packet. */
