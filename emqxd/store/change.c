@@ -207,19 +207,26 @@ static em_err
 try_some(struct store *s, size_t from, size_t upto, size_t *at)
 {
 	em_err err = kv_begin(s->kv);
+	bool is_empty = true;
 
 	for (*at = from; *at < upto && err == EM_OK; ++*at) {
 		const struct change *c = s->batch.p[*at];
 
-		if (c->err == EM_OK)
-			err = do_change(s, c);
+		if (c->err != EM_OK || c->what == FLUSH)
+			continue;
+		is_empty = false;
+		err = do_change(s, c);
 		if (err != EM_OK)
 			return err;
+	}
+	*at = upto;
+	if (err == EM_OK && is_empty) {
+		kv_abort(s->kv);
+		return EM_OK;
 	}
 	if (err == EM_OK)
 		err = kv_commit(s->kv);
 	metric_add(s->metrics.commits, err == EM_OK);
-	*at = upto;
 	return err;
 }
 
