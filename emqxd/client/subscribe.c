@@ -53,6 +53,11 @@ is_permitted(struct channel *ch, struct slice filter)
 	may = access_may_subscribe(&who, filter);
 	metric_inc(METRIC_CLIENT_AUTHORIZE);
 	metric_inc(may ? METRIC_AUTHORIZATION_ALLOW : METRIC_AUTHORIZATION_DENY);
+	if (who.is_superuser)
+		metric_inc(METRIC_AUTHORIZATION_SUPERUSER);
+	else /* what no other rule meets meets the last one */
+		metric_inc(may ? METRIC_AUTHORIZATION_MATCHED_ALLOW
+			       : METRIC_AUTHORIZATION_MATCHED_DENY);
 	if (!may)
 		metric_inc(METRIC_PACKETS_SUBSCRIBE_AUTH_ERROR);
 	return may;

@@ -12,14 +12,14 @@ start() {
 	start_emqxd "authentication = [{ mechanism = scram, $USERS }]" "$@"
 }
 
-# comes USER PASSWORD: 0 when the broker lets it in.
+# comes USER PASSWORD [LINE...]: 0 when the broker lets it in, and the lines of play pass.
 comes() {
 	printf '%s\n' "scenario $1 comes" 'a opens' \
 	    "a -> CONNECT auth_method=SCRAM-SHA-256 auth_data=\"n,,n=$1,r=1\"" \
 	    'a <- AUTH 0x18 auth_method=SCRAM-SHA-256 auth_data={challenge}' \
 	    "a proves SCRAM-SHA-256 \"n=$1,r=1\" $2 {challenge}" \
 	    'a -> AUTH 0x18 auth_method=SCRAM-SHA-256 auth_data={answer}' \
-	    'a <- CONNACK 0 auth_method=SCRAM-SHA-256 auth_data={signature}' \
+	    'a <- CONNACK 0 auth_method=SCRAM-SHA-256 auth_data={signature}' "${@:3}" \
 	    >"$BATS_TEST_TMPDIR/comes.play"
 	"$BUILD/tests/tools/play" --host 127.0.0.1 --port "$PORT" "$BATS_TEST_TMPDIR/comes.play"
 }
@@ -39,6 +39,17 @@ metric() { ctl broker metrics --filter "name = '$1'" --json | json 'd[0]["value"
 	[ "$(metric client.authenticate)" = 3 ]
 	[ "$(metric packets.auth.received)" = 2 ]
 	[ "$(metric packets.auth.sent)" = 2 ]
+}
+
+@test "what a superuser may and what a rule allows are counted apart" {
+	printf '%s\n' 'user_id,password,is_superuser' 'ann,pencil,true' 'bob,brush,false' >"$BATS_TEST_TMPDIR/users"
+	start_emqxd "authentication = [{ mechanism = scram, $USERS }]"
+	run -0 comes ann pencil 'a -> SUBSCRIBE id=1 t qos=0' 'a <- SUBACK id=1 0'
+	run -0 comes bob brush 'a -> SUBSCRIBE id=1 t qos=0, u qos=0' 'a <- SUBACK id=1 0 0'
+	[ "$(metric authorization.superuser)" = 1 ]
+	[ "$(metric authorization.matched.allow)" = 2 ]
+	[ "$(metric authorization.matched.deny)" = 0 ]
+	[ "$(metric authorization.allow)" = 3 ]
 }
 
 @test "a listener with enable_authn = false asks nobody" {
