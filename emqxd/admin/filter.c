@@ -559,6 +559,7 @@ order_of(double a, double b)
 static int
 compare(const struct row_value *cell, const struct value *v)
 {
+	CHECK(v != NULL); /* the parser gives each comparison its value */
 	if (is_text_type(cell->type))
 		return slice_cmp(cell->text, slice_of(v->text, v->n));
 	if (cell->type == CT_NUMBER || cell->type == CT_INT)
@@ -590,7 +591,9 @@ is_true(const struct filter *f, const struct node *n, const struct row_value *ce
 	case NODE_LE: return is_there && compare(cell, v) <= 0;
 	case NODE_GT: return is_there && compare(cell, v) > 0;
 	case NODE_GE: return is_there && compare(cell, v) >= 0;
-	case NODE_LIKE: return v != NULL && str_glob(slice_of(v->text, v->n), cell->text);
+	case NODE_LIKE:
+		CHECK(v != NULL);
+		return str_glob(slice_of(v->text, v->n), cell->text);
 	case NODE_AND:
 	case NODE_OR:
 	case NODE_NOT: break;
