@@ -32,14 +32,13 @@ static const struct conf_field fields[] = {
 	    .reload = CONF_RESTART,
 	    .help = "Name of the node, in $SYS topics and in the prompt" },
 	{ .path = "node.cookie",
+	    .built = CONF_IGNORED,
 	    CORE(cookie),
 	    .type = CONF_TEXT,
 	    .def = "",
 	    .secret = true,
 	    .reload = CONF_RESTART,
-	    .help =
-		"Secret that the nodes of a cluster share; without use while there is "
-		"one node" },
+	    .help = "Secret that the nodes of a cluster share" },
 	{ .path = "node.data_dir",
 	    CORE(data_dir),
 	    .type = CONF_TEXT,

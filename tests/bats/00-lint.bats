@@ -148,7 +148,8 @@ globals_of_planted() {
 	rm -rf house obj
 	mkdir -p house/emqxd/net obj/emqxd/net
 	cp emqxd/net/planted.c house/emqxd/net
-	"${CC:-gcc}" -O2 -fPIE -c -o obj/emqxd/net/planted.o emqxd/net/planted.c
+	# shellcheck disable=SC2086
+	${CC:-gcc} -O2 -fPIE -c -o obj/emqxd/net/planted.o emqxd/net/planted.c
 	run sh tests/lint/globals.sh "$1" obj house
 	echo "$output"
 }
@@ -210,6 +211,35 @@ globals_of_planted() {
 	mkdir -p packaging
 	printf '%s\n' '#!/bin/sh' '# SPDX-License-Identifier: Apache-2.0' 'cd $1; rm *' >packaging/planted
 	refused shellcheck 'packaging/planted'
+}
+
+# A key, a counter, and what makes something of both.
+plant_used() {
+	plant emqxd/net/planted_conf.c '#define NET(member_) CONF_MEMBER(struct net_conf, member_)' \
+	    'static const struct conf_field fields[] = {' \
+	    '	{ .path = "a_key",' "${1:-	    .type = CONF_INT,}" '	    NET(a.key),' '	    .def = "1" },' '};'
+	plant emqxd/model/metric.def 'METRIC(A_THING, "a.thing", "things'"${2:-}"'")'
+	plant emqxd/net/planted.c "${3:-	x = conf->a.key; /* */}" "${4:-	metric_inc(METRIC_A_THING);}"
+}
+
+@test "unused: a key that nobody reads is refused, and one that is read and says it is not built" {
+	plant_used
+	accepted unused
+	plant_used '' '' '	conf->a.key = 1; /* .key' '	x->key */ "->key" METRIC_A_THING'
+	refused unused 'emqxd/net/planted_conf.c:4: nobody reads key of the key a_key'
+	plant_used '	    .built = CONF_IGNORED,' '' '	conf->a.key = 1;'
+	accepted unused
+	plant_used '	    .built = CONF_IGNORED,'
+	refused unused 'emqxd/net/planted_conf.c:4: the key a_key is not built, it says, but read'
+}
+
+@test "unused: a counter that nothing counts and does not say so is refused, and the other way round" {
+	plant_used '' '' '' '	x = metrics_read(METRIC_A_THING);'
+	refused unused 'emqxd/model/metric.def:2: nothing counts METRIC_A_THING'
+	plant_used '' '; 0 in this version' '' '	x = METRIC_A_THINGS;'
+	accepted unused
+	plant_used '' '; 0 in this version'
+	refused unused 'emqxd/model/metric.def:2: METRIC_A_THING is not 0: it is counted'
 }
 
 @test "statements: a missing number, a file without the tag, a tag too many and a wrong figure" {

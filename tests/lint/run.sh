@@ -48,6 +48,7 @@ lint_floors() { rooms | xargs awk -f $lint/floors.awk emqxd/FLOORS; }
 lint_size() { sources | xargs awk -f $lint/size.awk; }
 lint_names() { tree | grep -v '^LICENSE$' | xargs awk -f $lint/names.awk $lint/names.allow; }
 lint_globals() { sh $lint/globals.sh $lint/globals.allow "$BUILD/obj"; }
+lint_unused() { rooms | xargs awk -f $lint/unused.awk; }
 lint_statements() { sh $lint/statements.sh; }
 lint_generated() { sh $lint/generated.sh "$BUILD"; }
 
@@ -94,7 +95,7 @@ lint_mandoc() {
 	[ -z "$pages" ] || printf '%s\n' "$pages" | xargs mandoc -T lint -W warning
 }
 
-all='floors size names globals statements generated heads shellcheck format tidy mandoc'
+all='floors size names globals unused statements generated heads shellcheck format tidy mandoc'
 [ $# -gt 0 ] || set -- $all
 echo "1..$#"
 n=0 failed=0
