@@ -165,10 +165,8 @@ bury(void)
 static void
 engine_down(struct app *a)
 {
-	qsbr_offline(); /* jobs may wait for a grace period */
 	slab_use_jobs(false);
 	jobs_stop();
-	qsbr_online();
 	bury();
 	conf_death();
 	signals_close(&a->signals);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* jobs: see jobs.h. */
 #include "emqxd/core/jobs.h"
+#include "emqxd/core/qsbr.h"
 #include "emqxd/core/worker.h"
 #include "ipc/base/mem.h"
 
@@ -98,8 +99,10 @@ jobs_stop(void)
 	jobs->is_stopping = true;
 	pthread_cond_broadcast(&jobs->more);
 	pthread_mutex_unlock(&jobs->lock);
+	qsbr_offline(); /* a job may wait for a grace period */
 	while (jobs->threads > 0)
 		pthread_join(jobs->thread[--jobs->threads], NULL);
+	qsbr_online();
 	node_slot_set(ROOM_CORE, NULL);
 	pthread_cond_destroy(&jobs->more);
 	pthread_mutex_destroy(&jobs->lock);

@@ -20,7 +20,7 @@ struct job {
 /* After worker_init(). */
 EM_MUST_USE em_err jobs_start(unsigned threads);
 void jobs_post(struct job *j);
-/* Runs what is queued, then joins the threads. */
+/* Runs what is queued, then joins the threads; the caller is quiescent meanwhile. */
 void jobs_stop(void);
 
 #endif
