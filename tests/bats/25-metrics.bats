@@ -192,7 +192,7 @@ while left:
 	[ "$output" = error ]
 	run -0 --separate-stderr ctl log handlers stop console
 	[ "$output" = 'log handler console stopped' ]
-	run -1 ctl log handlers stop console
+	run -8 ctl log handlers stop console
 	run -0 ctl log handlers start console
 	run -3 ctl log handlers start nothing
 	run -2 ctl log set-level loud
