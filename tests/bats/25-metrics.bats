@@ -78,13 +78,15 @@ none_live() { [ "$(figure stats live_connections.count)" = 0 ]; }
 	done
 }
 
+three_came() { [ "$(figure metrics messages.received)" = 3 ]; }
+
 @test "broker metrics: packets and messages both ways" {
 	subscriber a -t x -q 1
 	publish -t x -m 1 -q 1
 	publish -t x -m 2
 	publish -t nobody -m 3
 	wait_until 5 acked
-	[ "$(figure metrics messages.received)" = 3 ]
+	wait_until 5 three_came
 	[ "$(figure metrics messages.qos1.received)" = 1 ]
 	[ "$(figure metrics messages.sent)" = 2 ]
 	[ "$(figure metrics messages.dropped.no_subscribers)" = 1 ]

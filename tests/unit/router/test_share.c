@@ -342,7 +342,7 @@ TEST(a_group_takes_a_thousand_members_and_loses_them)
 	EQ(router_shared_count(), CROWD);
 	for (unsigned i = 0; i < CROWD; i++)
 		EQ(pub("job/1"), 1);
-	turns(2);
+	turns(20);
 	for (unsigned i = 0; i < CROWD; i++) {
 		got += crowd[i].got;
 		OK(crowd[i].got <= (i % 3 != 0 ? 2 : 0));
@@ -369,6 +369,15 @@ has_group(unsigned n)
 	return has;
 }
 
+/* A mailbox is opened for a bounded time. */
+static void
+come_to(const struct ear *e, unsigned n)
+{
+	for (unsigned i = 0; i < n && e->got < n; i++)
+		turns(1);
+	turns(1); /* and no more than these */
+}
+
 TEST(a_filter_has_thousands_of_groups_and_loses_them)
 {
 	enum { CROWD = 2000 };
@@ -383,11 +392,11 @@ TEST(a_filter_has_thousands_of_groups_and_loses_them)
 		OK(!sub(&e[i % 2], name, "job/+", 0));
 		OK(has_group(i));
 	}
-	turns(1);
+	come_to(&e[1], CROWD / 2);
 	e[0].got = e[1].got = 0;
 	EQ(pub("job/1"), CROWD);
 	EQ(router_subscribers(slice_str("job/+")), CROWD);
-	turns(2);
+	come_to(&e[1], CROWD / 2);
 	EQ(e[0].got, CROWD / 2);
 	EQ(e[1].got, CROWD / 2);
 	for (unsigned i = 0; i < CROWD; i++) {
