@@ -8,12 +8,15 @@
 
 #include "emqxd/conf/snapshot.h"
 #include "emqxd/core/jobs.h"
+#include "emqxd/core/qsbr.h"
 #include "emqxd/core/loop.h"
 #include "emqxd/model/hook.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/router/router.h"
 #include "emqxd/session/inside.h"
 #include "tests/unit/conf/fixture.h"
+
+#include <stdlib.h>
 
 struct guest {
 	struct session *session;
@@ -68,6 +71,16 @@ house_info(void *to, struct clientinfo *who)
 	(void)who;
 }
 
+/* Threads end, and what they never met is given back. */
+static inline void
+house_end(void)
+{
+	qsbr_offline();
+	jobs_stop();
+	qsbr_online();
+	retain_death();
+}
+
 static inline void
 house_begin(void)
 {
@@ -79,6 +92,7 @@ house_begin(void)
 		return;
 	worker_init(1);
 	OK(jobs_start(1) == EM_OK);
+	atexit(house_end);
 	conf_birth(NULL);
 	l = fixture_takes("");
 	conf_publish(&l.s);
