@@ -3,10 +3,7 @@
 #ifndef LIMIT_GROUP_H
 #define LIMIT_GROUP_H
 
-#include <stdint.h>
-
-#define GROUP_SELF "/proc/self/cgroup"
-#define GROUP_ROOT "/sys/fs/cgroup"
+#include "emqxd/core/cgroup.h"
 
 /* The least bound of the groups named in the file @self and of all above them, whose
  * folders stand below @root; 0: none.  Reads files: not on a worker's busy path. */

@@ -59,7 +59,7 @@ of_the_machine(void)
 {
 	uint64_t all =
 	    (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-	uint64_t group = group_memory(GROUP_SELF, GROUP_ROOT);
+	uint64_t group = group_memory(CGROUP_SELF, CGROUP_ROOT);
 
 	return (group > 0 && group < all ? group : all) / 5 * 4;
 }
