@@ -10,12 +10,12 @@
 #include "emqxd/store/change.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/str.h"
+#include "tests/unit/store/files.h"
 #include "tests/unit/tap.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum { TOO_LARGE = 4 << 20, MAX_SIZE = 1 << 20 };
@@ -222,16 +222,6 @@ TEST(of_several_changes_on_the_way_the_last_one_that_the_disk_took_holds)
 	settle();
 	both_have("b=1 ");
 	wipe();
-}
-
-static void
-let_files_grow_to(rlim_t most)
-{
-	struct rlimit l;
-
-	OK(getrlimit(RLIMIT_FSIZE, &l) == 0);
-	l.rlim_cur = most;
-	OK(setrlimit(RLIMIT_FSIZE, &l) == 0);
 }
 
 TEST(a_clearing_that_the_disk_refuses_has_not_happened)

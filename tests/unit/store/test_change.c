@@ -7,12 +7,12 @@
 #include "emqxd/core/worker.h"
 #include "emqxd/store/change.h"
 #include "ipc/base/str.h"
+#include "tests/unit/store/files.h"
 #include "tests/unit/tap.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum { CHANGES, COMMITS, REFUSED };
@@ -155,16 +155,6 @@ static void
 put_text(const char *key, const char *blob, const char *name)
 {
 	put(key, blob, strlen(blob), name);
-}
-
-static void
-let_files_grow_to(rlim_t most)
-{
-	struct rlimit l;
-
-	OK(getrlimit(RLIMIT_FSIZE, &l) == 0);
-	l.rlim_cur = most;
-	OK(setrlimit(RLIMIT_FSIZE, &l) == 0);
 }
 
 TEST(changes_are_done_in_order_and_answered_where_they_were_asked)
