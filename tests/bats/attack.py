@@ -205,22 +205,10 @@ def only_begin(port, before_connect):
         except OSError:
             pass
     print(busy)
-    kind(port, connect("kind") + DISCONNECT, 2, [])
-    kind(port, connect("more") + publish("t", b"x" * 500000, 1, 1) + DISCONNECT, 4, [2])
-
-
-def kind(port, data, kind_, before):
-    """Somebody is served, if not at once then soon: what others held goes back."""
-    end = time.monotonic() + 20
-    while True:
-        try:
-            c = Client(port, data)
-            assert c.until(kind_) == before
-            return
-        except (OSError, AssertionError):
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.1)
+    c = Client(port, connect("kind") + DISCONNECT)
+    assert (p := c.next()) is not None and p[0] == 0x20 and p[1][1] == 0, p
+    c = Client(port, connect("more") + publish("t", b"x" * 500000, 1, 1) + DISCONNECT)
+    assert c.until(4) == [2]
 
 
 def large_fan_out(port):
