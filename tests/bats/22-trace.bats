@@ -18,7 +18,7 @@ traces() { ctl trace list --json | json 'len(d)'; }
 	run -0 --separate-stderr ctl trace start topic 't/#' trace_topic.log
 	[ "$output" = 'trace t/# CLI-t/# successfully' ]
 	publish -i c1 -u alice -t t/1 -m hello -q 1
-	publish -i c1 -t other -m no
+	publish -i c1 -t other -q 1 -m no
 	wait_until 5 grep -q publish_to trace_topic.log
 	grep -Eq '^20[0-9-]{8}T[0-9:]{8}\.[0-9]{6}[+-][0-9]{2}:[0-9]{2} \[MQTT\] c1@127\.0\.0\.1:[0-9]+ msg: mqtt_packet_received, packet: PUBLISH\(Q1, R0, D0, Topic=t/1, PacketId=1, Payload\(text\)=hello\), username: alice$' trace_topic.log
 	grep -q ' \[PUBLISH\] c1@.* msg: publish_to, payload_encode: text, topic: t/1, username: alice, payload: hello$' trace_topic.log
@@ -28,7 +28,7 @@ traces() { ctl trace list --json | json 'len(d)'; }
 @test "trace start client: from CONNECT to the end, in order, without the password" {
 	ctl trace start client c1 c1.log
 	publish -i c1 -u alice -P secret -t t/1 -m hello -q 2
-	publish -i c2 -t t/1 -m other
+	publish -i c2 -t t/1 -q 1 -m other
 	wait_until 5 grep -q SOCKET c1.log
 	[ "$(grep -o 'packet: [A-Z]*' c1.log | tr '\n' ' ')" = \
 	    'packet: CONNECT packet: CONNACK packet: PUBLISH packet: PUBREC packet: PUBREL packet: PUBCOMP packet: DISCONNECT ' ]
@@ -60,13 +60,13 @@ traces() { ctl trace list --json | json 'len(d)'; }
 
 @test "trace stop: the file is whole and says so; a second time there is none" {
 	ctl trace start client c1 c1.log
-	publish -i c1 -t t -m last
+	publish -i c1 -t t -q 1 -m last
 	run -0 ctl trace stop client c1
 	[ "$output" = 'stop tracing clientid c1 successfully' ]
 	[[ $(tail -n 1 c1.log) == *'[CLI] c1@ msg: trace_stopping, ' ]]
 	grep -q 'Payload(text)=last' c1.log
 	[ "$(traces)" = 0 ]
-	publish -i c1 -t t -m after
+	publish -i c1 -t t -q 1 -m after
 	run ! grep -q after c1.log
 	run -3 ctl trace stop client c1
 }
@@ -186,7 +186,7 @@ all_came() { [ "$(ctl broker metrics --filter "name = 'messages.received'" --jso
 
 @test "trace: a daemon that ends closes the file with all lines" {
 	ctl trace start client c1 c1.log
-	publish -i c1 -t t -m last
+	publish -i c1 -t t -q 1 -m last # acknowledged: it was read before the end
 	stop_emqxd
 	grep -q 'Payload(text)=last' c1.log
 	[[ $(tail -n 1 c1.log) == *trace_stopping* ]]
