@@ -12,7 +12,7 @@ teardown() {
 	stop_emqxd
 }
 
-pub() { mosquitto_pub -h 127.0.0.1 -V 5 -p "$@"; }
+pub() { mosquitto_pub -h 127.0.0.1 -V 5 -q 1 -p "$@"; }
 
 # sub PORT ID COUNT ARGUMENT...: what it gets goes to $EMQXD_DIR/got.ID; waits until it is there.
 sub() {
