@@ -15,6 +15,7 @@
 #include "emqxd/app/options.h"
 #include "emqxd/app/reload.h"
 #include "emqxd/app/settings.h"
+#include "emqxd/app/site.h"
 #include "emqxd/app/version.h"
 #include "emqxd/conf/snapshot.h"
 #include "emqxd/core/alarm.h"
@@ -25,6 +26,7 @@
 #include "emqxd/client/client.h"
 #include "emqxd/limit/limit.h"
 #include "emqxd/model/hook.h"
+#include "emqxd/model/nodes.h"
 #include "emqxd/model/zone.h"
 #include "emqxd/modules/sys_topics.h"
 #include "emqxd/net/listener.h"
@@ -90,6 +92,18 @@ birth_of_model(struct fault *f)
 	(void)f;
 	hook_birth();
 	return EM_OK;
+}
+
+static em_err
+birth_of_nodes(struct fault *f)
+{
+	const struct core_conf *conf = conf_get(CONF_CORE);
+	uint64_t site;
+	em_err err = site_open(conf->data_dir, &site, f);
+
+	if (err == EM_OK)
+		nodes_birth(conf->node_name, site);
+	return err;
 }
 
 static em_err
@@ -223,6 +237,7 @@ static const struct app_room rooms[] = {
 	    .death = limit_death,
 	    .reload = follow_limit },
 	{ .name = "model", .birth = birth_of_model, .death = hook_death },
+	{ .name = "nodes", .birth = birth_of_nodes, .death = nodes_death },
 	{ .name = "store",
 	    .birth = birth_of_store,
 	    .worker_birth = store_worker_birth,
@@ -324,9 +339,10 @@ static bool
 lives_on(const struct app_room *room, const struct worker *w)
 {
 	switch (w->kind) {
-	case WORKER_CLIENTS: return !room->on_store;
+	case WORKER_CLIENTS: return !room->on_store && !room->on_link_only;
 	case WORKER_ADMIN: return room->on_admin;
 	case WORKER_STORE: return room->on_store;
+	case WORKER_LINK: return room->on_link || room->on_link_only;
 	case WORKER_MAIN: return false;
 	}
 	UNREACHABLE();

@@ -53,8 +53,8 @@ struct app {
 struct app *app_self(void);
 
 /* A room's life.  All on main but the worker's, which are on each new thread that serves
- * clients (@on_admin: and on the admin thread; @on_store: on the store thread instead).  Any
- * may be NULL. */
+ * clients (@on_admin, @on_link: and on that thread; @on_store, @on_link_only: there
+ * instead).  Any may be NULL. */
 struct app_room {
 	const char *name;
 	em_err (*birth)(struct fault *f);
@@ -62,7 +62,7 @@ struct app_room {
 	void (*worker_death)(void);
 	void (*death)(void);
 	void (*reload)(void); /* the configuration in force has changed */
-	bool on_admin, on_store;
+	bool on_admin, on_store, on_link, on_link_only;
 };
 
 /* In the order of birth; undone when one fails. */

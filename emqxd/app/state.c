@@ -13,26 +13,14 @@
 #include "emqxd/core/slab.h"
 #include "emqxd/core/worker.h"
 
-static const char *
-kind_of(const struct worker *w)
-{
-	switch (w->kind) {
-	case WORKER_CLIENTS: return "clients";
-	case WORKER_ADMIN: return "admin";
-	case WORKER_MAIN: return "main";
-	case WORKER_STORE: return "store";
-	}
-	UNREACHABLE();
-}
-
 static void
 dump_worker(const struct app *a, const struct worker *w, mono_t now)
 {
 	int64_t since = atomic_load_explicit(&w->turn_since, memory_order_relaxed);
 	const char *doing = atomic_load_explicit(&w->doing, memory_order_relaxed);
 
-	LOG(WARN, "state_worker", "worker", w->id, "kind", kind_of(w), "doing",
-	    since != 0 ? doing : "waiting", "ms",
+	LOG(WARN, "state_worker", "worker", w->id, "kind", worker_kind_name(w->kind),
+	    "doing", since != 0 ? doing : "waiting", "ms",
 	    since != 0 ? span_to_ms(mono_since(now, (mono_t){ since })) : 0, "turns",
 	    loop_turns(w->loop), "longest_ms", span_to_ms(loop_turn_max(w->loop)), "slow",
 	    w->kind == WORKER_CLIENTS || w->kind == WORKER_ADMIN

@@ -31,7 +31,7 @@ static enum worker_kind
 kind_of(unsigned id)
 {
 	static const enum worker_kind behind[] = { WORKER_ADMIN, WORKER_MAIN,
-		WORKER_STORE };
+		WORKER_STORE, WORKER_LINK };
 
 	return id < node.clients ? WORKER_CLIENTS : behind[id - node.clients];
 }
@@ -40,13 +40,15 @@ kind_of(unsigned id)
 static struct worker *
 startee(unsigned i)
 {
-	return i == 0 ? worker_store() : &node.all[i - 1];
+	if (i == 0)
+		return worker_link();
+	return i == 1 ? worker_store() : &node.all[i - 2];
 }
 
 static unsigned
 threads(void)
 {
-	return node.clients + 2;
+	return node.clients + 3;
 }
 
 void
@@ -72,6 +74,19 @@ worker_init(unsigned clients)
 	qsbr_register();
 }
 
+const char *
+worker_kind_name(enum worker_kind kind)
+{
+	switch (kind) {
+	case WORKER_CLIENTS: return "clients";
+	case WORKER_ADMIN: return "admin";
+	case WORKER_MAIN: return "main";
+	case WORKER_STORE: return "store";
+	case WORKER_LINK: return "link";
+	}
+	UNREACHABLE();
+}
+
 static void *
 run(void *arg)
 {
@@ -81,7 +96,7 @@ run(void *arg)
 	if (w->kind == WORKER_CLIENTS)
 		snprintf(name, sizeof name, "worker %u", w->id);
 	else
-		snprintf(name, sizeof name, w->kind == WORKER_ADMIN ? "admin" : "store");
+		snprintf(name, sizeof name, "%s", worker_kind_name(w->kind));
 	/* An operator gets an answer also while the data path takes all there is; where it
 	 * is not permitted the thread is one like the others. */
 	if (w->kind == WORKER_ADMIN)
@@ -138,8 +153,10 @@ void
 worker_stop(void)
 {
 	qsbr_offline();
-	/* Admin first: it asks, and the others answer; store last, for the same reason. */
-	stop_but(1 + node.clients);
+	/* Admin first: it asks, and the others answer; store after the clients' and link
+	 * last, for the same reason. */
+	stop_but(2 + node.clients);
+	stop_but(2);
 	stop_but(1);
 	stop_but(0);
 	qsbr_online();
@@ -172,7 +189,7 @@ worker_count(void)
 unsigned
 worker_all(void)
 {
-	return node.clients + 3;
+	return node.clients + 4;
 }
 
 struct worker *
@@ -198,6 +215,12 @@ struct worker *
 worker_store(void)
 {
 	return &node.all[node.clients + 2];
+}
+
+struct worker *
+worker_link(void)
+{
+	return &node.all[node.clients + 3];
 }
 
 void

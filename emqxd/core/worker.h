@@ -2,8 +2,8 @@
 /*
  * worker: a thread with a loop, a mailbox, a timer wheel, counters and the
  * rooms' slots.  Workers 0..worker_count()-1 serve clients; behind them stand
- * the admin thread, main and the store thread, which are workers too but have no
- * clients.
+ * the admin thread, main, the store thread and the link thread, which are workers too
+ * but have no clients.
  *
  * Rooms keep their state in slots: worker_slot(ROOM_x) of the thread, or
  * node_slot(ROOM_x) for what is one a node.  worker_self() is what the loop, or
@@ -28,6 +28,7 @@ enum room {
 	ROOM_ALARM,
 	ROOM_CONF,
 	ROOM_MODEL,
+	ROOM_NODES,
 	ROOM_STORE,
 	ROOM_LIMIT,
 	ROOM_NET,
@@ -38,15 +39,19 @@ enum room {
 	ROOM_SESSION,
 	ROOM_CLIENT,
 	ROOM_MODULES,
+	ROOM_CLUSTER,
+	ROOM_LICENSE,
 	ROOM_OBSERVE,
 	ROOM_ADMIN,
 	ROOM_APP,
 	ROOM_N
 };
 
-enum worker_kind { WORKER_CLIENTS, WORKER_ADMIN, WORKER_MAIN, WORKER_STORE };
+enum worker_kind { WORKER_CLIENTS, WORKER_ADMIN, WORKER_MAIN, WORKER_STORE, WORKER_LINK };
 
-#define WORKER_ALL_MAX (WORKER_MAX + 3) /* with those that do not */
+const char *worker_kind_name(enum worker_kind kind);
+
+#define WORKER_ALL_MAX (WORKER_MAX + 4) /* with those that do not */
 
 #define METRIC_MAX 192 /* counters; model/metric.def names them */
 
@@ -86,11 +91,11 @@ worker_self(void)
 /* An object that carries the id of its thread is touched there only. */
 #define CHECK_HOME(obj) CHECK((obj)->home == worker_self()->id)
 
-/* Makes @clients workers plus admin, main and store; the caller's thread becomes main's.
+/* Makes @clients workers plus admin, main, store and link; the caller's thread becomes main's.
  * Once. */
 void worker_init(unsigned clients);
-/* Starts the threads of store, the clients' workers and admin, in this order; each runs
- * turns until stopped.
+/* Starts the threads of link, store, the clients' workers and admin, in this order; each
+ * runs turns until stopped.
  * @birth and @death are called on the new thread, before the first and after the last turn. */
 typedef void worker_life_fn(struct worker *w);
 EM_MUST_USE em_err worker_start(worker_life_fn *birth, worker_life_fn *death);
@@ -100,12 +105,13 @@ void worker_stop(void);
 void worker_fini(void);
 
 unsigned worker_count(void); /* that serve clients */
-unsigned worker_all(void);   /* with admin, main and store */
-/* By id: clients' workers, then admin, main, store. */
+unsigned worker_all(void);   /* with admin, main, store and link */
+/* By id: clients' workers, then admin, main, store, link. */
 struct worker *worker_get(unsigned id);
 struct worker *worker_admin(void);
 struct worker *worker_main(void);
 struct worker *worker_store(void);
+struct worker *worker_link(void);
 /* Under the simulator and in unit tests: this thread acts as @w (NULL: as none). */
 void worker_act_as(struct worker *w);
 
