@@ -220,7 +220,8 @@ home_serve(struct home *h, struct fault *f)
 static void
 unmake(struct home *h)
 {
-	static const char *const made[] = { "store/data.mdb", "store/lock.mdb", "store" };
+	static const char *const made[] = { "store/data.mdb", "store/lock.mdb", "store",
+		"site" };
 
 	for (size_t i = 0; h->made > 0 && i < sizeof made / sizeof *made; i++) {
 		char *path = path_in(h->dir, made[i]);
