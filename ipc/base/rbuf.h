@@ -68,6 +68,19 @@ rbuf_u32(struct rbuf *r)
 	return hi << 16 | rbuf_u16(r);
 }
 
+static inline uint64_t
+rbuf_u64(struct rbuf *r)
+{
+	uint64_t hi;
+
+	if (EM_UNLIKELY(rbuf_left(r) < 8)) {
+		rbuf_fail(r);
+		return 0;
+	}
+	hi = rbuf_u32(r);
+	return hi << 32 | rbuf_u32(r);
+}
+
 static inline struct slice
 rbuf_bytes(struct rbuf *r, size_t n)
 {

@@ -83,6 +83,17 @@ wbuf_u32(struct wbuf *w, uint32_t v)
 }
 
 void
+wbuf_u64(struct wbuf *w, uint64_t v)
+{
+	uint8_t *p = wbuf_room(w, 8);
+
+	if (p == NULL)
+		return;
+	for (unsigned i = 0; i < 8; i++)
+		p[i] = (uint8_t)(v >> (56 - 8 * i));
+}
+
+void
 wbuf_bytes(struct wbuf *w, struct slice s)
 {
 	uint8_t *p = wbuf_room(w, s.n);

@@ -35,6 +35,7 @@ uint8_t *wbuf_room(struct wbuf *w, size_t n);
 void wbuf_u8(struct wbuf *w, uint8_t v);
 void wbuf_u16(struct wbuf *w, uint16_t v);
 void wbuf_u32(struct wbuf *w, uint32_t v);
+void wbuf_u64(struct wbuf *w, uint64_t v);
 void wbuf_bytes(struct wbuf *w, struct slice s);
 void wbuf_bytes16(struct wbuf *w, struct slice s); /* EM_TOOBIG over 65535 */
 void wbuf_varint(struct wbuf *w, uint32_t v);      /* EM_TOOBIG over VARINT_MAX */
