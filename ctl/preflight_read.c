@@ -46,6 +46,7 @@ package_of(struct slice library)
 		{ "liburcu", "liburcu8" },
 		{ "libmsgpackc.so", "libmsgpackc2" },
 		{ "libcjson.so", "libcjson1" },
+		{ "libcurl.so.4", "libcurl4" },
 	};
 
 	while (library.n > 0 && memchr(library.p, '/', library.n) != NULL)
