@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* member: see member.h. */
+#include "emqxd/cluster/member.h"
+#include "emqxd/model/nodes.h"
+#include "ipc/base/check.h"
+#include "ipc/base/rbuf.h"
+
+enum { VERSION = 1 };
+
+void
+member_write(const struct member *m, struct wbuf *w)
+{
+	CHECK(m->site != 0 && m->raft_id != 0);
+	wbuf_u8(w, VERSION);
+	wbuf_u64(w, m->site);
+	wbuf_u64(w, m->raft_id);
+	wbuf_u64(w, (uint64_t)wall_to_ms(m->joined));
+	wbuf_bytes16(w, m->address);
+}
+
+em_err
+member_read(struct slice key, struct slice blob, struct member *out)
+{
+	struct rbuf r = rbuf_of(blob);
+	uint8_t version = rbuf_u8(&r);
+	uint64_t ms;
+
+	*out = (struct member){ .name = key };
+	out->site = rbuf_u64(&r);
+	out->raft_id = rbuf_u64(&r);
+	ms = rbuf_u64(&r);
+	out->address = rbuf_bytes16(&r);
+	if (r.err != EM_OK || version != VERSION || rbuf_left(&r) > 0 || key.n == 0 ||
+	    key.n > NODES_NAME_MAX || out->address.n > MEMBER_ADDRESS_MAX ||
+	    out->site == 0 || out->raft_id == 0 || ms > INT64_MAX / 1000000)
+		return EM_MALFORMED;
+	out->joined = (wall_t){ (int64_t)ms * 1000000 };
+	return EM_OK;
+}
+
+/* ---- who votes */
+
+static const struct member_seat *
+find(const struct member_seat *seats, size_t n, bool votes, bool runs)
+{
+	for (size_t i = 0; i < n; i++)
+		if (seats[i].is_member && seats[i].is_running == runs &&
+		    (seats[i].role == MEMBER_VOTER) == votes)
+			return &seats[i];
+	return NULL;
+}
+
+static bool
+change_is(struct member_change *out, const struct member_seat *seat, int what)
+{
+	out->raft_id = seat->raft_id;
+	out->what = what;
+	return true;
+}
+
+bool
+member_next_change(const struct member_seat *seats, size_t n, struct member_change *out)
+{
+	const struct member_seat *waits = find(seats, n, false, true);
+	size_t voters = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!seats[i].is_member)
+			return change_is(out, &seats[i], MEMBER_REMOVE);
+		voters += seats[i].role == MEMBER_VOTER;
+	}
+	if (voters > MEMBER_VOTERS_MAX) {
+		const struct member_seat *dead = find(seats, n, true, false);
+
+		return change_is(
+		    out, dead != NULL ? dead : find(seats, n, true, true), MEMBER_DEMOTE);
+	}
+	if (waits == NULL)
+		return false;
+	if (voters < MEMBER_VOTERS_MAX)
+		return change_is(out, waits, MEMBER_PROMOTE);
+	if (find(seats, n, true, false) != NULL)
+		return change_is(out, find(seats, n, true, false), MEMBER_DEMOTE);
+	return false;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * member: one node of the cluster as a row that all of them hold (CHANGE_MEMBER), and
+ * the rule of who votes.  Pure; any thread.
+ *
+ * The row's key is the node's name.  Its blob, big-endian: version 1, site id, Raft id
+ * (8 bytes each), when it joined (wall clock in ms, 8 bytes), then the address of its
+ * cluster port as the others shall dial it ("host:port", 2 bytes of size before it).
+ *
+ * A site id is for life, a Raft id for one membership: who joins again, after a leave or
+ * a repair, has another one, so that nothing that was promised to the old one counts.
+ */
+#ifndef CLUSTER_MEMBER_H
+#define CLUSTER_MEMBER_H
+
+#include "ipc/base/err.h"
+#include "ipc/base/slice.h"
+#include "ipc/base/span.h"
+#include "ipc/base/wbuf.h"
+
+#include <stdbool.h>
+
+enum { MEMBER_ADDRESS_MAX = 255, MEMBER_VOTERS_MAX = 5 };
+
+struct member {
+	struct slice name, address;
+	uint64_t site, raft_id; /* neither is 0 */
+	wall_t joined;
+};
+
+void member_write(const struct member *m, struct wbuf *w);
+/* Slices into @key and @blob.  EM_MALFORMED. */
+EM_MUST_USE em_err member_read(struct slice key, struct slice blob, struct member *out);
+
+/* What a node is in a Raft group. */
+enum member_role {
+	MEMBER_SPARE,   /* gets the log, counts for nothing */
+	MEMBER_STANDBY, /* gets the log and may be made a voter */
+	MEMBER_VOTER
+};
+
+struct member_seat {
+	uint64_t raft_id;
+	enum member_role role;
+	bool is_running; /* the leader hears of it */
+	bool is_member;  /* a row names it; else it is left over */
+};
+
+struct member_change {
+	uint64_t raft_id;
+	enum { MEMBER_PROMOTE, MEMBER_DEMOTE, MEMBER_REMOVE } what;
+};
+
+/* The next change that brings a group to what it should be: nobody who is no member,
+ * MEMBER_VOTERS_MAX voters at most, and as many as there are nodes that run.  A voter that
+ * does not run gives its seat to one that does and has none.  False: all is well. */
+bool member_next_change(
+    const struct member_seat *seats, size_t n, struct member_change *out);
+
+#endif
