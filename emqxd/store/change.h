@@ -10,7 +10,7 @@
  * must order those of several threads holds a lock of its own over change_send().
  *
  * At boot each kind's @apply gets its rows back, on main, before the other threads
- * start.  In a cluster the same function will get other nodes' changes.
+ * start; while the node runs its @follow is told of every change, also of other nodes'.
  *
  * Threads: change_*() any worker; store_*() main; store_worker_birth() the store thread.
  */
@@ -22,17 +22,37 @@
 
 #include <stdbool.h>
 
-/* The kinds; each is a table of its name on the disk. */
+/* The kinds; each is a table of its name on the disk.  On the wire between nodes they have
+ * these numbers: new ones go to the end. */
 enum change_kind {
 	CHANGE_RETAINED, /* topic -> message */
 	CHANGE_DELAYED,  /* due time and number -> message */
+	CHANGE_MEMBER,   /* node name -> who it is in the cluster */
+	CHANGE_CONF,     /* path -> value that was set at run time */
+	CHANGE_LICENSE,  /* "key" -> the licence's text */
 	CHANGE_KIND_N
 };
+
+/* In a cluster the changes of a group come in one order on all nodes; those of no group are
+ * this node's alone. */
+enum change_group {
+	CHANGE_GROUP_META, /* few changes, which all nodes must agree on */
+	CHANGE_GROUP_RET, /* retained messages: of two changes of a row the newer one wins */
+	CHANGE_GROUP_N,
+	CHANGE_GROUP_NONE = CHANGE_GROUP_N
+};
+enum change_group change_group_of(enum change_kind kind);
 
 /* One row read back.  EM_NOTFOUND: it is of no use any more and shall be deleted.
  * EM_MALFORMED: it cannot be read; it stays where it is and is told of.  Another error ends
  * the boot with a sentence that names kind and key. */
 typedef em_err change_apply_fn(struct slice key, struct slice blob);
+
+/* A row was changed and the disk has it; @blob.p NULL: deleted.  @is_own: this process asked
+ * for it, else another node did, or it did so in a former life.  On the store thread, in the
+ * order of the changes, before those who asked are answered; the slices are good during the
+ * call.  A room whose memory changes only here is the same on all nodes, alone or not. */
+typedef void change_follow_fn(struct slice key, struct slice blob, bool is_own);
 
 /* What the room counts, by core/metric.h's numbers. */
 struct store_metrics {
@@ -48,6 +68,8 @@ EM_MUST_USE em_err store_birth(
 bool store_is_born(void);
 /* Before store_recover(). */
 void store_register(enum change_kind kind, change_apply_fn *apply);
+/* Before the threads start.  A kind may have one of the two, both or none. */
+void store_follow(enum change_kind kind, change_follow_fn *follow);
 EM_MUST_USE em_err store_recover(struct fault *f);
 void store_worker_birth(void);
 /* What was sent is on the disk, or refused. */
@@ -82,7 +104,8 @@ typedef void change_end_fn(const struct change_end *e);
  * memory what the disk refuses can go back to what it has. */
 void change_watch(struct change *c, change_end_fn *fn);
 
-/* EM_OK: it is on the disk.  EM_FULL: the disk or the table is full; EM_IO.  Also called
+/* EM_OK: it is on the disk.  EM_FULL: the disk or the table is full; EM_IO.  EM_NOQUORUM:
+ * too few nodes agree, and nothing was changed.  Also called
  * while the threads end, on main for a thread that is no more. */
 typedef void change_done_fn(void *arg, em_err err);
 /* @done may be NULL.  Takes *cp. */

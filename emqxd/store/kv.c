@@ -27,7 +27,7 @@
 #define SHORT_MAX (UINT64_C(1) << 30)
 
 enum {
-	TABLES_MAX = 8,
+	TABLES_MAX = 32,
 	DIGEST = 32,
 	SHORT_KEY = 'k',
 	LONG_KEY = 'h',

@@ -430,3 +430,35 @@ TEST(who_watches_a_change_is_told_what_the_disk_has_when_it_refused)
 	end();
 	wipe();
 }
+
+static void
+on_follow(struct slice key, struct slice blob, bool is_own)
+{
+	str_addf(&answers, "%.*s=%.*s%s%s ", SLICE_FMT(key), SLICE_FMT(blob),
+	    blob.p == NULL ? "none" : "", is_own ? "(own)" : "");
+}
+
+TEST(who_follows_a_kind_is_told_of_what_the_disk_has_before_who_asked_is)
+{
+	struct change *c;
+	uint8_t *p;
+
+	fresh();
+	start(1 << 20);
+	store_follow(CHANGE_LICENSE, on_follow);
+	EQ(change_group_of(CHANGE_LICENSE), CHANGE_GROUP_META);
+	c = change_put(CHANGE_LICENSE, slice_str("key"), 1, &p);
+	*p = '1';
+	change_send(&c, on_done, "put");
+	c = change_put(CHANGE_LICENSE, slice_str("empty"), 0, &p);
+	change_send(&c, NULL, NULL);
+	c = change_put(CHANGE_LICENSE, slice_str("large"), 4 << 20, &p);
+	change_send(&c, NULL, NULL);
+	c = change_del(CHANGE_LICENSE, slice_str("key"));
+	change_send(&c, NULL, NULL);
+	put_text("key", "other kind", NULL);
+	settle();
+	STR_EQ(str_get(&answers), "key=1(own) empty=(own) key=none(own) put:ok@0 ");
+	end();
+	wipe();
+}

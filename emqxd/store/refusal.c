@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * refusal: what an operator is told of changes that the disk did not take.
+ */
+#include "emqxd/core/alarm.h"
+#include "emqxd/core/clock.h"
+#include "emqxd/core/log.h"
+#include "emqxd/core/worker.h"
+#include "emqxd/store/change_inside.h"
+#include "ipc/base/list.h"
+
+#define CALM span_s(5) /* without a refusal, then the alarm is over */
+
+static const char *
+alarm_of(em_err err)
+{
+	return err == EM_FULL ? "store_full" : "store_error";
+}
+
+/* What an operator should do about it. */
+static void
+raise_alarm(const struct store *s, em_err err)
+{
+	uint64_t used, max;
+	const char *what;
+
+	if (err == EM_MALFORMED)
+		what = "its file is damaged: move the folder away and restart";
+	else if (err != EM_FULL)
+		what = "its disk fails: see the kernel's log";
+	else if (kv_is_at_max(s->kv))
+		what = "store.max_size is reached: raise it and restart, or delete some "
+		       "(emqx_ctl retainer clean)";
+	else
+		what = "its disk is full: make room there";
+	kv_size(s->kv, &used, &max);
+	LOG(ERROR, "store_refuses", "error", err_text(err), "why", what, "dir",
+	    kv_dir(s->kv), "used", used, "max_size", max);
+	alarm_raise(alarm_of(err), NULL,
+	    "retained and delayed messages are refused; %s; the store is %s", what,
+	    kv_dir(s->kv));
+}
+
+static void
+clear_alarm(struct store *s)
+{
+	if (s->told != EM_OK)
+		alarm_clear(alarm_of(s->told));
+	s->told = EM_OK;
+}
+
+/* Where small rows still fit and large ones do not, batches are taken and refused by
+ * turns: it is over when none was refused for a while. */
+static void
+look_for_calm(struct store *s)
+{
+	if (s->told == EM_OK || s->last != EM_OK ||
+	    clock_mono().ns < mono_add(s->refused_at, CALM).ns)
+		return;
+	clear_alarm(s);
+	LOG(INFO, "store_recovered");
+}
+
+static void
+on_calm(struct timer *t)
+{
+	look_for_calm(LIST_OWNER(t, struct store, calm));
+}
+
+/* What an operator sees of a batch. */
+void
+refusal_tell(struct store *s, em_err err)
+{
+	s->last = err;
+	if (err == EM_OK) {
+		look_for_calm(s);
+		return;
+	}
+	s->refused_at = clock_mono();
+	timer_arm(&s->calm, CALM, on_calm);
+	if (err == s->told)
+		return;
+	clear_alarm(s);
+	raise_alarm(s, err);
+	s->told = err;
+}
