@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 enum { TESTS_MAX = 512 };
+enum { TAP_PASSED, TAP_FAILED, TAP_SKIPPED };
 
 struct test {
 	const char *name;
@@ -55,7 +56,14 @@ tap_fail(const char *file, int line, const char *fmt, ...)
 		fprintf(stderr, "%s (outside of a test)\n", tap.why);
 		exit(1);
 	}
-	longjmp(tap.leave, 1);
+	longjmp(tap.leave, TAP_FAILED);
+}
+
+void
+tap_skip(const char *why)
+{
+	snprintf(tap.why, sizeof tap.why, "%s", why);
+	longjmp(tap.leave, TAP_SKIPPED);
 }
 
 void
@@ -89,17 +97,18 @@ print_why(void)
 		printf("# %s\n", line);
 }
 
-static bool
+static int
 run_one(const struct test *t)
 {
 	tap.running = true;
-	if (setjmp(tap.leave) != 0) {
-		tap.running = false;
-		return false;
+	switch (setjmp(tap.leave)) {
+	case TAP_PASSED: break;
+	case TAP_FAILED: tap.running = false; return TAP_FAILED;
+	default: tap.running = false; return TAP_SKIPPED;
 	}
 	t->fn();
 	tap.running = false;
-	return true;
+	return TAP_PASSED;
 }
 
 static int
@@ -133,10 +142,12 @@ main(int argc, char **argv)
 		keep_named(argv[1]);
 	printf("1..%zu\n", tap.n);
 	for (size_t i = 0; i < tap.n; i++) {
-		bool ok = run_one(&tap.test[i]);
+		int rc = run_one(&tap.test[i]);
 
-		printf("%s %zu - %s\n", ok ? "ok" : "not ok", i + 1, tap.test[i].name);
-		if (!ok) {
+		printf("%s %zu - %s%s%s\n", rc == TAP_FAILED ? "not ok" : "ok", i + 1,
+		    tap.test[i].name, rc == TAP_SKIPPED ? " # SKIP " : "",
+		    rc == TAP_SKIPPED ? tap.why : "");
+		if (rc == TAP_FAILED) {
 			failed++;
 			print_why();
 		}

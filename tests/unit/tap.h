@@ -17,6 +17,9 @@ void tap_register(const char *name, tap_fn *fn, const char *file, int line);
 void tap_fail(const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 3, 4), noreturn));
 
+/* Leaves the test, which counts as skipped: tap_skip("needs package dnsmasq-base"). */
+void tap_skip(const char *why) __attribute__((noreturn));
+
 #define TEST(name_)                                                    \
 	static void name_(void);                                       \
 	__attribute__((constructor)) static void tap_add_##name_(void) \
