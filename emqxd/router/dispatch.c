@@ -12,6 +12,7 @@
 #include "emqxd/router/memo.h"
 #include "emqxd/router/relay.h"
 #include "emqxd/router/share.h"
+#include "ipc/base/check.h"
 #include "ipc/base/mem.h"
 
 #define AHEAD 4u /* subscribers whose memory is asked for before their turn */
@@ -80,11 +81,21 @@ send(struct router_worker *here, struct memo_routes routes, uint64_t others,
 	}
 }
 
+/* One record to the link thread for all of @nodes. */
+static __attribute__((noinline)) void
+send_away(struct router_worker *here, uint64_t nodes, struct message *m,
+    struct router_result *result)
+{
+	result->receivers += relay_nodes(here, nodes, m);
+	if (EM_UNLIKELY(mailbox_is_full(worker_link())))
+		result->is_full = worker_link();
+}
+
 static inline struct router_result
 fan_out(struct router_worker *here, struct memo_routes routes, struct message *m)
 {
 	struct router_result result = { 0, NULL };
-	uint64_t others = 0;
+	uint64_t others = 0, nodes = 0;
 
 	for (size_t i = 0; i < routes.n; i++) {
 		struct route *r = routes.v[i];
@@ -94,11 +105,29 @@ fan_out(struct router_worker *here, struct memo_routes routes, struct message *m
 		if ((workers & here->own) != 0)
 			result.receivers += deliver_column(here, r, m);
 		others |= workers & ~here->own;
+		nodes |= atomic_load_explicit(&r->nodes, memory_order_relaxed);
 		if (EM_UNLIKELY(route_has_more(r) != NULL))
 			result.receivers += share_publish(here, r, m, &result.is_full);
 	}
 	if (others != 0)
 		send(here, routes, others, m, &result);
+	if (EM_UNLIKELY(nodes != 0))
+		send_away(here, nodes, m, &result);
+	return result;
+}
+
+struct router_result
+dispatch_here(struct router_worker *here, struct message *m)
+{
+	struct memo_routes routes = memo_match(here, m->topic);
+	struct router_result result = { 0, NULL };
+	uint64_t others = 0;
+
+	CHECK(here->own == 0 && !here->is_busy);
+	for (size_t i = 0; i < routes.n; i++)
+		others |=
+		    atomic_load_explicit(&routes.v[i]->workers, memory_order_relaxed);
+	send(here, routes, others, m, &result);
 	return result;
 }
 

@@ -12,4 +12,7 @@ struct route;
 /* Brings @m to this worker's column of @r; how many there are. */
 unsigned dispatch_column(struct router_worker *here, struct route *r, struct message *m);
 
+/* From a thread without clients: to the subscribers of this node. */
+struct router_result dispatch_here(struct router_worker *here, struct message *m);
+
 #endif

@@ -18,12 +18,14 @@ struct router {
 	struct lock lock;   /* of both, of groups, and of which columns there are */
 	router_deliver_fn *deliver;
 	_Atomic(struct share_rules *) rules;
-	_Atomic uint64_t filters, subscriptions, shared;
+	_Atomic(const struct router_remote *) remote; /* NULL: alone */
+	_Atomic uint64_t filters, subscriptions, shared, remotes;
 	uint32_t member_number; /* the last one given; under the lock */
 };
 
 struct memo_entry;
 struct relay_block;
+struct router_remote;
 
 struct router_worker {
 	struct router *router;
@@ -32,7 +34,7 @@ struct router_worker {
 	bool is_busy; /* a publish or letter is under way: deliver may publish */
 	struct memo_entry *cache;
 	struct trie_hits hits;
-	struct relay_block **outgoing; /* by worker; or NULL */
+	struct relay_block **outgoing; /* by worker, that of links too; or NULL */
 	struct relay_block *opened;    /* in this turn; freed at its end */
 };
 
@@ -47,5 +49,16 @@ inside_node(void)
 {
 	return node_slot(ROOM_ROUTER);
 }
+
+static inline const struct router_remote *
+inside_remote(const struct router *node)
+{
+	return atomic_load_explicit(&node->remote, memory_order_acquire);
+}
+
+/* Under the lock.  The route of a filter, made when there is none; taken out of all and
+ * retired when nobody wants it any more. */
+struct route *router_take_route(struct router *node, struct slice filter);
+void router_give_route(struct router *node, struct route *r);
 
 #endif

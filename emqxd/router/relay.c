@@ -19,6 +19,7 @@
 #include "emqxd/core/slab.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/router/dispatch.h"
+#include "emqxd/router/remote.h"
 #include "ipc/base/check.h"
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
@@ -36,7 +37,12 @@ struct relay_block {
 };
 
 /* What a record is for. */
-enum record_kind { RECORD_COLUMNS, RECORD_MEMBER };
+enum record_kind {
+	RECORD_COLUMNS,
+	RECORD_MEMBER,
+	RECORD_NODES, /* turn.nodes: their places */
+	RECORD_GROUP /* turn.start: the place, turn.nodes: who was asked; targets: text */
+};
 
 /* A slice by its place behind the targets. */
 struct piece {
@@ -50,15 +56,21 @@ struct record {
 	mono_t expires;
 	wall_t at;
 	uint64_t publisher;
-	struct share_turn turn; /* of a member's */
+	struct share_turn turn; /* of a member's, nodes' or group's */
 	struct piece topic, payload, props, from;
 	uint32_t wire_n; /* the frame is the first of the bytes */
 	uint8_t wire_version, qos;
-	uint8_t kind : 1, retain : 1;
-	void *target[]; /* routes, or one member; then the bytes */
+	uint8_t kind : 2, retain : 1;
+	void *target[]; /* routes, one member, or the room of a text; then the bytes */
 };
 
-_Static_assert(sizeof(struct record) == 88, "a message to another worker, and its bytes");
+/* The room is a multiple of the targets' size. */
+struct group_text {
+	uint32_t group, filter; /* bytes */
+	uint8_t text[];
+};
+
+_Static_assert(sizeof(struct record) == 96, "a message to another worker, and its bytes");
 
 static void
 post(struct router_worker *here, unsigned to)
@@ -79,6 +91,13 @@ post(struct router_worker *here, unsigned to)
 	worker_post(worker_get(to), &b->letter);
 }
 
+static inline void
+post_what_there_is(struct router_worker *here, unsigned to)
+{
+	if (here->outgoing[to] != NULL && here->outgoing[to]->used > 0)
+		post(here, to);
+}
+
 /* At LOOP_POST, before the loop posts its letters. */
 static void
 post_all(void *arg)
@@ -86,8 +105,8 @@ post_all(void *arg)
 	struct router_worker *here = arg;
 
 	for (unsigned to = 0; to < worker_count(); to++)
-		if (here->outgoing[to] != NULL && here->outgoing[to]->used > 0)
-			post(here, to);
+		post_what_there_is(here, to);
+	post_what_there_is(here, worker_link()->id);
 }
 
 static void
@@ -117,7 +136,7 @@ relay_birth(struct router_worker *here)
 {
 	struct loop *loop = worker_self()->loop;
 
-	here->outgoing = mem_new_array(worker_count(), sizeof(struct relay_block *));
+	here->outgoing = mem_new_array(worker_all(), sizeof(struct relay_block *));
 	loop_at_turn(loop, LOOP_POST, post_all, here);
 	loop_at_turn(loop, LOOP_BURY, bury_opened, here);
 }
@@ -127,7 +146,7 @@ relay_death(struct router_worker *here)
 {
 	post_all(here);
 	bury_opened(here);
-	for (unsigned to = 0; to < worker_count(); to++)
+	for (unsigned to = 0; to < worker_all(); to++)
 		if (here->outgoing[to] != NULL)
 			block_free(here->outgoing[to]);
 	MEM_FREE(here->outgoing);
@@ -305,6 +324,44 @@ relay_member(struct router_worker *here, struct share_member *member,
 	rec->target[0] = member;
 }
 
+unsigned
+relay_nodes(struct router_worker *here, uint64_t places, struct message *m)
+{
+	unsigned n = (unsigned)__builtin_popcountll(places);
+	struct record *rec = record_new(here, worker_link()->id, 0, m);
+
+	if (EM_UNLIKELY(rec == NULL)) {
+		count_lost(n);
+		return n;
+	}
+	rec->kind = RECORD_NODES;
+	rec->turn.nodes = places;
+	return n;
+}
+
+void
+relay_group(struct router_worker *here, unsigned place, uint64_t tried,
+    const struct route *r, struct slice group, struct message *m)
+{
+	struct slice filter = route_filter(r);
+	size_t room = sizeof(struct group_text) + group.n + filter.n;
+	struct record *rec = record_new(
+	    here, worker_link()->id, (room + sizeof(void *) - 1) / sizeof(void *), m);
+	struct group_text *g;
+
+	if (EM_UNLIKELY(rec == NULL)) {
+		count_lost(1);
+		return;
+	}
+	rec->kind = RECORD_GROUP;
+	rec->turn = (struct share_turn){ .start = place, .nodes = tried };
+	g = (struct group_text *)(void *)rec->target;
+	g->group = (uint32_t)group.n;
+	g->filter = (uint32_t)filter.n;
+	memcpy(g->text, group.p, group.n);
+	memcpy(g->text + group.n, filter.p, filter.n);
+}
+
 static struct slice
 slice_at(const uint8_t *bytes, struct piece p)
 {
@@ -332,11 +389,32 @@ message_of(const struct record *rec)
 	};
 }
 
+/* On the link thread. */
+static void
+hand_over(struct router_worker *here, const struct record *rec, struct message *m)
+{
+	const struct router_remote *remote = inside_remote(here->router);
+	const struct group_text *g = (const struct group_text *)(const void *)rec->target;
+
+	if (remote == NULL) /* alone again: those who wanted it have gone */
+		return;
+	if (rec->kind == RECORD_NODES)
+		remote->forward(rec->turn.nodes, m);
+	else
+		remote->forward_shared(rec->turn.start, rec->turn.nodes,
+		    slice_of(g->text, g->group), slice_of(g->text + g->group, g->filter),
+		    m);
+}
+
 static void
 deliver(struct router_worker *here, const struct record *rec, struct message *m)
 {
 	if (rec->kind == RECORD_MEMBER) {
 		share_receive(here, rec->target[0], rec->turn, m);
+		return;
+	}
+	if (rec->kind != RECORD_COLUMNS) {
+		hand_over(here, rec, m);
 		return;
 	}
 	for (uint32_t i = 0; i < rec->targets; i++)

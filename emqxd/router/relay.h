@@ -8,6 +8,10 @@
  * and properties.  A payload from MESSAGE_LARGE on is not copied; the record holds a
  * reference.  A receiver needs no reference to a route or member: core/qsbr.h frees
  * them only when no letter can name them any more.
+ *
+ * What is for other nodes goes to the link thread in the same way, once a message with
+ * the places of all of them.  That thread has no part in the walk that tells when nobody
+ * names a route (core/qsbr.h): its records carry a group and filter as text.
  */
 #ifndef ROUTER_RELAY_H
 #define ROUTER_RELAY_H
@@ -25,5 +29,10 @@ unsigned relay_columns(struct router_worker *here, unsigned to, struct memo_rout
 /* To one member of a group. */
 void relay_member(struct router_worker *here, struct share_member *member,
     struct share_turn turn, struct message *m);
+/* To the other nodes in @places; how many. */
+unsigned relay_nodes(struct router_worker *here, uint64_t places, struct message *m);
+/* To one of a group's members at @place; those at @tried were asked. */
+void relay_group(struct router_worker *here, unsigned place, uint64_t tried,
+    const struct route *r, struct slice group, struct message *m);
 
 #endif

@@ -14,7 +14,7 @@
 #include "ipc/base/check.h"
 
 _Static_assert(sizeof(struct seat) == 16, "a further subscriber of a filter");
-_Static_assert(sizeof(struct route) == 48, "a filter, without its tower and text");
+_Static_assert(sizeof(struct route) == 56, "a filter, without its tower and text");
 
 #define COLUMN_SHRINKS 64u /* a column of so many places is made smaller */
 
@@ -177,7 +177,8 @@ route_is_unused(const struct route *r)
 {
 	const struct route_more *more = route_has_more(r);
 
-	if (atomic_load_explicit(&r->workers, memory_order_relaxed) != 0)
+	if (atomic_load_explicit(&r->workers, memory_order_relaxed) != 0 ||
+	    atomic_load_explicit(&r->nodes, memory_order_relaxed) != 0)
 		return false;
 	return more == NULL ||
 	       atomic_load_explicit(&more->groups, memory_order_relaxed) == NULL;

@@ -48,6 +48,7 @@ struct route_more {
 struct route {
 	_Atomic uint64_t workers;          /* whose column is not empty */
 	_Atomic(struct route_more *) more; /* or NULL */
+	_Atomic uint64_t nodes;            /* places of others that want it, not shared */
 	struct column own;                 /* the inline one */
 	struct order_node node; /* spare: worker of the inline column; then the filter */
 };
@@ -90,7 +91,7 @@ route_column(struct route *r, unsigned worker)
  * away when it is empty again. */
 struct column *route_open_column(struct route *r, unsigned worker);
 void route_close_column(struct route *r, unsigned worker);
-/* Has it neither columns nor groups?  Under the lock. */
+/* Has it neither columns nor nodes nor groups?  Under the lock. */
 bool route_is_unused(const struct route *r);
 /* Subscribers of all workers, those in groups not; any thread. */
 unsigned route_subscribers(const struct route *r);

@@ -13,6 +13,7 @@
 #include "emqxd/router/inside.h"
 #include "emqxd/router/memo.h"
 #include "emqxd/router/relay.h"
+#include "emqxd/router/remote.h"
 #include "emqxd/router/route.h"
 #include "emqxd/router/share.h"
 #include "emqxd/router/sublist.h"
@@ -111,8 +112,8 @@ router_configure(const struct share_conf *v, size_t n, enum share_strategy strat
 
 /* ---- routes come and go, under the lock */
 
-static struct route *
-take_route(struct router *node, struct slice filter)
+struct route *
+router_take_route(struct router *node, struct slice filter)
 {
 	struct route *r = trie_find(&node->trie, filter);
 
@@ -132,8 +133,8 @@ retired_route(void *p, size_t n)
 	route_free(p);
 }
 
-static void
-give_route(struct router *node, struct route *r)
+void
+router_give_route(struct router *node, struct route *r)
 {
 	if (!route_is_unused(r))
 		return;
@@ -141,6 +142,36 @@ give_route(struct router *node, struct route *r)
 	trie_del(&node->trie, r);
 	atomic_fetch_sub_explicit(&node->filters, 1, memory_order_relaxed);
 	qsbr_retire(r, route_size(r), retired_route);
+}
+
+/* ---- what the other nodes are told, under the lock */
+
+/* Somebody of this node wants the filter now, or nobody any more. */
+static void
+tell_column(struct router *node, const struct route *r, bool is_there)
+{
+	const struct router_remote *remote = inside_remote(node);
+
+	if (EM_UNLIKELY(remote != NULL))
+		remote->changed(SLICE_NONE, route_filter(r), is_there, 0);
+}
+
+static void
+tell_group(struct router *node, const struct route *r, const struct share_member *member)
+{
+	const struct router_remote *remote = inside_remote(node);
+	struct share_count n;
+
+	if (EM_LIKELY(remote == NULL))
+		return;
+	n = share_count(member->group);
+	remote->changed(share_name(member), route_filter(r), n.online, n.offline);
+}
+
+static bool
+has_columns(const struct route *r)
+{
+	return atomic_load_explicit(&r->workers, memory_order_relaxed) != 0;
 }
 
 /* ---- subscribing */
@@ -170,7 +201,9 @@ enter_column(struct router_worker *here, struct route *r, struct slice filter,
 		c = route_column(r, here->id);
 	} else {
 		lock_take(&node->lock);
-		r = take_route(node, filter);
+		r = router_take_route(node, filter);
+		if (!has_columns(r))
+			tell_column(node, r, true);
 		c = route_open_column(r, here->id);
 		lock_give(&node->lock);
 	}
@@ -183,8 +216,9 @@ enter_group(struct router *node, struct slice filter, struct slice group,
     struct subscriber *s, struct subscription *sub)
 {
 	lock_take(&node->lock);
-	sub->route = take_route(node, filter);
+	sub->route = router_take_route(node, filter);
 	sub->group = share_join(node, sub->route, group, s, sublist_next(s, true));
+	tell_group(node, sub->route, sub->group);
 	lock_give(&node->lock);
 	sub->pos = sublist_hash(group);
 	count(&node->shared, 1);
@@ -229,7 +263,8 @@ leave_group(struct router *node, struct subscription *sub)
 {
 	lock_take(&node->lock);
 	share_leave(sub->route, sub->group);
-	give_route(node, sub->route);
+	tell_group(node, sub->route, sub->group);
+	router_give_route(node, sub->route);
 	lock_give(&node->lock);
 	count(&node->shared, (uint64_t)-1);
 }
@@ -244,7 +279,9 @@ leave_column(struct router_worker *here, struct subscription *sub)
 		return;
 	lock_take(&here->router->lock);
 	route_close_column(sub->route, here->id);
-	give_route(here->router, sub->route);
+	if (!has_columns(sub->route))
+		tell_column(here->router, sub->route, false);
+	router_give_route(here->router, sub->route);
 	lock_give(&here->router->lock);
 }
 
@@ -310,18 +347,19 @@ router_unsubscribe_some(struct subscriber *s, uint32_t most)
 void
 router_set_online(struct subscriber *s, bool online)
 {
-	struct lock *lock = &inside_node()->lock;
+	struct router *node = inside_node();
 	struct subscription *v = router_subscriptions(s);
 	uint32_t i = s->n - s->shared;
 
 	s->is_online = online;
 	while (i < s->n) {
 		CHECK_HOME(s);
-		lock_take(lock);
+		lock_take(&node->lock);
 		/* Others may have it between: a session can be in very many groups. */
-		for (uint32_t at = 0; i < s->n && at < AT_ONCE; at++)
-			share_set_online(v[i++].group, online);
-		lock_give(lock);
+		for (uint32_t at = 0; i < s->n && at < AT_ONCE; at++, i++)
+			if (share_set_online(v[i].group, online))
+				tell_group(node, v[i].route, v[i].group);
+		lock_give(&node->lock);
 	}
 }
 

@@ -14,35 +14,11 @@
 #include "emqxd/core/qsbr.h"
 #include "emqxd/core/slab.h"
 #include "emqxd/router/relay.h"
+#include "emqxd/router/share_inside.h"
+#include "emqxd/router/share_pick.h"
 #include "ipc/base/hash.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/rand.h"
-
-struct share_array {
-	uint32_t cap;
-	_Atomic(struct share_member *) v[];
-};
-
-struct share_group {
-	_Atomic(struct share_group *) next;  /* of the route */
-	_Atomic(struct share_group *) *link; /* what points here; under the lock */
-	_Atomic(struct share_array *) array;
-	_Atomic uint32_t n, online; /* members; of them in front */
-	_Atomic uint32_t turn;      /* round_robin_per_group */
-	share_seen rule;
-	uint32_t name_n;
-	_Atomic(struct share_sticky *) sticky; /* made at first use; or NULL */
-	/* For each thread, its own: the next turn of round_robin.  Behind them the name. */
-	_Atomic uint32_t own_turn[];
-};
-
-#define STICKY_CELLS 64u
-
-/* What was chosen for whom: by a hash of the publisher's client id, the member's slot and
- * its number; 0: nobody yet.  Publishers that meet in a cell share the choice. */
-struct share_sticky {
-	_Atomic uint64_t choice[STICKY_CELLS];
-};
 
 #define ARRAY_MIN 4u
 #define QOS0_TRIES 32u
@@ -67,22 +43,10 @@ array_size(uint32_t cap)
 	return sizeof(struct share_array) + cap * sizeof(struct share_member *);
 }
 
-static struct slice
-group_name(const struct share_group *g)
-{
-	return slice_of(&g->own_turn[threads()], g->name_n);
-}
-
 struct slice
 share_name(const struct share_member *member)
 {
-	return group_name(member->group);
-}
-
-static uint32_t
-load(const _Atomic uint32_t *n)
-{
-	return atomic_load_explicit(n, memory_order_relaxed);
+	return share_group_name(member->group);
 }
 
 static void
@@ -115,7 +79,7 @@ index_make(struct route *r)
 	struct map *m = MEM_NEW(struct map);
 
 	for (struct share_group *g = first_group(r); g != NULL; g = next_group(g))
-		map_put(m, group_name(g), g);
+		map_put(m, share_group_name(g), g);
 	route_more(r)->by_name = m;
 	return m;
 }
@@ -138,7 +102,7 @@ find_group(struct route *r, struct slice name)
 	if (more->by_name != NULL)
 		return map_find(more->by_name, name);
 	for (unsigned i = 0; g != NULL; g = next_group(g), i++) {
-		if (slice_eq(group_name(g), name))
+		if (slice_eq(share_group_name(g), name))
 			return g;
 		if (i == FEW)
 			return map_find(index_make(r), name);
@@ -157,7 +121,7 @@ group_enter_route(struct share_group *g, struct route *r)
 	if (second != NULL)
 		second->link = &g->next;
 	if (more->by_name != NULL)
-		map_put(more->by_name, group_name(g), g);
+		map_put(more->by_name, share_group_name(g), g);
 	atomic_store_explicit(&more->groups, g, memory_order_release);
 }
 
@@ -173,18 +137,12 @@ group_leave_route(struct share_group *g, struct route *r)
 		next->link = g->link;
 	if (more->by_name == NULL)
 		return;
-	map_take(more->by_name, group_name(g));
+	map_take(more->by_name, share_group_name(g));
 	if (more->by_name->n < FEW / 2)
 		index_free(more);
 }
 
 /* ---- members come and go, under the router's lock */
-
-static struct share_array *
-array_of(const struct share_group *g)
-{
-	return atomic_load_explicit(&g->array, memory_order_acquire);
-}
 
 static struct share_array *
 array_new(uint32_t cap)
@@ -201,6 +159,7 @@ group_new(struct route *r, struct slice name)
 	struct share_group *g =
 	    slab_new_zero(sizeof *g + threads() * sizeof g->own_turn[0] + name.n);
 
+	g->route = r;
 	g->name_n = (uint32_t)name.n;
 	memcpy(&g->own_turn[threads()], name.p, name.n);
 	atomic_init(&g->array, array_new(ARRAY_MIN));
@@ -214,27 +173,17 @@ group_new(struct route *r, struct slice name)
 static void
 set_slot(struct share_group *g, uint32_t slot, struct share_member *member)
 {
-	struct share_array *a = array_of(g);
+	struct share_array *a = share_array(g);
 
 	atomic_store_explicit(&a->v[slot], member, memory_order_release);
 	if (member != NULL)
 		member->slot = slot;
 }
 
-static struct share_member *
-member_at(const struct share_group *g, uint32_t slot)
-{
-	const struct share_array *a = array_of(g);
-
-	if (slot >= a->cap)
-		return NULL; /* it grew meanwhile */
-	return atomic_load_explicit(&a->v[slot], memory_order_acquire);
-}
-
 static void
 exchange(struct share_group *g, uint32_t a, uint32_t b)
 {
-	struct share_member *ma = member_at(g, a), *mb = member_at(g, b);
+	struct share_member *ma = share_member_at(g, a), *mb = share_member_at(g, b);
 
 	set_slot(g, a, mb);
 	set_slot(g, b, ma);
@@ -243,10 +192,10 @@ exchange(struct share_group *g, uint32_t a, uint32_t b)
 static void
 grow(struct share_group *g)
 {
-	struct share_array *was = array_of(g), *now = array_new(was->cap * 2);
+	struct share_array *was = share_array(g), *now = array_new(was->cap * 2);
 
 	for (uint32_t i = 0; i < was->cap; i++)
-		atomic_init(&now->v[i], member_at(g, i));
+		atomic_init(&now->v[i], share_member_at(g, i));
 	atomic_store_explicit(&g->array, now, memory_order_release);
 	qsbr_retire(was, array_size(was->cap), slab_free);
 }
@@ -266,24 +215,24 @@ share_join(struct router *node, struct route *r, struct slice name, struct subsc
 		.index = index,
 		.number = ++node->member_number,
 		.worker = s->home };
-	n = load(&g->n);
-	if (n == array_of(g)->cap)
+	n = share_load(&g->n);
+	if (n == share_array(g)->cap)
 		grow(g);
 	set_slot(g, n, member);
 	store(&g->n, n + 1);
 	if (s->is_online)
-		share_set_online(member, true);
+		(void)share_set_online(member, true);
 	return member;
 }
 
-void
+bool
 share_set_online(struct share_member *member, bool online)
 {
 	struct share_group *g = member->group;
-	uint32_t edge = load(&g->online);
+	uint32_t edge = share_load(&g->online);
 
 	if ((member->slot < edge) == online)
-		return;
+		return false;
 	if (online) {
 		exchange(g, member->slot, edge);
 		store(&g->online, edge + 1);
@@ -291,6 +240,7 @@ share_set_online(struct share_member *member, bool online)
 		exchange(g, member->slot, edge - 1);
 		store(&g->online, edge - 1);
 	}
+	return true;
 }
 
 /* Until nobody reads it a publisher may still make the choices. */
@@ -301,13 +251,15 @@ group_free(void *p, size_t n)
 
 	slab_free(atomic_load_explicit(&g->sticky, memory_order_acquire),
 	    sizeof(struct share_sticky));
+	if (share_elsewhere(g) != NULL) /* only at the end of all */
+		slab_free(share_elsewhere(g), share_nodes_size(share_elsewhere(g)));
 	slab_free(g, n);
 }
 
 static void
 group_end(struct share_group *g, struct route *r)
 {
-	struct share_array *a = array_of(g);
+	struct share_array *a = share_array(g);
 
 	group_leave_route(g, r);
 	qsbr_retire(a, array_size(a->cap), slab_free);
@@ -318,16 +270,115 @@ void
 share_leave(struct route *r, struct share_member *member)
 {
 	struct share_group *g = member->group;
-	uint32_t last = load(&g->n) - 1;
+	uint32_t last = share_load(&g->n) - 1;
 
-	share_set_online(member, false);
+	(void)share_set_online(member, false);
 	exchange(g, member->slot, last);
 	store(&g->n, last);
 	set_slot(g, last, NULL);
 	member->s = NULL;
-	if (last == 0)
+	if (last == 0 && share_elsewhere(g) == NULL)
 		group_end(g, r);
 	qsbr_retire(member, sizeof *member, slab_free);
+}
+
+/* ---- members of other nodes, under the router's lock */
+
+/* Puts another table in place of the one that is there. */
+static void
+replace_nodes(struct share_group *g, struct share_nodes *now)
+{
+	struct share_nodes *was = share_elsewhere(g);
+
+	atomic_store_explicit(&g->nodes, now, memory_order_release);
+	if (was != NULL)
+		qsbr_retire(was, share_nodes_size(was), slab_free);
+	if (now == NULL && share_load(&g->n) == 0)
+		group_end(g, g->route);
+}
+
+static bool
+has_node(const struct share_group *g, unsigned place)
+{
+	struct share_count n = share_nodes_at(share_elsewhere(g), place);
+
+	return n.online > 0 || n.offline > 0;
+}
+
+int
+share_set_node(struct route *r, struct slice name, unsigned place, struct share_count n)
+{
+	struct share_group *g = find_group(r, name);
+	bool is_there = n.online > 0 || n.offline > 0;
+	bool was_there = g != NULL && has_node(g, place);
+
+	if (!is_there && !was_there)
+		return 0;
+	if (g == NULL)
+		g = group_new(r, name);
+	replace_nodes(g, share_nodes_with(share_elsewhere(g), place, n));
+	return is_there - was_there;
+}
+
+unsigned
+share_purge(struct route *r, unsigned place,
+    bool (*keep)(void *arg, struct slice group, struct slice filter), void *arg)
+{
+	struct share_group *g = first_group(r), *next;
+	struct share_count none = { 0, 0 };
+	unsigned gone = 0;
+
+	for (; g != NULL; g = next) {
+		next = next_group(g);
+		if (!has_node(g, place) ||
+		    (keep != NULL && keep(arg, share_group_name(g), route_filter(r))))
+			continue;
+		replace_nodes(g, share_nodes_with(share_elsewhere(g), place, none));
+		gone++;
+	}
+	return gone;
+}
+
+/* ---- how many there are, any thread */
+
+struct share_count
+share_count(const struct share_group *g)
+{
+	uint32_t n = share_load(&g->n), online = share_load(&g->online);
+
+	if (online > n)
+		online = n;
+	return (struct share_count){ online, n - online };
+}
+
+void
+share_each_here(const struct route *r,
+    void (*row)(void *arg, struct slice group, struct slice filter, uint32_t online,
+	uint32_t offline),
+    void *arg)
+{
+	for (struct share_group *g = first_group(r); g != NULL; g = next_group(g)) {
+		struct share_count n = share_count(g);
+
+		if (n.online > 0 || n.offline > 0)
+			row(arg, share_group_name(g), route_filter(r), n.online,
+			    n.offline);
+	}
+}
+
+uint64_t
+share_places(const struct route *r)
+{
+	uint64_t places = 0;
+
+	for (struct share_group *g = first_group(r); g != NULL; g = next_group(g)) {
+		const struct share_nodes *t = share_elsewhere(g);
+
+		places |= share_load(&g->n) > 0;
+		for (uint32_t i = 0; t != NULL && i < t->n; i++)
+			places |= (uint64_t)1 << t->v[i].place;
+	}
+	return places;
 }
 
 unsigned
@@ -336,7 +387,7 @@ share_members(const struct route *r)
 	unsigned n = 0;
 
 	for (struct share_group *g = first_group(r); g != NULL; g = next_group(g))
-		n += load(&g->n);
+		n += share_load(&g->n);
 	return n;
 }
 
@@ -349,10 +400,10 @@ share_free(struct route *r)
 		index_free(route_has_more(r));
 	while (g != NULL) {
 		struct share_group *next = next_group(g);
-		struct share_array *a = array_of(g);
+		struct share_array *a = share_array(g);
 
-		for (uint32_t i = 0; i < load(&g->n); i++)
-			slab_free(member_at(g, i), sizeof(struct share_member));
+		for (uint32_t i = 0; i < share_load(&g->n); i++)
+			slab_free(share_member_at(g, i), sizeof(struct share_member));
 		slab_free(a, array_size(a->cap));
 		group_free(g, group_size(g));
 		g = next;
@@ -360,91 +411,6 @@ share_free(struct route *r)
 }
 
 /* ---- who gets it */
-
-static uint32_t
-next_turn(const struct router_worker *here, struct share_group *g)
-{
-	uint32_t turn = load(&g->own_turn[here->id]);
-
-	atomic_store_explicit(&g->own_turn[here->id], turn + 1, memory_order_relaxed);
-	return turn;
-}
-
-/* Where the choice for this publisher is kept. */
-static _Atomic uint64_t *
-choice_for(struct share_group *g, struct slice publisher)
-{
-	struct share_sticky *now = atomic_load_explicit(&g->sticky, memory_order_acquire);
-
-	if (EM_UNLIKELY(now == NULL)) {
-		struct share_sticky *made = slab_new_zero(sizeof *made);
-
-		if (atomic_compare_exchange_strong(&g->sticky, &now, made))
-			now = made;
-		else /* another thread was first */
-			slab_free(made, sizeof *made);
-	}
-	return &now->choice[hash_bytes(publisher) % STICKY_CELLS];
-}
-
-static const struct share_rules *
-rules_of(const struct router_worker *here)
-{
-	return atomic_load_explicit(&here->router->rules, memory_order_acquire);
-}
-
-static uint32_t pick_by(struct router_worker *here, struct share_group *g, uint32_t n,
-    const struct message *m, enum share_strategy strategy);
-
-/* Chooses one of @n for this publisher, for good: until it is gone or no longer among
- * them. */
-static uint32_t
-stick(struct router_worker *here, struct share_group *g, uint32_t n,
-    const struct message *m)
-{
-	_Atomic uint64_t *kept = choice_for(g, m->from);
-	uint64_t choice = atomic_load_explicit(kept, memory_order_relaxed);
-	uint32_t slot = (uint32_t)(choice >> 32), number = (uint32_t)choice;
-	struct share_member *member = slot < n ? member_at(g, slot) : NULL;
-
-	if (member != NULL && member->number == number)
-		return slot;
-	slot = number != 0 ? 0 : n;
-	for (; slot < n; slot++) { /* others moved: it may stand elsewhere */
-		member = member_at(g, slot);
-		if (member != NULL && member->number == number)
-			break;
-	}
-	if (slot == n)
-		slot = pick_by(here, g, n, m,
-		    share_rule_sticky_pick(rules_of(here), &g->rule, group_name(g)));
-	member = member_at(g, slot);
-	if (member != NULL)
-		atomic_store_explicit(
-		    kept, (uint64_t)slot << 32 | member->number, memory_order_relaxed);
-	return slot;
-}
-
-/* The first slot to ask, of @n. */
-static uint32_t
-pick_by(struct router_worker *here, struct share_group *g, uint32_t n,
-    const struct message *m, enum share_strategy strategy)
-{
-	if (n == 1 && strategy != SHARE_STICKY) /* which remembers it */
-		return 0;
-	switch (strategy) {
-	case SHARE_INHERITS: break;
-	case SHARE_RANDOM:
-	case SHARE_LOCAL: /* of this node: all are */ return (uint32_t)rand_below(n);
-	case SHARE_ROUND_ROBIN: return next_turn(here, g) % n;
-	case SHARE_ROUND_ROBIN_PER_GROUP:
-		return atomic_fetch_add_explicit(&g->turn, 1, memory_order_relaxed) % n;
-	case SHARE_STICKY: return stick(here, g, n, m);
-	case SHARE_HASH_CLIENTID: return (uint32_t)(hash_bytes(m->from) % n);
-	case SHARE_HASH_TOPIC: return (uint32_t)(hash_bytes(m->topic) % n);
-	}
-	UNREACHABLE();
-}
 
 /* The slot of the try number @tried: round those online from @start, then the others. */
 static uint32_t
@@ -480,16 +446,41 @@ ask_member(struct router_worker *here, const struct share_member *member,
 	return is_online ? REFUSED : AWAY;
 }
 
+/* ---- which node gets it, when others have members too */
+
+/* To a node that was not asked yet; false: there is none. */
+static bool
+pass_on(struct router_worker *here, struct share_group *g, struct share_turn turn,
+    struct message *m, struct worker **full)
+{
+	struct share_choice c = share_nodes_choice(
+	    share_elsewhere(g), (struct share_count){ 0, 0 }, turn.nodes | 1);
+	uint32_t offset;
+	unsigned place;
+
+	if (c.total == 0)
+		return false;
+	place = share_nodes_of(&c, (uint32_t)rand_below(c.total), &offset);
+	if (place == NODES_MAX)
+		return false;
+	relay_group(here, place, turn.nodes | 1, g->route, share_group_name(g), m);
+	if (mailbox_is_full(worker_link()))
+		*full = worker_link();
+	return true;
+}
+
+/* ---- asking */
+
 /* Goes on with the group from @turn until a member took @m or a letter is under way. */
 static bool
 ask(struct router_worker *here, struct share_group *g, struct share_turn turn,
     struct message *m, struct worker **full)
 {
-	uint32_t n = load(&g->n), online = load(&g->online);
+	uint32_t n = share_load(&g->n), online = share_load(&g->online);
 
 	for (; turn.tried < n; turn.tried++) {
 		struct share_member *member =
-		    member_at(g, slot_of_try(turn, online < n ? online : n, n));
+		    share_member_at(g, slot_of_try(turn, online < n ? online : n, n));
 		enum answer answer;
 
 		if (member == NULL)
@@ -507,22 +498,64 @@ ask(struct router_worker *here, struct share_group *g, struct share_turn turn,
 		if (answer == TAKEN || answer == LOST)
 			return answer == TAKEN;
 	}
-	return false;
+	return EM_UNLIKELY(share_elsewhere(g) != NULL) && pass_on(here, g, turn, m, full);
+}
+
+/* From a fresh pick on, among the members here. */
+static bool
+ask_here(struct router_worker *here, struct share_group *g, struct share_turn turn,
+    struct message *m, struct worker **full)
+{
+	uint32_t n = share_load(&g->n), online = share_load(&g->online);
+
+	if (n > 0)
+		turn.start =
+		    share_pick_member(here, g, online > 0 && online < n ? online : n, m);
+	return ask(here, g, turn, m, full);
+}
+
+/* Do the members of a node go by one order, of which the picker's number is a part? */
+static bool
+is_counted(enum share_strategy strategy)
+{
+	return strategy == SHARE_ROUND_ROBIN || strategy == SHARE_ROUND_ROBIN_PER_GROUP ||
+	       strategy == SHARE_RANDOM || strategy == SHARE_LOCAL;
+}
+
+/* From a fresh pick on, among all nodes' members. */
+static bool
+ask_anywhere(struct router_worker *here, struct share_group *g, struct share_turn turn,
+    struct message *m, struct worker **full)
+{
+	enum share_strategy strategy = share_pick_strategy(here, g);
+	struct share_choice c =
+	    share_nodes_choice(share_elsewhere(g), share_count(g), turn.nodes);
+	unsigned place;
+
+	if (c.total == 0)
+		return false;
+	place = share_pick_place(here, g, &c, m, &turn.start);
+	if (place == 0 && is_counted(strategy))
+		return ask(here, g, turn, m, full);
+	if (place == 0)
+		return ask_here(here, g, turn, m, full);
+	if (place == NODES_MAX)
+		return false;
+	relay_group(here, place, turn.nodes, g->route, share_group_name(g), m);
+	if (mailbox_is_full(worker_link()))
+		*full = worker_link();
+	return true;
 }
 
 /* Asks the group from a fresh pick on. */
 static bool
-ask_anew(struct router_worker *here, struct share_group *g, unsigned anew,
+ask_anew(struct router_worker *here, struct share_group *g, struct share_turn turn,
     struct message *m, struct worker **full)
 {
-	uint32_t n = load(&g->n), online = load(&g->online);
-	struct share_turn turn = { .anew = anew & ANEW_MAX };
-
-	if (n == 0)
-		return false;
-	turn.start = pick_by(here, g, online > 0 && online < n ? online : n, m,
-	    share_rule_strategy(rules_of(here), &g->rule, group_name(g)));
-	return ask(here, g, turn, m, full);
+	turn.start = turn.tried = 0;
+	if (EM_UNLIKELY(share_elsewhere(g) != NULL))
+		return ask_anywhere(here, g, turn, m, full);
+	return ask_here(here, g, turn, m, full);
 }
 
 unsigned
@@ -532,8 +565,19 @@ share_publish(
 	unsigned got = 0;
 
 	for (struct share_group *g = first_group(r); g != NULL; g = next_group(g))
-		got += ask_anew(here, g, 0, m, full);
+		got += ask_anew(here, g, (struct share_turn){ 0 }, m, full);
 	return got;
+}
+
+static struct share_group *
+group_of(struct router_worker *here, struct route *r, struct slice name)
+{
+	struct share_group *g;
+
+	lock_take(&here->router->lock);
+	g = find_group(r, name);
+	lock_give(&here->router->lock);
+	return g;
 }
 
 bool
@@ -541,12 +585,19 @@ share_publish_to(
     struct router_worker *here, struct route *r, struct slice group, struct message *m)
 {
 	struct worker *full = NULL;
-	struct share_group *g;
+	struct share_group *g = group_of(here, r, group);
 
-	lock_take(&here->router->lock);
-	g = find_group(r, group);
-	lock_give(&here->router->lock);
-	return g != NULL && ask_anew(here, g, 0, m, &full);
+	return g != NULL && ask_anew(here, g, (struct share_turn){ 0 }, m, &full);
+}
+
+bool
+share_publish_here(struct router_worker *here, struct route *r, struct slice group,
+    uint64_t tried, struct message *m, struct worker **full)
+{
+	struct share_group *g = group_of(here, r, group);
+
+	return g != NULL &&
+	       ask_here(here, g, (struct share_turn){ .nodes = tried }, m, full);
 }
 
 void
@@ -558,8 +609,9 @@ share_receive(struct router_worker *here, struct share_member *member,
 	struct worker *full = NULL;
 
 	/* The going of one moved others, so that @turn says little any more. */
-	if (answer == AWAY && (!is_there || turn.anew < ANEW_MAX))
-		ask_anew(here, member->group, turn.anew + (is_there ? 1u : 0u), m, &full);
-	else if (answer == AWAY || answer == REFUSED)
+	if (answer == AWAY && (!is_there || turn.anew < ANEW_MAX)) {
+		turn.anew = (turn.anew + (is_there ? 1u : 0u)) & ANEW_MAX;
+		ask_anew(here, member->group, turn, m, &full);
+	} else if (answer == AWAY || answer == REFUSED)
 		ask(here, member->group, turn, m, &full);
 }

@@ -11,12 +11,15 @@
  * A member's subscriber is its own worker's: set to NULL there when it leaves.  The
  * member itself outlives every letter that names it (core/qsbr.h), so that whoever
  * opens one can look.
+ *
+ * Other nodes may have members as well (share_nodes.h): then a node is picked first.
  */
 #ifndef ROUTER_SHARE_H
 #define ROUTER_SHARE_H
 
 #include "emqxd/router/inside.h"
 #include "emqxd/router/route.h"
+#include "emqxd/router/share_nodes.h"
 
 struct share_group;
 
@@ -30,10 +33,13 @@ struct share_member {
 };
 
 /* Where a message stands on its way through a group: @start is the first pick, @tried
- * how many were asked, @anew how often it began again because a letter came too late. */
+ * how many were asked, @anew how often it began again because a letter came too late,
+ * @nodes the places whose members were asked before those of this node (or were not to
+ * be). */
 struct share_turn {
 	uint32_t start;
 	uint32_t tried : 30, anew : 2;
+	uint64_t nodes;
 };
 
 /* Under the router's lock.  Puts @s, at @index of its list, into the group of that
@@ -42,9 +48,26 @@ struct share_member *share_join(struct router *node, struct route *r, struct sli
     struct subscriber *s, uint32_t index);
 /* The group goes with its last member. */
 void share_leave(struct route *r, struct share_member *member);
-void share_set_online(struct share_member *member, bool online);
+/* False: it was so already. */
+bool share_set_online(struct share_member *member, bool online);
+/* What another node has; the group comes and goes with it as with a member.  Returns how
+ * many rows more there are: 1, 0 or -1. */
+int share_set_node(
+    struct route *r, struct slice group, unsigned place, struct share_count n);
+/* Takes the place out of all groups of the route but those that @keep wants; how many. */
+unsigned share_purge(struct route *r, unsigned place,
+    bool (*keep)(void *arg, struct slice group, struct slice filter), void *arg);
 
 struct slice share_name(const struct share_member *member);
+/* Of this node; any thread. */
+struct share_count share_count(const struct share_group *g);
+/* Groups of the route with members here; any thread, readers' way. */
+void share_each_here(const struct route *r,
+    void (*row)(void *arg, struct slice group, struct slice filter, uint32_t online,
+	uint32_t offline),
+    void *arg);
+/* Places with members; bit 0: here. */
+uint64_t share_places(const struct route *r);
 /* Members of all groups of the route; any thread. */
 unsigned share_members(const struct route *r);
 /* At the end of all: frees the groups of a route. */
@@ -57,6 +80,10 @@ unsigned share_publish(
 /* The same for one group; false: nobody took it. */
 bool share_publish_to(
     struct router_worker *here, struct route *r, struct slice group, struct message *m);
+/* The same, members here first: another node has picked this one.  @tried: other nodes
+ * that were asked. */
+bool share_publish_here(struct router_worker *here, struct route *r, struct slice group,
+    uint64_t tried, struct message *m, struct worker **full);
 /* What a letter brought. */
 void share_receive(struct router_worker *here, struct share_member *member,
     struct share_turn turn, struct message *m);

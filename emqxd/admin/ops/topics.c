@@ -1,19 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* topics: which filters somebody subscribes to. */
 #include "ipc/base/str.h"
-#include "emqxd/router/router.h"
+#include "emqxd/model/nodes.h"
+#include "emqxd/router/remote.h"
 #include "emqxd/admin/admin.h"
 #include "emqxd/admin/op.h"
+
+/* Their names, as "a,b". */
+static void
+nodes_text(struct str *out, uint64_t places)
+{
+	for (; places != 0; places &= places - 1) {
+		const char *name = nodes_name((unsigned)__builtin_ctzll(places));
+
+		if (name != NULL)
+			str_addf(out, "%s%s", out->n > 0 ? "," : "", name);
+	}
+}
 
 static void
 topic_row(struct op_ctx *op, struct slice filter)
 {
 	struct row_writer *row = op_row(op);
 
+	struct str nodes = { 0 };
+
+	nodes_text(&nodes, router_remote_nodes(filter));
 	row_text(row, "topic", filter);
-	row_str(row, "node", admin_house()->node);
+	row_text(row, "node", str_slice(&nodes));
 	row_int(row, "subscribers", router_subscribers(filter));
 	op_row_end(op);
+	str_fini(&nodes);
 }
 
 static em_err
