@@ -169,6 +169,17 @@ router_remote_share(
 	return result;
 }
 
+bool
+router_remote_settle(struct router_settle *s)
+{
+	const struct router_remote *remote = inside_remote(inside_node());
+
+	if (EM_LIKELY(remote == NULL))
+		return false;
+	remote->settle(s);
+	return true;
+}
+
 /* ---- questions */
 
 uint64_t

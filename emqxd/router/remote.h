@@ -19,7 +19,19 @@
 #ifndef ROUTER_REMOTE_H
 #define ROUTER_REMOTE_H
 
+#include "emqxd/core/mailbox.h"
 #include "emqxd/router/router.h"
+
+/* Comes back when the other nodes know what its sender changed before: zero but for @done,
+ * which is called on the sender's thread and has it then. */
+struct router_settle {
+	struct letter letter; /* first */
+	void (*done)(struct router_settle *s);
+	struct router_settle *next; /* the link thread's, like those below */
+	uint64_t number;
+	mono_t until;
+	uint16_t from;
+};
 
 struct router_remote {
 	/* Of this node's own clients: @group empty: somebody wants the filter (@online 1)
@@ -33,6 +45,8 @@ struct router_remote {
 	 * (bit 0: here). */
 	void (*forward_shared)(unsigned place, uint64_t tried, struct slice group,
 	    struct slice filter, struct message *m);
+	/* Any thread with a loop: see router_remote_settle(). */
+	void (*settle)(struct router_settle *s);
 };
 
 /* @remote is static; NULL: alone (again).  Rows of this node that are there already are
@@ -61,6 +75,11 @@ struct router_result router_remote_publish(struct message *m);
 /* To a member of the group; when none here takes it, to a node that is not in @tried. */
 struct router_result router_remote_share(
     struct slice group, struct slice filter, uint64_t tried, struct message *m);
+
+/* @s comes back when all nodes that can be reached have what this thread subscribed and
+ * unsubscribed before, or when that takes too long (cluster.suback_wait).  False: this node
+ * is alone, and @s stays the caller's. */
+EM_MUST_USE bool router_remote_settle(struct router_settle *s);
 
 /* Where subscribers of exactly this filter are, members of groups too: places; bit 0: here.
  * Any thread with a loop. */

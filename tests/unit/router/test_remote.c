@@ -56,7 +56,8 @@ on_forward_shared(unsigned place, uint64_t tried, struct slice group, struct sli
 	note(m);
 }
 
-static const struct router_remote remote = { on_changed, on_forward, on_forward_shared };
+static const struct router_remote remote = { on_changed, on_forward, on_forward_shared,
+	NULL };
 
 static void
 forget(void)

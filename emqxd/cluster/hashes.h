@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hashes: a table from 64 bit hashes to 64 bit values (sets of places, mostly).
+ *
+ * Keys are hashes already, under a key that peers do not know or on all nodes the same;
+ * 0 is no key.  A value of 0 is no entry: it is forgotten when the table is made anew.
+ * Walks go cell by cell and begin again when it was.  One thread.  Zero-initialise.
+ */
+#ifndef CLUSTER_HASHES_H
+#define CLUSTER_HASHES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct hashes_cell {
+	uint64_t key, value;
+};
+
+struct hashes {
+	struct hashes_cell *cell;
+	size_t size, used, live; /* cells; with a key; with a value */
+	unsigned generation;     /* another one when it was made anew */
+};
+
+struct hashes_walk {
+	size_t at;
+	unsigned generation;
+};
+
+uint64_t hashes_get(const struct hashes *h, uint64_t key);
+/* False: there is no memory, and nothing has changed. */
+bool hashes_set(struct hashes *h, uint64_t key, uint64_t value);
+/* The next entry; zero @w first.  False: that was the end. */
+bool hashes_next(const struct hashes *h, struct hashes_walk *w, struct hashes_cell *out);
+void hashes_fini(struct hashes *h);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * owner_rows: rows as bytes: u8 kind, varint length, body.
+ *
+ *	route	u8 is there, filter (u16 length)
+ *	shared	u32 online, u32 offline, group, filter (u16 lengths)
+ *	client	u8 is there, u64 hash
+ *
+ * A body may grow at its end: what is behind what this version knows is passed over.
+ */
+#include "emqxd/cluster/owner_inside.h"
+#include "ipc/base/hash.h"
+#include "ipc/base/rbuf.h"
+
+static size_t
+body_size(const struct owner_row *row)
+{
+	switch ((enum owner_row_kind)row->kind) {
+	case OWNER_ROW_ROUTE: return 1 + 2 + row->filter.n;
+	case OWNER_ROW_SHARED: return 8 + 2 + row->group.n + 2 + row->filter.n;
+	case OWNER_ROW_CLIENT: return 1 + 8;
+	}
+	UNREACHABLE();
+}
+
+void
+owner_rows_put(struct wbuf *w, const struct owner_row *row)
+{
+	wbuf_u8(w, row->kind);
+	wbuf_varint(w, (uint32_t)body_size(row));
+	switch ((enum owner_row_kind)row->kind) {
+	case OWNER_ROW_ROUTE:
+		wbuf_u8(w, row->online > 0);
+		wbuf_bytes16(w, row->filter);
+		return;
+	case OWNER_ROW_SHARED:
+		wbuf_u32(w, row->online);
+		wbuf_u32(w, row->offline);
+		wbuf_bytes16(w, row->group);
+		wbuf_bytes16(w, row->filter);
+		return;
+	case OWNER_ROW_CLIENT:
+		wbuf_u8(w, row->online > 0);
+		wbuf_u64(w, row->hash);
+		return;
+	}
+	UNREACHABLE();
+}
+
+/* False: this version does not know the kind. */
+static bool
+read_body(struct rbuf *r, struct owner_row *row)
+{
+	switch (row->kind) {
+	case OWNER_ROW_ROUTE:
+		row->online = rbuf_u8(r) != 0;
+		row->filter = rbuf_bytes16(r);
+		return true;
+	case OWNER_ROW_SHARED:
+		row->online = rbuf_u32(r);
+		row->offline = rbuf_u32(r);
+		row->group = rbuf_bytes16(r);
+		row->filter = rbuf_bytes16(r);
+		return true;
+	case OWNER_ROW_CLIENT:
+		row->online = rbuf_u8(r) != 0;
+		row->hash = rbuf_u64(r);
+		return true;
+	}
+	return false;
+}
+
+static bool
+is_sound(const struct owner_row *row)
+{
+	switch ((enum owner_row_kind)row->kind) {
+	case OWNER_ROW_ROUTE: return row->filter.n > 0;
+	case OWNER_ROW_SHARED: return row->filter.n > 0 && row->group.n > 0;
+	case OWNER_ROW_CLIENT: return row->hash != 0;
+	}
+	UNREACHABLE();
+}
+
+bool
+owner_rows_next(struct rbuf *r, struct owner_row *row)
+{
+	while (rbuf_left(r) > 0) {
+		uint8_t kind = rbuf_u8(r);
+		struct slice bytes = rbuf_bytes(r, rbuf_varint(r));
+		struct rbuf body = rbuf_of(bytes);
+
+		*row = (struct owner_row){ .kind = kind };
+		if (r->err != EM_OK)
+			return false;
+		if (!read_body(&body, row)) {
+			row->kind =
+			    0; /* a number that the receiver counts all the same */
+			return true;
+		}
+		if (body.err == EM_OK && is_sound(row))
+			return true;
+		rbuf_fail(r);
+	}
+	return false;
+}
+
+uint64_t
+owner_rows_key(const struct owner_row *row)
+{
+	uint64_t key = row->kind == OWNER_ROW_CLIENT ? row->hash * 0x9e3779b97f4a7c15u
+						     : hash_bytes(row->filter);
+
+	if (row->group.n > 0)
+		key += hash_bytes(row->group) * 0xbf58476d1ce4e5b9u | 1;
+	return key != 0 ? key : 1;
+}
+
+static void
+apply_client(struct owner *o, unsigned place, const struct owner_row *row)
+{
+	uint64_t places = hashes_get(&o->clients, row->hash);
+
+	places = row->online > 0 ? places | (uint64_t)1 << place
+				 : places & ~((uint64_t)1 << place);
+	/* Without memory the client is not known to be there: it is not taken over. */
+	(void)hashes_set(&o->clients, row->hash, places);
+}
+
+void
+owner_rows_apply(struct owner *o, unsigned place, const struct owner_row *row)
+{
+	em_err err = EM_OK;
+
+	if (row->kind == OWNER_ROW_CLIENT)
+		apply_client(o, place, row);
+	else if (row->kind != 0)
+		err = router_remote_set(
+		    place, row->group, row->filter, row->online, row->offline);
+	CHECK(err == EM_OK); /* rows were looked at when they were read */
+}
