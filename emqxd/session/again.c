@@ -48,6 +48,8 @@ again_arm(struct session *s)
 	mono_t now = clock_mono();
 	int64_t at = retry_due(s, now);
 
+	if (s->is_frozen)
+		return; /* it has no time of its own */
 	if (s->to == NULL) {
 		at = earlier(at, s->ends.ns);
 		if (s->rare != NULL && s->rare->will.message != NULL)

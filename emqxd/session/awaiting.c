@@ -172,6 +172,21 @@ awaiting_due(const struct awaiting *a, span_t timeout)
 	    span_s(span_to_s(timeout)));
 }
 
+bool
+awaiting_next(const struct awaiting *a, uint32_t *at, uint16_t *id, mono_t *since)
+{
+	while (a != NULL && *at < a->tail - a->head) {
+		uint32_t i = a->head + (*at)++;
+
+		if (a->a[i].id == 0)
+			continue;
+		*id = a->a[i].id;
+		*since = (mono_t){ (int64_t)a->a[i].since * 1000000000 };
+		return true;
+	}
+	return false;
+}
+
 uint32_t
 awaiting_count(const struct awaiting *a)
 {

@@ -23,6 +23,8 @@ EM_MUST_USE em_err awaiting_del(struct awaiting **ap, uint16_t id);
 uint32_t awaiting_expire(struct awaiting **ap, span_t timeout, mono_t now);
 /* When the oldest is over, under @timeout; INT64_MAX: never. */
 mono_t awaiting_due(const struct awaiting *a, span_t timeout);
+/* Walks them in order while nothing changes: start with *at = 0; false: no more. */
+bool awaiting_next(const struct awaiting *a, uint32_t *at, uint16_t *id, mono_t *since);
 uint32_t awaiting_count(const struct awaiting *a);
 void awaiting_free(struct awaiting **ap);
 

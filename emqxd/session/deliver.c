@@ -74,7 +74,9 @@ enqueue(struct session *s, const struct session_out *out, struct message *m)
 		return;
 	}
 	deliver_dropped(s, METRIC_DELIVERY_DROPPED_QUEUE_FULL,
-	    mqueue_push(&s->mqueue, &bounds, priority_of(s, zone, m), e));
+	    mqueue_push(
+		EM_UNLIKELY(s->is_frozen) ? &session_rare_of(s)->late : &s->mqueue,
+		&bounds, priority_of(s, zone, m), e));
 }
 
 /* QoS 1 and 2, with room in the window: takes the reference @kept.  False: refused. */
@@ -164,7 +166,7 @@ session_deliver(
 	if (EM_LIKELY(sub->group == NULL))
 		return deliver_to(s, &sub->opts, m, retain, 0);
 	/* A member whose session ends just now lets the group try another. */
-	if (s->to == NULL && s->expiry == 0)
+	if (s->to == NULL && s->expiry == 0 && !s->is_frozen)
 		return false;
 	return deliver_to(s, &sub->opts, m, retain, router_membership(sub));
 }

@@ -138,6 +138,32 @@ inflight_push(struct inflight **fp, uint32_t *seq, struct inflight_slot slot)
 	return id_of(*seq);
 }
 
+bool
+inflight_is_seq(uint32_t seq)
+{
+	return seq < SEQS;
+}
+
+bool
+inflight_restore(struct inflight **fp, uint32_t seq, struct inflight_slot slot)
+{
+	struct inflight *f = *fp;
+
+	CHECK(slot.state != INFLIGHT_DONE && slot.seq < SEQS && seq < SEQS);
+	if (f != NULL &&
+	    (f->live >= IDS || (f->head != f->tail && age(&f->a[(f->tail - 1) & f->mask],
+							  seq) <= age(&slot, seq))))
+		return false;
+	if (f == NULL || f->tail - f->head > f->mask)
+		rebuild(fp);
+	f = *fp;
+	f->a[f->tail++ & f->mask] = slot;
+	f->live++;
+	f->on_way = 0;
+	f->resend = f->head;
+	return true;
+}
+
 /* Does the slot stand before those that are still to be sent again? */
 static bool
 is_on_way(const struct inflight *f, const struct inflight_slot *slot)

@@ -45,6 +45,11 @@ inflight_tick(mono_t t)
 bool inflight_has_room(const struct inflight *f, uint16_t window);
 /* Begins one: takes the reference and gives its id; *seq counts ids given. */
 uint16_t inflight_push(struct inflight **fp, uint32_t *seq, struct inflight_slot slot);
+/* One that began elsewhere, in order, to be sent again: its seq stays; takes the reference.
+ * @seq: the session's.  False: it fits not behind those that are there; nothing is taken. */
+bool inflight_restore(struct inflight **fp, uint32_t seq, struct inflight_slot slot);
+/* Is it a count of ids given? */
+bool inflight_is_seq(uint32_t seq);
 /* The slot of an id that is under way, or NULL. */
 struct inflight_slot *inflight_find(struct inflight *f, uint32_t seq, uint16_t id);
 /* It is over: gives the message back; frees the ring when it was the last. */

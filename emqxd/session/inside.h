@@ -42,7 +42,9 @@ struct session_rare {
 	struct session_will will;
 	struct awaiting *awaiting;
 	VEC(struct session_cursor) cursors;
-	struct list_node pulling; /* self-linked: not in the list */
+	struct list_node pulling;      /* self-linked: not in the list */
+	struct mqueue *late;           /* what came while the session is frozen */
+	struct session_export *export; /* while it is on its way to another node */
 };
 
 static inline struct session_worker *
@@ -54,6 +56,15 @@ session_worker(void)
 struct session_rare *session_rare_of(struct session *s); /* makes it */
 void session_on_timer(struct timer *t);
 void session_free(struct session *s); /* its last step */
+/* One that is in no registry yet. */
+struct session *session_make(const struct session_open *o);
+/* The connection, which there is, leaves its session; the channel forgets it. */
+void session_part(struct session *s, end_reason why);
+/* Frees what is left of one that is in no registry (any more), but for its subscriptions, if they are many:
+ * they go in the turns that follow. */
+void session_bury(struct session *s);
+/* It goes on as it was before it was frozen; what came meanwhile is in its queue. */
+void session_thaw(struct session *s);
 
 /* deliver.c */
 /* One message for this session under these options; @retain: the flag to send; @share: the
@@ -75,6 +86,8 @@ void again_run(struct session *s, mono_t now);
 /* Its subscriptions go, all or very many; what came by shared groups goes on to their other members, the
  * rest is counted and gone. */
 void leave_all(struct session *s);
+/* The same for one that lives on, at another node: nothing is owed to anybody. */
+void leave_moved(struct session *s);
 /* Takes @s over, of which nothing is left but subscriptions and its own memory. */
 void leave_later(struct session *s);
 /* At the worker's end: all of them now. */

@@ -131,6 +131,20 @@ leave_all(struct session *s)
 	deliver_dropped(s, METRIC_DELIVERY_DROPPED_SESSION_ENDED, l.lost);
 }
 
+void
+leave_moved(struct session *s)
+{
+	const struct subscription *v = router_subscriptions(&s->subscriber);
+
+	for (uint32_t i = 0; s->has_exclusive && i < s->subscriber.n; i++)
+		if (v[i].opts.exclusive)
+			exclusive_give(router_filter(&v[i]), session_clientid(s));
+	router_unsubscribe_some(&s->subscriber, LEAVE_AT_ONCE);
+	s->is_over = true;
+	inflight_free(&s->inflight);
+	mqueue_free(&s->mqueue);
+}
+
 static void
 on_leave(struct timer *t)
 {

@@ -294,6 +294,44 @@ mqueue_take_share(struct mqueue **qp, uint32_t share, mqueue_fn *fn, void *arg)
 	tidy(qp);
 }
 
+const struct mqueue_entry *
+mqueue_next(const struct mqueue *q, struct mqueue_at *at, uint32_t *priority)
+{
+	if (!at->is_begun)
+		*at = (struct mqueue_at){ q, q != NULL ? q->head : 0, true };
+	while (at->ring != NULL) {
+		const struct mqueue *r = at->ring;
+
+		while (at->i != r->tail) {
+			const struct mqueue_entry *e = &r->a[at->i++ & r->mask];
+
+			if (e->message == NULL)
+				continue;
+			*priority = r->priority;
+			return e;
+		}
+		at->ring = r->lower;
+		at->i = r->lower != NULL ? r->lower->head : 0;
+	}
+	return NULL;
+}
+
+void
+mqueue_turn(const struct mqueue *q, uint32_t *priority, uint32_t *left)
+{
+	*priority = q != NULL ? q->turn : UINT32_MAX;
+	*left = q != NULL ? q->left : 0;
+}
+
+void
+mqueue_set_turn(struct mqueue *q, uint32_t priority, uint32_t left)
+{
+	if (q == NULL)
+		return;
+	q->turn = priority;
+	q->left = left;
+}
+
 bool
 mqueue_has_qos0(const struct mqueue *q)
 {

@@ -51,6 +51,19 @@ void mqueue_take_share(struct mqueue **qp, uint32_t share, mqueue_fn *fn, void *
 /* Does a QoS 0 message wait? */
 bool mqueue_has_qos0(const struct mqueue *q);
 uint32_t mqueue_count(const struct mqueue *q);
+/* Walks what waits, from the highest priority down and in it in order, while nothing else
+ * changes the queue; *at is zeroed first.  NULL: no more. */
+struct mqueue_at {
+	const struct mqueue *ring;
+	uint32_t i;
+	bool is_begun;
+};
+const struct mqueue_entry *mqueue_next(
+    const struct mqueue *q, struct mqueue_at *at, uint32_t *priority);
+/* Whose turn it is and for how many messages more, to be set in a queue that has the same
+ * messages. */
+void mqueue_turn(const struct mqueue *q, uint32_t *priority, uint32_t *left);
+void mqueue_set_turn(struct mqueue *q, uint32_t priority, uint32_t left);
 uint64_t mqueue_bytes(const struct mqueue *q);
 void mqueue_free(struct mqueue **qp);
 

@@ -12,6 +12,7 @@
 #include "emqxd/limit/limit.h"
 #include "emqxd/session/exclusive.h"
 #include "emqxd/session/inside.h"
+#include "emqxd/session/session_export.h"
 #include "ipc/base/mem.h"
 
 #define FAREWELL_STEP 64u /* sessions in one turn */
@@ -111,19 +112,17 @@ session_free(struct session *s)
 	slab_free(s, sizeof *s);
 }
 
-static void
-session_end(struct session *s)
+void
+session_bury(struct session *s)
 {
-	CHECK(s->to == NULL);
 	timer_cancel(&s->timer);
-	will_publish(s);
-	metric_inc(METRIC_SESSION_TERMINATED);
-	leave_all(s);
-	registry_del(s);
+	will_drop(s);
 	if (s->rare != NULL) {
 		pull_end(s);
 		awaiting_free(&s->rare->awaiting);
+		mqueue_free(&s->rare->late);
 		slab_free(s->rare, sizeof *s->rare);
+		s->rare = NULL;
 	}
 	names_free(s->names);
 	s->names = NULL;
@@ -131,6 +130,41 @@ session_end(struct session *s)
 		leave_later(s);
 	else
 		session_free(s);
+}
+
+void
+session_thaw(struct session *s)
+{
+	const struct zone *zone = zone_get(s->zone);
+	struct mqueue_bounds bounds = { zone->max_mqueue_len, zone->max_mqueue_bytes };
+	const struct mqueue_entry *e;
+	struct mqueue_at at = { 0 };
+	uint32_t priority, gone = 0;
+
+	s->is_frozen = false;
+	if (s->rare == NULL)
+		return;
+	while ((e = mqueue_next(s->rare->late, &at, &priority)) != NULL) {
+		struct mqueue_entry own = *e;
+
+		own.message = message_ref(e->message);
+		gone += mqueue_push(&s->mqueue, &bounds, priority, own);
+	}
+	mqueue_free(&s->rare->late);
+	deliver_dropped(s, METRIC_DELIVERY_DROPPED_QUEUE_FULL, gone);
+}
+
+static void
+session_end(struct session *s)
+{
+	CHECK(s->to == NULL);
+	if (EM_UNLIKELY(s->is_frozen))
+		session_export_drop(s);
+	will_publish(s);
+	metric_inc(METRIC_SESSION_TERMINATED);
+	leave_all(s);
+	registry_del(s);
+	session_bury(s);
 }
 
 static void
@@ -189,9 +223,8 @@ session_on_timer(struct timer *t)
 	again_arm(s);
 }
 
-/* The connection leaves its session; the channel forgets it. */
-static void
-part(struct session *s, end_reason why)
+void
+session_part(struct session *s, end_reason why)
 {
 	void *to = s->to;
 
@@ -204,7 +237,7 @@ void
 session_kick(struct session *s, end_reason why)
 {
 	if (s->to != NULL) {
-		part(s, why);
+		session_part(s, why);
 		router_set_online(&s->subscriber, false);
 	}
 	session_end(s);
@@ -212,8 +245,8 @@ session_kick(struct session *s, end_reason why)
 
 /* ---- attaching */
 
-static struct session *
-session_new(const struct session_open *o)
+struct session *
+session_make(const struct session_open *o)
 {
 	struct session *s = slab_new_zero(sizeof *s);
 
@@ -221,6 +254,14 @@ session_new(const struct session_open *o)
 	s->subscriber.home = worker_self()->id;
 	s->names = names_new(o);
 	s->created = clock_wall();
+	return s;
+}
+
+static struct session *
+session_new(const struct session_open *o)
+{
+	struct session *s = session_make(o);
+
 	registry_add(s);
 	metric_inc(METRIC_SESSION_CREATED);
 	return s;
@@ -259,7 +300,7 @@ take_over(struct session *s, const struct session_open *o)
 	bool was_online = s->to != NULL;
 
 	if (was_online) {
-		part(s, END_TAKENOVER);
+		session_part(s, END_TAKENOVER);
 		metric_inc(METRIC_SESSION_TAKENOVER);
 		if (s->rare != NULL && s->rare->will.delay == 0)
 			will_publish(s);
@@ -277,6 +318,8 @@ session_open(const struct session_open *o, bool *present)
 	struct session *s = registry_find(o->clientid);
 
 	*present = false;
+	if (EM_UNLIKELY(s != NULL && s->is_frozen))
+		session_export_drop(s); /* its client is back here, before it was there */
 	if (s != NULL && o->clean_start) {
 		metric_inc(METRIC_SESSION_DISCARDED);
 		session_kick(s, END_DISCARDED);
@@ -384,6 +427,8 @@ session_subscribe(
 	bool is_new = false, was_exclusive = has_exclusive(s, group, filter);
 	em_err err;
 
+	if (EM_UNLIKELY(s->is_frozen))
+		return EM_BUSY;
 	if ((s->subscriber.n >= zone->max_subscriptions || limit_is_reached()) &&
 	    router_find(&s->subscriber, group, filter) == NULL)
 		return EM_FULL;
@@ -410,8 +455,11 @@ session_unsubscribe(struct session *s, struct slice group, struct slice filter)
 	    group.n > 0 ? router_find(&s->subscriber, group, filter) : NULL;
 	uint32_t share = sub != NULL ? router_membership(sub) : 0;
 	bool was_exclusive = has_exclusive(s, group, filter);
-	em_err err = router_unsubscribe(&s->subscriber, group, filter);
+	em_err err;
 
+	if (EM_UNLIKELY(s->is_frozen))
+		return EM_BUSY;
+	err = router_unsubscribe(&s->subscriber, group, filter);
 	if (was_exclusive)
 		exclusive_give(filter, session_clientid(s));
 	if (share != 0 && s->mqueue != NULL)

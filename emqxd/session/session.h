@@ -88,6 +88,8 @@ struct session {
 	bool has_exclusive : 1; /* had ever a filter for itself: exclusive.h */
 	bool is_over : 1;       /* takes nothing; leaves bit by bit: leave.c */
 	bool
+	    is_frozen : 1; /* on its way to or from another node: what comes waits apart */
+	bool
 	    retries : 1; /* sends again on a live connection: 3.x with mqtt.retry_interval */
 };
 #define SESSION_MAGIC 0x5e551024u
@@ -128,8 +130,8 @@ void session_kick(struct session *s, end_reason why);
 
 /* Subscribes, or changes the options, and begins with the retained messages that they ask
  * for.  EM_FULL: mqtt.max_subscriptions or node.memory_limit is reached, or too
- * much waits to be freed; EM_BUSY: another client has the exclusive one; EM_MALFORMED: it is
- * empty or too long. */
+ * much waits to be freed; EM_BUSY: another client has the exclusive one, or the session is on
+ * its way to another node; EM_MALFORMED: it is empty or too long. */
 EM_MUST_USE em_err session_subscribe(
     struct session *s, struct slice group, struct slice filter, struct subopts o);
 EM_MUST_USE em_err session_unsubscribe(
