@@ -5,19 +5,25 @@
  *
  * Mailboxes are first in, first out: a probe posted behind the data comes back when all
  * of that was opened.  One probe a receiver is under way at a time; everybody who waits for
- * that receiver goes on with it.  Who has taken his share of a turn waits for the worker
+ * that receiver goes on with it.  A receiver that takes no more data for a reason of its own
+ * (the link thread, whose peer's buffer is full) keeps the probe meanwhile.  Who has taken his share of a turn waits for the worker
  * that he is on.
  */
 #include "emqxd/client/channel.h"
 #include "emqxd/core/loop.h"
 #include "emqxd/core/mailbox.h"
+#include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
 
+#define A_LOOK span_ms(20) /* whether the receiver takes data again */
+
 struct probe {
 	struct letter letter;
-	uint16_t about; /* the receiver */
+	struct timer wait; /* the receiver's */
+	uint16_t about;    /* the receiver */
+	uint16_t asker;
 	bool is_back;
 };
 
@@ -89,14 +95,26 @@ go_on(struct worker *about)
 }
 
 static void
+send_back(struct timer *t)
+{
+	struct probe *p = LIST_OWNER(t, struct probe, wait);
+
+	if (mailbox_is_blocked(worker_self())) {
+		timer_arm(t, A_LOOK, send_back);
+		return;
+	}
+	p->is_back = true;
+	worker_post(worker_get(p->asker), &p->letter);
+}
+
+static void
 on_probe(struct letter *l)
 {
 	struct probe *p = LIST_OWNER(l, struct probe, letter);
-	uint16_t asker = l->from;
 
 	if (!p->is_back) {
-		p->is_back = true;
-		worker_post(worker_get(asker), l);
+		p->asker = l->from;
+		send_back(&p->wait);
 		return;
 	}
 	if (client_worker() != NULL) /* NULL: the thread has ended */

@@ -85,6 +85,20 @@ mailbox_is_full(const struct worker *to)
 }
 
 void
+mailbox_block(bool is_blocked)
+{
+	if (is_blocked != mailbox_is_blocked(worker_self()))
+		atomic_store_explicit(&worker_self()->box.mark,
+		    is_blocked ? 0 : MAILBOX_MARK, memory_order_relaxed);
+}
+
+bool
+mailbox_is_blocked(const struct worker *w)
+{
+	return atomic_load_explicit(&w->box.mark, memory_order_relaxed) == 0;
+}
+
+void
 mailbox_post_all(struct worker *w)
 {
 	/* Admin and main first: what they are told of a turn (a trace's lines) is there

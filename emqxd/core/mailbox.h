@@ -54,6 +54,10 @@ void worker_post_now(struct worker *to, struct letter *l);
 /* Is more data waiting at @to than it takes? */
 bool mailbox_is_full(const struct worker *to);
 
+/* The reader's thread takes no more data for now, although it opens what comes: what it
+ * does with it has come to a bound.  mailbox_is_full() says so meanwhile. */
+void mailbox_block(bool is_blocked);
+bool mailbox_is_blocked(const struct worker *w);
 /* Is there more that it has not opened yet?  The reader's thread. */
 bool mailbox_has_more(const struct worker *w);
 

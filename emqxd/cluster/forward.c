@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * forward: what waits for each node, and what comes from it.
+ *
+ * A batch is written to while the turn lasts.  What the link does not take stands in a
+ * queue of whole frames, and then everything does, so that the order is kept.
+ */
+#include "emqxd/cluster/forward.h"
+#include "emqxd/cluster/forward_record.h"
+#include "emqxd/core/clock.h"
+#include "emqxd/core/log.h"
+#include "emqxd/core/loop.h"
+#include "emqxd/core/timer.h"
+#include "emqxd/model/metrics.h"
+#include "ipc/base/check.h"
+#include "ipc/base/list.h"
+#include "ipc/base/mem.h"
+
+#define BATCH 61440u              /* bytes that make a frame */
+#define RECORD_MAX (300u << 20)   /* one message */
+#define SCRATCH_KEPT (256u << 10) /* memory that stays for the next message */
+#define QUEUE_MARK (1u << 20)     /* bytes in a queue: publishers are paused */
+#define KEPT_MAX (4u << 20) /* bytes of a group's messages that wait for their ACK */
+#define LOOK span_ms(10)    /* between two looks whether there is room again */
+
+/* A frame that waits, or a group's record that is kept. */
+struct piece {
+	struct piece *next;
+	uint64_t number; /* of a record */
+	size_t n;
+	uint8_t frame;
+	uint8_t bytes[];
+};
+
+struct pieces {
+	struct piece *first, **last; /* @last NULL: never used */
+	size_t bytes;
+};
+
+struct peer {
+	unsigned place;
+	bool is_up, is_held, must_ack;
+	struct wbuf batch;
+	unsigned in_batch;   /* records */
+	struct pieces queue; /* frames */
+	struct pieces kept;  /* records */
+	uint64_t taken;      /* number of its last record of a group */
+	struct wbuf part;    /* of a large record from it */
+};
+
+struct forward {
+	struct forward_conf conf;
+	struct peer *peer[NODES_MAX];
+	struct wbuf scratch;
+	uint64_t number; /* of the last record of a group */
+	struct timer look;
+	bool has_work;
+};
+
+static struct forward *
+forward_here(void)
+{
+	return worker_slot(ROOM_FORWARD);
+}
+
+static struct peer *
+peer_of(struct forward *f, unsigned place)
+{
+	CHECK(place > 0 && place < NODES_MAX);
+	if (f->peer[place] == NULL) {
+		struct peer *p = MEM_NEW(struct peer);
+
+		p->place = place;
+		p->batch = wbuf_growing(BATCH * 2);
+		p->part = wbuf_growing(RECORD_MAX);
+		f->peer[place] = p;
+	}
+	return f->peer[place];
+}
+
+static void
+count_dropped(uint64_t n)
+{
+	metric_add(METRIC_MESSAGES_FORWARD_DROPPED, n);
+}
+
+/* ---- pieces */
+
+/* False: there is no memory. */
+static bool
+pieces_add(struct pieces *q, enum forward_frame frame, uint64_t number, struct slice head,
+    struct slice bytes)
+{
+	struct piece *p = mem_try(sizeof *p + head.n + bytes.n);
+
+	if (p == NULL)
+		return false;
+	*p = (struct piece){
+		.number = number, .n = head.n + bytes.n, .frame = (uint8_t)frame
+	};
+	if (head.n > 0)
+		memcpy(p->bytes, head.p, head.n);
+	memcpy(p->bytes + head.n, bytes.p, bytes.n);
+	if (q->first == NULL)
+		q->last = &q->first;
+	*q->last = p;
+	q->last = &p->next;
+	q->bytes += p->n;
+	return true;
+}
+
+static void
+pieces_drop_first(struct pieces *q)
+{
+	struct piece *p = q->first;
+
+	q->first = p->next;
+	q->bytes -= p->n;
+	mem_free(p);
+}
+
+static void
+pieces_drop_all(struct pieces *q)
+{
+	while (q->first != NULL)
+		pieces_drop_first(q);
+}
+
+/* ---- to the link */
+
+/* Sends it, or lets it wait.  False: it is lost. */
+static bool
+give(struct forward *f, struct peer *p, enum forward_frame frame, struct slice head,
+    struct slice bytes)
+{
+	const struct forward_links *links = &f->conf.links;
+
+	if (p->is_up && p->queue.first == NULL && head.n == 0 &&
+	    links->send(links->arg, p->place, frame, bytes) == EM_OK)
+		return true;
+	if (p->queue.bytes > f->conf.buffer / 2)
+		return false;
+	f->has_work = true;
+	return pieces_add(&p->queue, frame, 0, head, bytes);
+}
+
+static void
+send_batch(struct forward *f, struct peer *p)
+{
+	if (p->batch.n == 0)
+		return;
+	if (!give(f, p, FORWARD_BATCH, SLICE_NONE, wbuf_slice(&p->batch)))
+		count_dropped(p->in_batch);
+	p->batch.n = 0;
+	p->in_batch = 0;
+}
+
+/* One that is larger than a frame may be.  All of it, or nothing. */
+static bool
+send_parts(struct forward *f, struct peer *p, struct slice record)
+{
+	size_t most = f->conf.frame_max - 64;
+	bool is_lost = p->queue.bytes > f->conf.buffer / 2;
+
+	for (size_t at = 0; at < record.n && !is_lost; at += most) {
+		uint8_t is_last = record.n - at <= most;
+		struct slice part =
+		    slice_of(record.p + at, is_last ? record.n - at : most);
+
+		is_lost =
+		    !pieces_add(&p->queue, FORWARD_PART, 0, slice_of(&is_last, 1), part);
+	}
+	f->has_work = true;
+	return !is_lost;
+}
+
+/* What waits, as far as the link takes it. */
+static void
+send_queue(struct forward *f, struct peer *p)
+{
+	const struct forward_links *links = &f->conf.links;
+
+	while (p->is_up && p->queue.first != NULL) {
+		struct piece *first = p->queue.first;
+
+		if (links->send(links->arg, p->place, (enum forward_frame)first->frame,
+			slice_of(first->bytes, first->n)) != EM_OK)
+			return;
+		pieces_drop_first(&p->queue);
+	}
+}
+
+/* Is it to go there at all? */
+static bool
+is_wanted(const struct forward *f, const struct peer *p, const struct message *m)
+{
+	const struct forward_links *links = &f->conf.links;
+
+	if (!p->is_up && !nodes_is_running(p->place))
+		return false;
+	if (m->qos > 0)
+		return true;
+	return p->is_up && p->queue.first == NULL &&
+	       links->pending(links->arg, p->place) < f->conf.buffer / 4 * 3;
+}
+
+/* The record in @f->scratch. */
+static void
+add(struct forward *f, struct peer *p, const struct message *m)
+{
+	struct slice record = wbuf_slice(&f->scratch);
+	bool is_lost = false;
+
+	if (!is_wanted(f, p, m)) {
+		count_dropped(1);
+		return;
+	}
+	metric_inc(METRIC_MESSAGES_FORWARD);
+	f->has_work = true;
+	if (p->batch.n > 0 && p->batch.n + record.n > BATCH)
+		send_batch(f, p);
+	if (record.n > f->conf.frame_max - 64)
+		is_lost = !send_parts(f, p, record);
+	else if (record.n > BATCH)
+		is_lost = !give(f, p, FORWARD_BATCH, SLICE_NONE, record);
+	else {
+		wbuf_bytes(&p->batch, record);
+		p->in_batch++;
+	}
+	if (is_lost)
+		count_dropped(1);
+}
+
+/* False: there is nothing to send. */
+static bool
+write_record(struct forward *f, const struct forward_record *record)
+{
+	f->scratch.n = 0;
+	if (forward_record_put(&f->scratch, record, clock_mono()))
+		return true;
+	if (f->scratch.err != EM_OK) {
+		count_dropped(1);
+		f->scratch.err = EM_OK;
+	}
+	return false;
+}
+
+static void
+shrink_scratch(struct forward *f)
+{
+	if (f->scratch.cap > SCRATCH_KEPT)
+		wbuf_fini(&f->scratch);
+}
+
+void
+forward_nodes(uint64_t places, struct message *m)
+{
+	struct forward *f = forward_here();
+	struct forward_record record = { .m = *m };
+
+	CHECK(f != NULL);
+	if (!write_record(f, &record))
+		return;
+	for (; places != 0; places &= places - 1)
+		add(f, peer_of(f, (unsigned)__builtin_ctzll(places)), m);
+	shrink_scratch(f);
+}
+
+/* For the case that its node is lost. */
+static void
+keep(struct forward *f, struct peer *p, uint64_t number)
+{
+	(void)pieces_add(
+	    &p->kept, FORWARD_BATCH, number, SLICE_NONE, wbuf_slice(&f->scratch));
+	while (p->kept.bytes > KEPT_MAX)
+		pieces_drop_first(&p->kept);
+}
+
+void
+forward_group(unsigned place, uint64_t tried, struct slice group, struct slice filter,
+    struct message *m)
+{
+	struct forward *f = forward_here();
+	struct forward_record record = {
+		.m = *m, .group = group, .filter = filter, .tried = tried
+	};
+
+	CHECK(f != NULL);
+	record.number = ++f->number;
+	if (!write_record(f, &record))
+		return;
+	if (m->qos > 0 && is_wanted(f, peer_of(f, place), m))
+		keep(f, peer_of(f, place), record.number);
+	add(f, peer_of(f, place), m);
+	shrink_scratch(f);
+}
+
+/* ---- from the link */
+
+static void
+hold(struct forward *f, struct peer *p, bool is_held)
+{
+	if (p->is_held == is_held)
+		return;
+	p->is_held = is_held;
+	f->has_work = true;
+	f->conf.links.hold(f->conf.links.arg, p->place, is_held);
+}
+
+static void
+on_batch(struct forward *f, struct peer *p, struct rbuf *r)
+{
+	struct forward_record rec;
+
+	while (forward_record_next(r, &rec, clock_mono())) {
+		struct router_result result;
+
+		metric_inc(METRIC_MESSAGES_FORWARD_RECEIVED);
+		if (rec.group.n == 0) {
+			result = router_remote_publish(&rec.m);
+		} else {
+			result =
+			    router_remote_share(rec.group, rec.filter, rec.tried, &rec.m);
+			p->taken = rec.number;
+			p->must_ack = f->has_work = true;
+			if (result.receivers == 0)
+				count_dropped(1);
+		}
+		message_done(&rec.m);
+		if (result.is_full != NULL)
+			hold(f, p, true);
+	}
+}
+
+static void
+on_part(struct forward *f, struct peer *p, struct rbuf *r)
+{
+	bool is_last = rbuf_u8(r) != 0;
+	struct rbuf whole;
+
+	wbuf_bytes(&p->part, rbuf_rest(r));
+	if (!is_last)
+		return;
+	whole = rbuf_of(wbuf_slice(&p->part));
+	if (p->part.err != EM_OK)
+		count_dropped(1);
+	else
+		on_batch(f, p, &whole);
+	if (whole.err != EM_OK)
+		rbuf_fail(r);
+	wbuf_fini(&p->part);
+	p->part.err = EM_OK;
+}
+
+static void
+on_ack(struct peer *p, struct rbuf *r)
+{
+	uint64_t number = rbuf_u64(r);
+
+	while (
+	    r->err == EM_OK && p->kept.first != NULL && p->kept.first->number <= number)
+		pieces_drop_first(&p->kept);
+}
+
+void
+forward_on_frame(
+    struct forward *f, unsigned place, enum forward_frame frame, struct slice body)
+{
+	struct peer *p = peer_of(f, place);
+	struct rbuf r = rbuf_of(body);
+
+	switch (frame) {
+	case FORWARD_BATCH: on_batch(f, p, &r); break;
+	case FORWARD_PART: on_part(f, p, &r); break;
+	case FORWARD_ACK: on_ack(p, &r); break;
+	case FORWARD_FRAME_N: UNREACHABLE();
+	}
+	if (r.err == EM_OK)
+		return;
+	count_dropped(1);
+	LOG(WARN, "forward_frame_malformed", "node", nodes_name(place), "frame",
+	    (unsigned)frame);
+}
+
+/* ---- peers */
+
+void
+forward_up(struct forward *f, unsigned place, bool is_up)
+{
+	struct peer *p = peer_of(f, place);
+
+	p->is_up = is_up;
+	f->has_work = true;
+}
+
+/* Its members do not get it: another one is picked. */
+static void
+pick_again(const struct piece *kept)
+{
+	struct rbuf r = rbuf_of(slice_of(kept->bytes, kept->n));
+	struct forward_record rec;
+
+	if (!forward_record_next(&r, &rec, clock_mono()))
+		return;
+	if (!router_redispatch(rec.group, rec.filter, &rec.m))
+		count_dropped(1);
+	message_done(&rec.m);
+}
+
+static void
+forget_part(struct peer *p)
+{
+	wbuf_fini(&p->part);
+	p->part.err = EM_OK;
+}
+
+void
+forward_lost(struct forward *f, unsigned place)
+{
+	struct peer *p = peer_of(f, place);
+	struct pieces kept = p->kept;
+
+	send_batch(f, p);
+	for (struct piece *q = p->queue.first; q != NULL; q = q->next)
+		count_dropped(1);
+	pieces_drop_all(&p->queue);
+	p->kept = (struct pieces){ .bytes = 0 };
+	for (struct piece *k = kept.first; k != NULL; k = k->next)
+		pick_again(k);
+	pieces_drop_all(&kept);
+	forget_part(p);
+	p->must_ack = false;
+	f->has_work = true;
+}
+
+/* ---- turns */
+
+static void
+answer(struct forward *f, struct peer *p)
+{
+	const struct forward_links *links = &f->conf.links;
+	uint8_t bytes[8];
+	struct wbuf w = wbuf_fixed(bytes, sizeof bytes);
+
+	if (!p->must_ack)
+		return;
+	wbuf_u64(&w, p->taken);
+	if (links->send(links->arg, p->place, FORWARD_ACK, wbuf_slice(&w)) == EM_OK)
+		p->must_ack = false;
+}
+
+static bool
+workers_are_full(void)
+{
+	for (unsigned i = 0; i < worker_count(); i++)
+		if (mailbox_is_full(worker_get(i)))
+			return true;
+	return false;
+}
+
+static void
+on_look(struct timer *t)
+{
+	LIST_OWNER(t, struct forward, look)->has_work = true;
+}
+
+/* What waits of this peer; true: look again soon. */
+static bool
+turn_of_peer(struct forward *f, struct peer *p)
+{
+	send_queue(f, p);
+	send_batch(f, p);
+	answer(f, p);
+	if (p->is_held && !workers_are_full())
+		hold(f, p, false);
+	return p->queue.first != NULL || p->is_held || p->must_ack;
+}
+
+/* At LOOP_DELIVER. */
+static void
+turn(void *arg)
+{
+	struct forward *f = arg;
+	bool must_look = false, is_blocked = false;
+
+	if (!f->has_work)
+		return;
+	f->has_work = false;
+	for (unsigned i = 0; i < NODES_MAX; i++) {
+		struct peer *p = f->peer[i];
+
+		if (p == NULL)
+			continue;
+		must_look |= turn_of_peer(f, p);
+		is_blocked |= p->queue.bytes > QUEUE_MARK;
+	}
+	mailbox_block(is_blocked);
+	if (must_look && !timer_is_armed(&f->look))
+		timer_arm(&f->look, LOOK, on_look);
+}
+
+struct forward *
+forward_new(const struct forward_conf *conf)
+{
+	struct forward *f = MEM_NEW(struct forward);
+
+	CHECK(forward_here() == NULL && conf->frame_max > BATCH * 2);
+	f->conf = *conf;
+	f->number = conf->incarnation;
+	f->scratch = wbuf_growing(RECORD_MAX);
+	loop_at_turn(worker_self()->loop, LOOP_DELIVER, turn, f);
+	worker_self()->slot[ROOM_FORWARD] = f;
+	return f;
+}
+
+void
+forward_free(struct forward **fp)
+{
+	struct forward *f = *fp;
+
+	worker_self()->slot[ROOM_FORWARD] = NULL;
+	timer_cancel(&f->look);
+	mailbox_block(false);
+	for (unsigned i = 0; i < NODES_MAX; i++) {
+		struct peer *p = f->peer[i];
+
+		if (p == NULL)
+			continue;
+		pieces_drop_all(&p->queue);
+		pieces_drop_all(&p->kept);
+		wbuf_fini(&p->batch);
+		wbuf_fini(&p->part);
+		mem_free(p);
+	}
+	wbuf_fini(&f->scratch);
+	MEM_FREE(*fp);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * forward: messages to the subscribers of other nodes, and from there to ours.
+ *
+ * Happy path: the router hands the link thread each message once, with the places that
+ * want it (router/remote.h); it is written once, copied to each node's batch, and a batch
+ * goes out when it has 60 KB or at the end of the turn.  The other node brings it to its
+ * own subscribers and never sends it on.  First in, first out all the way: one publisher's
+ * messages keep their order.
+ *
+ * A shared group's message goes to one node, with who was asked before; what that node's
+ * members do not take it passes on to one that was not asked.  Of QoS 1 and 2 a copy is
+ * kept until that node has said that it has it: if the node cannot be reached any more,
+ * another member is picked.
+ *
+ * Bounds: what waits for a node is at most cluster.link.buffer and half of that again.
+ * From three quarters on QoS 0 is dropped; when it is full the link thread's mailbox says
+ * so, and publishers are not read until there is room (client/pressure.c).  What is
+ * dropped is counted (messages.forward.dropped).  A receiver whose workers are behind does
+ * not read that link.
+ *
+ * Threads: the link thread.  Frames come from authenticated peers; a malformed one is
+ * counted, logged, and what is behind it in the frame is lost.
+ */
+#ifndef CLUSTER_FORWARD_H
+#define CLUSTER_FORWARD_H
+
+#include "emqxd/model/nodes.h"
+#include "emqxd/router/remote.h"
+
+struct forward;
+
+/* What routes.c gives each its frame. */
+enum forward_frame {
+	FORWARD_BATCH, /* DATA: records */
+	FORWARD_PART,  /* DATA: u8 is it the last; a piece of one large record */
+	FORWARD_ACK,   /* CTL: u64 number of the last group's record that was taken */
+	FORWARD_FRAME_N
+};
+
+struct forward_links {
+	em_err (*send)(
+	    void *arg, unsigned place, enum forward_frame frame, struct slice body);
+	/* Bytes that wait on the way to it. */
+	uint64_t (*pending)(void *arg, unsigned place);
+	/* Reads no more of its DATA, or again. */
+	void (*hold)(void *arg, unsigned place, bool is_held);
+	void *arg;
+};
+
+struct forward_conf {
+	struct forward_links links;
+	uint64_t incarnation; /* numbers of this process begin there */
+	size_t buffer, frame_max;
+};
+
+/* One a thread, the acting worker's. */
+struct forward *forward_new(const struct forward_conf *conf);
+void forward_free(struct forward **fp);
+
+/* DATA to it is up, or not. */
+void forward_up(struct forward *f, unsigned place, bool is_up);
+/* It cannot be reached any more, or is a member no more. */
+void forward_lost(struct forward *f, unsigned place);
+void forward_on_frame(
+    struct forward *f, unsigned place, enum forward_frame frame, struct slice body);
+
+/* router_remote's, on the link thread. */
+void forward_nodes(uint64_t places, struct message *m);
+void forward_group(unsigned place, uint64_t tried, struct slice group,
+    struct slice filter, struct message *m);
+
+#endif

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages to other nodes and from them: what they carry, in what order, and what is done
+ * when the link takes no more. */
+#include "emqxd/cluster/forward.h"
+#include "emqxd/cluster/forward_record.h"
+#include "emqxd/core/clock.h"
+#include "emqxd/model/metrics.h"
+#include "emqxd/model/nodes.h"
+#include "tests/unit/router/ears.h"
+
+/* ---- the link's double */
+
+struct frame {
+	enum forward_frame frame;
+	unsigned place;
+	size_t n;
+	uint8_t *bytes;
+};
+
+static VEC(struct frame) sent;
+static bool is_full;
+static uint64_t waits; /* what pending() says */
+static unsigned held;
+
+static em_err
+on_send(void *arg, unsigned place, enum forward_frame frame, struct slice body)
+{
+	struct frame f = { frame, place, body.n, NULL };
+
+	(void)arg;
+	if (is_full && frame != FORWARD_ACK)
+		return EM_FULL;
+	f.bytes = (uint8_t *)mem_dup(body.p, body.n);
+	VEC_ADD(&sent, f);
+	return EM_OK;
+}
+
+static uint64_t
+on_pending(void *arg, unsigned place)
+{
+	(void)arg;
+	(void)place;
+	return waits;
+}
+
+static void
+on_hold(void *arg, unsigned place, bool is_held)
+{
+	(void)arg;
+	EQ(place, 1);
+	held += is_held;
+}
+
+static void
+forget_sent(void)
+{
+	for (size_t i = 0; i < sent.n; i++)
+		mem_free(sent.p[i].bytes);
+	sent.n = 0;
+}
+
+static void
+nothing(struct slice group, struct slice filter, uint32_t online, uint32_t offline)
+{
+	(void)group;
+	(void)filter;
+	(void)online;
+	(void)offline;
+}
+
+static const struct router_remote remote = { nothing, forward_nodes, forward_group,
+	NULL };
+static struct forward *forward;
+
+#define BUFFER (2u << 20)
+
+static void
+begin_nodes(void)
+{
+	struct forward_conf conf = { .links = { on_send, on_pending, on_hold, NULL },
+		.incarnation = 1000,
+		.buffer = BUFFER,
+		.frame_max = 128 << 10 };
+	unsigned place;
+
+	if (forward == NULL) {
+		begin();
+		nodes_birth("emqx@me", 50);
+		OK(nodes_add(slice_str("emqx@a"), 10, &place) == EM_OK);
+		OK(nodes_add(slice_str("emqx@b"), 90, &place) == EM_OK);
+		worker_act_as(worker_link());
+		router_worker_birth();
+		forward = forward_new(&conf);
+		router_remote_use(&remote);
+	}
+	worker_act_as(worker_link());
+	nodes_set_running(1, true);
+	nodes_set_running(2, true);
+	forward_up(forward, 1, true);
+	forward_up(forward, 2, true);
+	is_full = false;
+	waits = 0;
+	forget_sent();
+	as(0);
+}
+
+static void
+all_turns(unsigned n)
+{
+	struct worker *was = worker_current;
+
+	for (; n > 0; n--) {
+		turns(1);
+		worker_act_as(worker_link());
+		for (unsigned k = 0; k < 2; k++) {
+			loop_hurry(worker_self()->loop);
+			loop_turn(worker_self()->loop);
+		}
+	}
+	turns(1);
+	worker_act_as(was);
+}
+
+static void
+set(unsigned place, const char *group, const char *filter, uint32_t online)
+{
+	OK(router_remote_set(place, slice_str(group), slice_str(filter), online, 0) ==
+	    EM_OK);
+}
+
+/* All that was sent comes back, as from node a. */
+static void
+hear_sent(void)
+{
+	worker_act_as(worker_link());
+	for (size_t i = 0; i < sent.n; i++)
+		forward_on_frame(
+		    forward, 1, sent.p[i].frame, slice_of(sent.p[i].bytes, sent.p[i].n));
+	as(0);
+	forget_sent();
+}
+
+static uint64_t
+counted(unsigned id)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < worker_all(); i++)
+		n += atomic_load(&worker_get(i)->metric[id]);
+	return n;
+}
+
+TEST(a_record_carries_all_that_a_message_has)
+{
+	struct message m;
+	struct forward_record record = { .tried = 5 }, out;
+	struct wbuf w = wbuf_growing(1 << 20);
+	mono_t now = { 1000000000 }, later = { 77 };
+	struct rbuf r;
+
+	begin_nodes();
+	m = message_view(slice_str("a/b"), slice_str("load"));
+	m.props = slice_str("\1\1");
+	m.from = slice_str("me");
+	m.at.ns = 123456789;
+	m.qos = 2;
+	m.retain = true;
+	m.publisher = 99;
+	m.expires.ns = now.ns + 5000000000;
+	record.m = m;
+	OK(forward_record_put(&w, &record, now));
+	record.group = slice_str("g");
+	record.filter = slice_str("a/+");
+	record.number = 1234;
+	record.m.expires.ns = INT64_MAX;
+	OK(forward_record_put(&w, &record, now));
+	record.m.expires = now;
+	OK(!forward_record_put(&w, &record, now));
+	r = rbuf_of(wbuf_slice(&w));
+	OK(forward_record_next(&r, &out, later));
+	OK(slice_eq_str(out.m.topic, "a/b") && slice_eq_str(out.m.payload, "load"));
+	OK(slice_eq_str(out.m.props, "\1\1") && slice_eq_str(out.m.from, "me"));
+	EQ(out.m.qos, 2);
+	OK(out.m.retain);
+	EQ(out.m.at.ns, 123456789);
+	EQ(out.m.expires.ns, 77 + 5000000000);
+	EQ(out.m.publisher, 0); /* known by its client id */
+	EQ(out.group.n, 0);
+	OK(forward_record_next(&r, &out, later));
+	OK(slice_eq_str(out.group, "g") && slice_eq_str(out.filter, "a/+"));
+	EQ(out.number, 1234);
+	EQ(out.tried, 5);
+	EQ(out.m.expires.ns, INT64_MAX);
+	OK(!forward_record_next(&r, &out, later) && r.err == EM_OK);
+	/* Cut anywhere it is nonsense, never more. */
+	for (size_t n = 1; n < w.n; n++) {
+		r = rbuf_of(slice_of(w.p, n));
+		while (forward_record_next(&r, &out, later))
+			;
+	}
+	wbuf_fini(&w);
+}
+
+TEST(many_small_ones_go_together_in_their_order)
+{
+	struct ear e = { .s.home = 1 };
+	char text[16];
+	size_t frames;
+
+	begin_nodes();
+	sub(&e, "", "t", 0);
+	set(1, "", "t", 1);
+	for (unsigned i = 0; i < 3000; i++) {
+		snprintf(text, sizeof text, "%u", i);
+		EQ(pub_qos("t", text, 0), 2);
+	}
+	all_turns(2);
+	EQ(e.got, 3000);
+	frames = sent.n;
+	OK(frames >= 2 && frames < 20);
+	for (size_t i = 0; i < sent.n; i++)
+		OK(sent.p[i].n <= 61440 && sent.p[i].frame == FORWARD_BATCH);
+	e.got = 0;
+	hear_sent();
+	all_turns(2);
+	EQ(e.got, 3000);
+	STR_EQ(e.payload, "2999");
+	EQ(sent.n, 0); /* it is not sent on */
+	gone(&e);
+	set(1, "", "t", 0);
+}
+
+static void
+large(size_t n, enum forward_frame frame, size_t frames)
+{
+	struct ear e = { .s.home = 0 };
+	uint8_t *bytes = mem_new(n);
+	struct message m;
+
+	begin_nodes();
+	m = message_view(slice_str("t"), slice_of(bytes, n));
+	sub(&e, "", "t", 0);
+	set(1, "", "t", 1);
+	memset(bytes, 'x', n);
+	router_publish(&m);
+	message_done(&m);
+	all_turns(2);
+	EQ(sent.n, frames);
+	EQ(sent.p[0].frame, frame);
+	hear_sent();
+	all_turns(2);
+	EQ(e.got, 2);
+	EQ(e.payload_n, n);
+	EQ(e.payload[5], 'x');
+	gone(&e);
+	set(1, "", "t", 0);
+	mem_free(bytes);
+}
+
+TEST(large_ones_go_alone_and_very_large_ones_in_parts)
+{
+	large(70000, FORWARD_BATCH, 1);
+	large(400000, FORWARD_PART, 4);
+}
+
+TEST(when_a_link_is_full_qos_0_goes_first_and_publishers_wait)
+{
+	char text[2000];
+	struct ear e = { .s.home = 0 };
+	uint64_t dropped = counted(METRIC_MESSAGES_FORWARD_DROPPED);
+	unsigned n = 0;
+
+	begin_nodes();
+	set(1, "", "t", 1);
+	memset(text, 'y', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	waits = BUFFER - 1000;
+	pub_qos("t", text, 0);
+	all_turns(1);
+	EQ(sent.n, 0);
+	EQ(counted(METRIC_MESSAGES_FORWARD_DROPPED), dropped + 1);
+	is_full = true;
+	while (!mailbox_is_full(worker_link())) {
+		struct message m = message_view(slice_str("t"), slice_str(text));
+
+		m.qos = 1;
+		router_publish(&m);
+		message_done(&m);
+		n++;
+		all_turns(1);
+	}
+	OK(n > 500 && n < 600);
+	is_full = false;
+	waits = 0;
+	while (mailbox_is_full(worker_link()))
+		all_turns(1);
+	sub(&e, "", "t", 1);
+	hear_sent();
+	all_turns(4);
+	EQ(e.got, n);
+	EQ(counted(METRIC_MESSAGES_FORWARD_DROPPED), dropped + 1);
+	gone(&e);
+	set(1, "", "t", 0);
+}
+
+TEST(a_node_that_is_away_for_a_moment_gets_what_is_acknowledged)
+{
+	uint64_t dropped;
+
+	begin_nodes();
+	set(1, "", "t", 1);
+	worker_act_as(worker_link());
+	forward_up(forward, 1, false);
+	as(0);
+	dropped = counted(METRIC_MESSAGES_FORWARD_DROPPED);
+	pub_qos("t", "a", 0);
+	pub_qos("t", "b", 1);
+	all_turns(1);
+	EQ(counted(METRIC_MESSAGES_FORWARD_DROPPED), dropped + 1);
+	EQ(sent.n, 0);
+	worker_act_as(worker_link());
+	forward_up(forward, 1, true);
+	as(0);
+	all_turns(1);
+	EQ(sent.n, 1);
+	/* It cannot be reached: all goes. */
+	worker_act_as(worker_link());
+	forward_up(forward, 1, false);
+	as(0);
+	pub_qos("t", "b", 1);
+	all_turns(1);
+	worker_act_as(worker_link());
+	nodes_set_running(1, false);
+	forward_lost(forward, 1);
+	as(0);
+	EQ(counted(METRIC_MESSAGES_FORWARD_DROPPED), dropped + 2);
+	pub_qos("t", "b", 1);
+	all_turns(1);
+	EQ(counted(METRIC_MESSAGES_FORWARD_DROPPED), dropped + 3);
+	set(1, "", "t", 0);
+}
+
+TEST(a_groups_message_goes_to_another_when_its_node_is_lost)
+{
+	struct wbuf w;
+	uint8_t bytes[8];
+	size_t n;
+
+	begin_nodes();
+	set(1, "g", "t", 1);
+	pub_qos("t", "one", 1);
+	pub_qos("t", "two", 1);
+	pub_qos("t", "none", 0);
+	all_turns(1);
+	EQ(sent.n, 1);
+	/* The first one was taken. */
+	w = wbuf_fixed(bytes, sizeof bytes);
+	wbuf_u64(&w, 1001);
+	worker_act_as(worker_link());
+	forward_on_frame(forward, 1, FORWARD_ACK, wbuf_slice(&w));
+	forget_sent();
+	set(2, "g", "t", 1);
+	nodes_set_running(1, false);
+	forward_up(forward, 1, false);
+	forward_lost(forward, 1);
+	as(0);
+	all_turns(2);
+	EQ(sent.n, 1);
+	EQ(sent.p[0].place, 2);
+	n = sent.p[0].n;
+	OK(n > 3 && memcmp(sent.p[0].bytes + n - 3, "two", 3) == 0);
+	worker_act_as(worker_link());
+	wbuf_fini(&w);
+	w = wbuf_fixed(bytes, sizeof bytes);
+	wbuf_u64(&w, UINT64_MAX);
+	forward_on_frame(forward, 2, FORWARD_ACK, wbuf_slice(&w));
+	as(0);
+	set(1, "g", "t", 0);
+	set(2, "g", "t", 0);
+}
+
+TEST(what_a_node_sends_of_a_group_is_acknowledged)
+{
+	struct ear e = { .s = { .home = 1, .is_online = true } };
+
+	begin_nodes();
+	set(1, "g", "t", 1);
+	pub_qos("t", "one", 1);
+	all_turns(1);
+	set(1, "g", "t", 0);
+	sub(&e, "g", "t", 1);
+	hear_sent();
+	all_turns(1);
+	EQ(e.got, 1);
+	EQ(sent.n, 1);
+	EQ(sent.p[0].frame, FORWARD_ACK);
+	EQ(sent.p[0].place, 1);
+	gone(&e);
+}
+
+TEST(nonsense_is_counted)
+{
+	uint64_t dropped = counted(METRIC_MESSAGES_FORWARD_DROPPED);
+
+	begin_nodes();
+	worker_act_as(worker_link());
+	forward_on_frame(forward, 1, FORWARD_BATCH, slice_str("abcdefgh"));
+	forward_on_frame(forward, 1, FORWARD_PART, SLICE_NONE);
+	forward_on_frame(forward, 1, FORWARD_ACK, slice_str("a"));
+	as(0);
+	EQ(counted(METRIC_MESSAGES_FORWARD_DROPPED), dropped + 3);
+}
