@@ -258,6 +258,7 @@ on_ended(struct conn *c, end_reason why, end_side side, const char *detail)
 		    ch->session, ch->expiry, (ch->flags & CHANNEL_HAS_WILL) != 0);
 	pressure_forget(ch);
 	pending_leave(ch);
+	subscribe_leave(ch);
 	extra_free(&ch->extra);
 	ch->magic = 0;
 	slab_free(ch, sizeof *ch);

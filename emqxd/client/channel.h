@@ -136,6 +136,8 @@ void subscribe_on_packet(struct channel *ch, const struct mqtt_frame *f);
 void subscribe_on_unsubscribe(struct channel *ch, const struct mqtt_frame *f);
 /* Goes on with extra's `subscribing`; false: it is not over, or the channel is gone. */
 bool subscribe_go_on(struct channel *ch);
+/* The channel ends: an answer that waits finds nobody. */
+void subscribe_leave(struct channel *ch);
 void disconnect_on_packet(struct channel *ch, const struct mqtt_frame *f);
 /* Who is refused, or ended by the server, is logged as info, other ends as debug. */
 void disconnect_log_refusal(

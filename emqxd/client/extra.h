@@ -16,6 +16,8 @@ struct channel_extra {
 	struct auth_state *auth;      /* of one whose CONNECT named a method */
 	struct pending_queue pending; /* acknowledgements that wait */
 	struct subscribe_rest *subscribing; /* a packet that is not over, or NULL */
+	struct subscribe_settle
+	    *settling; /* whose answer waits for other nodes, or NULL */
 };
 
 /* Makes it. */

@@ -5,6 +5,9 @@
  *
  * A packet may have a hundred thousand of them: when the turn is over the connection is
  * paused, and goes on with the rest in the next one (pressure.c).
+ *
+ * With other nodes SUBACK waits until they know of the subscriptions, for a bounded time
+ * (router/remote.h): who publishes there after it reaches this client.
  */
 #include "emqxd/access/access.h"
 #include "emqxd/client/channel.h"
@@ -18,6 +21,7 @@
 #include "emqxd/model/topic.h"
 #include "emqxd/mqtt/encode.h"
 #include "emqxd/mqtt/prop.h"
+#include "emqxd/router/remote.h"
 #include "ipc/base/mem.h"
 
 #define LOOK 32u /* filters between two looks at the clock */
@@ -204,6 +208,7 @@ struct run {
 	uint32_t done;     /* filters so far */
 	struct slice rest; /* the others, as they came */
 	uint8_t *codes;    /* one a filter */
+	bool is_settled;   /* the other nodes know of them */
 };
 
 /* What outlives the turn in which it came. */
@@ -237,7 +242,65 @@ run_one(struct channel *ch, struct run *r, bool *is_fatal)
 	return true;
 }
 
-/* False: there is more, and no time. */
+/* Comes back when they know. */
+struct subscribe_settle {
+	struct router_settle settle; /* first */
+	struct channel *ch;          /* NULL: it has ended */
+};
+
+static void
+on_settled(struct router_settle *s)
+{
+	struct subscribe_settle *w = (struct subscribe_settle *)s;
+	struct channel *ch = w->ch;
+
+	mem_free(w);
+	if (ch == NULL)
+		return;
+	ch->extra->settling = NULL;
+	ch->extra->subscribing->run.is_settled = true;
+	channel_read_on(ch);
+}
+
+void
+subscribe_leave(struct channel *ch)
+{
+	if (ch->extra == NULL || ch->extra->settling == NULL)
+		return;
+	ch->extra->settling->ch = NULL;
+	ch->extra->settling = NULL;
+}
+
+static bool
+is_any_granted(const struct run *r)
+{
+	for (uint32_t i = 0; i < r->done; i++)
+		if (r->codes[i] < REASON_UNSPECIFIED_ERROR)
+			return true;
+	return false;
+}
+
+/* True: the answer waits for other nodes. */
+static bool
+must_settle(struct channel *ch, const struct run *r)
+{
+	struct subscribe_settle *w;
+
+	if (EM_LIKELY(!router_remote_is_used()) || r->is_settled ||
+	    r->type != MQTT_SUBSCRIBE || !is_any_granted(r))
+		return false;
+	w = MEM_NEW(struct subscribe_settle);
+	w->settle.done = on_settled;
+	w->ch = ch;
+	if (!router_remote_settle(&w->settle)) {
+		mem_free(w);
+		return false;
+	}
+	extra_of(&ch->extra)->settling = w;
+	return true;
+}
+
+/* False: there is more, and no time, or the answer must wait. */
 static bool
 run_some(struct channel *ch, struct run *r)
 {
@@ -252,6 +315,8 @@ run_some(struct channel *ch, struct run *r)
 		if (n % LOOK == 0 && r->rest.n > 0 && loop_is_late())
 			return false;
 	}
+	if (must_settle(ch, r))
+		return false;
 	answer(ch, r->type == MQTT_SUBSCRIBE ? MQTT_SUBACK : MQTT_UNSUBACK, r->packet_id,
 	    slice_of(r->codes, r->done));
 	return true;
@@ -292,6 +357,8 @@ subscribe_go_on(struct channel *ch)
 	struct conn *c = ch->conn;
 	struct subscribe_rest *kept = ch->extra->subscribing;
 
+	if (ch->extra->settling != NULL)
+		return false; /* on_settled() reads on */
 	/* Ending the connection would free it. */
 	ch->extra->subscribing = NULL;
 	if (!run_some(ch, &kept->run)) {

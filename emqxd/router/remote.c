@@ -170,6 +170,12 @@ router_remote_share(
 }
 
 bool
+router_remote_is_used(void)
+{
+	return inside_remote(inside_node()) != NULL;
+}
+
+bool
 router_remote_settle(struct router_settle *s)
 {
 	const struct router_remote *remote = inside_remote(inside_node());

@@ -76,6 +76,8 @@ struct router_result router_remote_publish(struct message *m);
 struct router_result router_remote_share(
     struct slice group, struct slice filter, uint64_t tried, struct message *m);
 
+/* Is there anybody to tell?  Any thread. */
+bool router_remote_is_used(void);
 /* @s comes back when all nodes that can be reached have what this thread subscribed and
  * unsubscribed before, or when that takes too long (cluster.suback_wait).  False: this node
  * is alone, and @s stays the caller's. */

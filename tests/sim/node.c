@@ -3,6 +3,7 @@
 #include "tests/sim/node.h"
 #include "tests/sim/heap.h"
 #include "tests/sim/node_turn.h"
+#include "tests/sim/others.h"
 #include "tests/sim/trail.h"
 #include "emqxd/admin/ctl_conf.h"
 #include "emqxd/app/core_conf.h"
@@ -122,6 +123,8 @@ node_birth(const struct node_plan *plan)
 	hook_birth();
 	router_birth(session_deliver);
 	router_configure(NULL, 0, (enum share_strategy)plan->strategy, SHARE_RANDOM);
+	if (plan->has_others)
+		others_birth();
 	retain_birth();
 	net_birth(client_conn_ops());
 	session_birth(client_session_sink());
@@ -187,6 +190,7 @@ node_death(void)
 
 	check_counts();
 	node_turn_stop();
+	others_death();
 	for (unsigned i = 0; i < n; i++) {
 		worker_act_as(worker_get(i));
 		client_worker_death();

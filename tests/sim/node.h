@@ -23,6 +23,7 @@ struct node_plan {
 	unsigned yields;   /* one in so many chances to give way is taken; 0: none */
 	uint64_t mark;     /* bytes of data that a mailbox takes */
 	unsigned strategy; /* share_strategy */
+	bool has_others;   /* nodes, which are told what this one's clients want */
 };
 
 /* Once. */

@@ -46,7 +46,8 @@ plan(struct schedule *s, uint64_t seed)
 		.yields = yields[chance_below(5)],
 		/* Four small letters, or more than ever comes together. */
 		.mark = chance_one_in(2) ? 1000 : 4u << 20,
-		.strategy = 1 + chance_below(SHARE_LAST) };
+		.strategy = 1 + chance_below(SHARE_LAST),
+		.has_others = seed % 3 == 0 };
 	trail_add("%u workers, %u clients, mailboxes of %" PRIu64 " bytes",
 	    s->plan.workers, s->peers, s->plan.mark);
 }
