@@ -77,6 +77,13 @@ worker_post(struct worker *to, struct letter *l)
 	self->box.outbox[to->id] = l;
 }
 
+void
+mailbox_hold(struct worker *to, int64_t bytes)
+{
+	atomic_fetch_add_explicit(
+	    &to->box.waiting, (uint64_t)bytes, memory_order_relaxed);
+}
+
 bool
 mailbox_is_full(const struct worker *to)
 {

@@ -51,6 +51,9 @@ void worker_post(struct worker *to, struct letter *l);
 /* The same, but at once: for letters that several threads send in an order that a lock
  * of theirs gives. */
 void worker_post_now(struct worker *to, struct letter *l);
+/* As much more waits at @to, or less: data whose letters are opened and which it still
+ * holds. */
+void mailbox_hold(struct worker *to, int64_t bytes);
 /* Is more data waiting at @to than it takes? */
 bool mailbox_is_full(const struct worker *to);
 

@@ -12,7 +12,8 @@
  * that found a message in its turn can still take a reference.  Changes of the store are
  * sent under the lock, so that the rows follow the index.  When the store refuses the last
  * one of a topic, the index follows the row: what was refused is not retained, and what was
- * there before is so again.
+ * there before is so again.  It follows the rows of other nodes, too, and goes back to one that
+ * is newer than the last change of ours.
  */
 #include "emqxd/retain/retain.h"
 #include "emqxd/core/clock.h"
@@ -267,22 +268,23 @@ put(struct retain *s, struct slice key, struct message *m)
 
 /* The message of a row, one reference: EM_NOTFOUND: its time is over; EM_MALFORMED. */
 static em_err
-read_row(struct slice topic, struct slice blob, struct message **out)
+read_row(struct slice topic, struct slice blob, bool keeps_expired, struct message **out)
 {
 	struct message view;
 	em_err err = message_row_read(blob, &view);
 
 	if (err != EM_OK || !slice_eq(view.topic, topic))
 		return EM_MALFORMED;
-	if (message_is_expired(&view, clock_mono()))
+	if (!keeps_expired && message_is_expired(&view, clock_mono()))
 		return EM_NOTFOUND;
 	*out = message_share(&view);
 	return *out != NULL ? EM_OK : EM_NOMEM;
 }
 
-/* The topic's message is what the disk has, which may be nothing. */
+/* The topic's message is what the disk has, which may be nothing.  One whose time is over
+ * is kept if so said: its row goes with it by the next sweep. */
 static void
-follow_row(struct retain *s, struct slice topic, struct slice row)
+follow_row(struct retain *s, struct slice topic, struct slice row, bool keeps_expired)
 {
 	uint8_t room[UINT16_MAX];
 	struct slice key = key_of(topic, room);
@@ -290,7 +292,7 @@ follow_row(struct retain *s, struct slice topic, struct slice row)
 	struct message *m = NULL;
 
 	if (row.p != NULL)
-		(void)!read_row(topic, row, &m);
+		(void)!read_row(topic, row, keeps_expired, &m);
 	if (m == NULL && r != NULL)
 		remove_topic(s, r);
 	else if (m != NULL && r == NULL)
@@ -309,8 +311,8 @@ on_end(const struct change_end *e)
 	lock_take(&s->lock);
 	if (map_find(&s->sent, e->key) == e->change) {
 		map_take(&s->sent, e->key);
-		if (e->err != EM_OK)
-			follow_row(s, e->key, e->row);
+		if (e->err != EM_OK || e->is_overtaken)
+			follow_row(s, e->key, e->row, e->is_overtaken);
 	}
 	lock_give(&s->lock);
 	if (e->err != EM_OK && !e->is_deletion)
@@ -450,7 +452,7 @@ expire(struct retain *s, struct retained *r)
 	struct change *row = NULL;
 
 	if (retain_is_durable(topic) &&
-	    (row = change_del(CHANGE_RETAINED, topic)) == NULL)
+	    (row = change_expire(CHANGE_RETAINED, topic)) == NULL)
 		return false;
 	send(s, topic, &row, NULL);
 	remove_topic(s, r);
@@ -501,17 +503,33 @@ on_row(struct slice topic, struct slice blob)
 	struct retain *s = store();
 	uint8_t room[UINT16_MAX];
 	struct message *m;
-	em_err err = read_row(topic, blob, &m);
+	em_err err = read_row(topic, blob, false, &m);
 
 	if (err == EM_OK)
 		add_topic(s, key_of(topic, room), m);
 	return err;
 }
 
+/* On the store thread: a row that another node changed.  With a change of ours under way
+ * the index stays: when that ends it is either the newer one, or overtaken. */
+static void
+on_follow(struct slice topic, struct slice blob, bool is_own)
+{
+	struct retain *s = store();
+
+	if (is_own)
+		return;
+	lock_take(&s->lock);
+	if (map_find(&s->sent, topic) == NULL)
+		follow_row(s, topic, blob, true);
+	lock_give(&s->lock);
+}
+
 void
 retain_recovers(void)
 {
 	store_register(CHANGE_RETAINED, on_row);
+	store_follow(CHANGE_RETAINED, on_follow);
 }
 
 static void

@@ -6,7 +6,7 @@
  * One ordered index for the node, in memory: readers free under QSBR, writers under the
  * room's lock.  With retainer.backend.storage_type = disc, the default, each message is
  * a row of the store as well, changed in the order of the index, and comes back from
- * there at boot; $SYS/ has no rows.  A change that the store refuses is taken back here too.  Retained
+ * there at boot, and in a cluster from other nodes; $SYS/ has no rows.  A change that the store refuses is taken back here too.  Retained
  * messages are pulled: a session opens a cursor for a filter and asks for the
  * next when its window has room.  A cursor is only the last topic it saw, so
  * anything may change between two steps; the index is in byte order and a wildcard

@@ -55,7 +55,7 @@ refuse_behind(struct store *s, size_t at, em_err err, size_t least, bool deletio
 		struct change *c = s->batch.p[i];
 
 		if (c->err == EM_OK && c->what != CHANGE_FLUSH &&
-		    (c->what == CHANGE_DEL ? deletions : change_size(c) >= least))
+		    (change_is_deletion(c) ? deletions : change_size(c) >= least))
 			c->err = err;
 	}
 }
@@ -70,7 +70,7 @@ leave_out(struct store *s, size_t at, em_err err, bool speaks_for_all)
 
 	c->err = err;
 	if (speaks_for_all)
-		refuse_behind(s, at, err, 0, c->what == CHANGE_DEL);
+		refuse_behind(s, at, err, 0, change_is_deletion(c));
 	else if (c->what == CHANGE_PUT)
 		refuse_behind(s, at, err, change_size(c), false);
 }
@@ -119,26 +119,6 @@ first_refusal(struct store *s)
 /* ---- its end */
 
 static void
-tell_end(const struct change *c, struct slice row)
-{
-	struct change_end e = { .change = c,
-		.key = change_key(c),
-		.row = row,
-		.err = c->err,
-		.is_deletion = c->what == CHANGE_DEL };
-
-	c->watch(&e);
-}
-
-static em_err
-on_what_there_is(struct slice key, struct slice row, void *arg)
-{
-	(void)key;
-	tell_end(arg, row);
-	return EM_OK;
-}
-
-static void
 tell_follow(struct store *s, const struct change *c)
 {
 	change_follow_fn *follow = s->follow[c->kind];
@@ -146,16 +126,6 @@ tell_follow(struct store *s, const struct change *c)
 	if (follow == NULL || c->err != EM_OK || c->what == CHANGE_FLUSH)
 		return;
 	follow(change_key(c), c->what == CHANGE_PUT ? change_blob(c) : SLICE_NONE, true);
-}
-
-static void
-tell_watch(struct store *s, struct change *c)
-{
-	if (c->watch == NULL)
-		return;
-	if (c->err == EM_OK ||
-	    kv_get(s->kv, c->kind, change_key(c), on_what_there_is, c) != EM_OK)
-		tell_end(c, SLICE_NONE);
 }
 
 /* Nothing but flushes: then there is nothing to commit. */
@@ -183,6 +153,8 @@ commit(struct store *s)
 void
 batch_finish(struct store *s)
 {
+	if (s->batch.n == 0)
+		return;
 	commit(s);
 	store_read_size(s);
 	for (size_t i = 0; i < s->batch.n; i++) {
@@ -192,23 +164,35 @@ batch_finish(struct store *s)
 			metric_inc(
 			    c->err == EM_OK ? s->metrics.changes : s->metrics.refused);
 		tell_follow(s, c);
-		tell_watch(s, c);
+		change_tell_end(s, c, false);
 		change_answer(c);
 	}
 	s->batch.n = 0;
 	s->batch_bytes = 0;
 }
 
+static bool
+has_incoming(const struct store *s)
+{
+	for (unsigned g = 0; g < CHANGE_GROUP_N; g++)
+		if (s->group[g].in != NULL)
+			return true;
+	return false;
+}
+
 void
-batch_at_deliver(void *arg)
+store_deliver(void *arg)
 {
 	struct store *s = arg;
+	bool is_busy = s->batch.n > 0 || has_incoming(s);
 
-	if (s->batch.n == 0)
-		return;
-	if (mailbox_has_more(worker_self()) && s->batch_bytes < BATCH_BYTES &&
-	    s->batch.n < BATCH_MAX)
+	if (is_busy && mailbox_has_more(worker_self()) && s->batch_bytes < BATCH_BYTES &&
+	    s->batch.n < BATCH_MAX) {
 		loop_hurry(worker_self()->loop);
-	else
+	} else if (is_busy) {
 		batch_finish(s);
+		apply_finish(s);
+		s->batch_bytes = 0;
+	}
+	ordered_pump(s);
 }

@@ -8,12 +8,17 @@
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
 
-const char *const change_kind_name[CHANGE_KIND_N] = {
+const char *const change_table_name[TABLE_N] = {
 	[CHANGE_RETAINED] = "retained",
 	[CHANGE_DELAYED] = "delayed",
 	[CHANGE_MEMBER] = "member",
 	[CHANGE_CONF] = "conf",
 	[CHANGE_LICENSE] = "license",
+	[TABLE_SEEN_META] = "seen_meta",
+	[TABLE_SEEN_RET] = "seen_ret",
+	[TABLE_STAMPS] = "stamps",
+	[TABLE_TOMBS] = "tombs",
+	[TABLE_RAFT] = "raft",
 };
 
 static const enum change_group group_of[CHANGE_KIND_N] = {
@@ -67,9 +72,17 @@ change_del(enum change_kind kind, struct slice key)
 }
 
 struct change *
+change_expire(enum change_kind kind, struct slice key)
+{
+	return change_new(CHANGE_EXPIRE, kind, key, 0);
+}
+
+struct change *
 change_flush(void)
 {
-	return change_new(CHANGE_FLUSH, CHANGE_RETAINED, SLICE_NONE, 0);
+	/* With room for how many changes it waits for, of each group. */
+	return change_new(
+	    CHANGE_FLUSH, CHANGE_RETAINED, SLICE_NONE, CHANGE_GROUP_N * sizeof(uint64_t));
 }
 
 void
@@ -98,7 +111,13 @@ on_change(struct letter *l)
 {
 	struct change *c = LIST_OWNER(l, struct change, letter);
 	struct store *s = store_self();
+	struct ordered *o = ordered_of(s, c->kind);
 
+	if (c->what == CHANGE_FLUSH ? ordered_waits(s, c) : o != NULL) {
+		if (c->what != CHANGE_FLUSH)
+			ordered_take(s, o, c);
+		return;
+	}
 	VEC_ADD(&s->batch, c);
 	s->batch_bytes += change_size(c);
 }
@@ -129,7 +148,8 @@ change_do(struct store *s, const struct change *c)
 {
 	switch ((enum change_what)c->what) {
 	case CHANGE_PUT: return kv_put(s->kv, c->kind, change_key(c), change_blob(c));
-	case CHANGE_DEL: return kv_del(s->kv, c->kind, change_key(c));
+	case CHANGE_DEL:
+	case CHANGE_EXPIRE: return kv_del(s->kv, c->kind, change_key(c));
 	case CHANGE_FLUSH: return EM_OK;
 	}
 	UNREACHABLE();
@@ -146,4 +166,90 @@ change_answer(struct change *c)
 	}
 	c->letter = (struct letter){ .open = on_answer };
 	worker_post(asker, &c->letter);
+}
+
+struct early_answer {
+	struct letter letter;
+	change_done_fn *done;
+	void *arg;
+	em_err err;
+};
+
+static void
+on_early_answer(struct letter *l)
+{
+	struct early_answer *a = LIST_OWNER(l, struct early_answer, letter);
+
+	a->done(a->arg, a->err);
+	mem_free(a);
+}
+
+void
+change_answer_early(struct change *c, em_err err)
+{
+	struct early_answer *a;
+
+	if (c->done == NULL)
+		return;
+	a = MEM_NEW(struct early_answer);
+	*a = (struct early_answer){
+		.letter.open = on_early_answer, .done = c->done, .arg = c->arg, .err = err
+	};
+	c->done = NULL;
+	worker_post(worker_get(c->letter.from), &a->letter);
+}
+
+struct change *
+change_list_take(struct change_list *l)
+{
+	struct change *c = l->first;
+	struct letter *next = c->letter.next;
+
+	l->first = next != NULL ? LIST_OWNER(next, struct change, letter) : NULL;
+	if (l->first == NULL)
+		l->last = NULL;
+	l->n--;
+	l->bytes -= change_size(c);
+	return c;
+}
+
+/* ---- who watches */
+
+struct watched {
+	const struct change *change;
+	bool is_overtaken;
+};
+
+static void
+tell_end(const struct watched *w, struct slice row)
+{
+	const struct change *c = w->change;
+	struct change_end e = { .change = c,
+		.key = change_key(c),
+		.row = row,
+		.err = c->err,
+		.is_deletion = change_is_deletion(c),
+		.is_overtaken = w->is_overtaken };
+
+	c->watch(&e);
+}
+
+static em_err
+on_what_there_is(struct slice key, struct slice row, void *arg)
+{
+	(void)key;
+	tell_end(arg, row);
+	return EM_OK;
+}
+
+void
+change_tell_end(struct store *s, const struct change *c, bool is_overtaken)
+{
+	struct watched w = { c, is_overtaken };
+
+	if (c->watch == NULL)
+		return;
+	if ((c->err == EM_OK && !is_overtaken) ||
+	    kv_get(s->kv, c->kind, change_key(c), on_what_there_is, &w) != EM_OK)
+		tell_end(&w, SLICE_NONE);
 }

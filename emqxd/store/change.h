@@ -83,6 +83,9 @@ struct change *change_put(
     enum change_kind kind, struct slice key, size_t blob_n, uint8_t **blob);
 /* Deletes the row; one that is not there is fine. */
 struct change *change_del(enum change_kind kind, struct slice key);
+/* Deletes the row because its time is over: in a cluster only if it is still the one that the
+ * disk has now.  Else it is overtaken. */
+struct change *change_expire(enum change_kind kind, struct slice key);
 /* Changes nothing: its answer says that what was sent before, by any thread, is on the
  * disk, or with EM_FULL or EM_IO that the store refuses changes just now. */
 struct change *change_flush(void);
@@ -93,11 +96,12 @@ struct change_end {
 	const struct change
 	    *change; /* as it was sent: its name, until the call is over */
 	struct slice key;
-	/* Of one that was refused: what the disk has under the key, good during the call;
+	/* Of one that was refused or overtaken: what the disk has under the key, good during the call;
 	 * p NULL: nothing, or it cannot be read. */
 	struct slice row;
 	em_err err;
 	bool is_deletion;
+	bool is_overtaken; /* with EM_OK: a newer change of another node holds */
 };
 typedef void change_end_fn(const struct change_end *e);
 /* Before it is sent: @fn is called on the store thread, before the answer.  So who keeps in

@@ -11,14 +11,13 @@
  * is made as long as it should be, so that what is missing reads as zeros, which LMDB finds
  * wrong, and does not fault.
  */
-#include "emqxd/store/kv.h"
+#include "emqxd/store/kv_inside.h"
 #include "emqxd/core/crash.h"
 #include "emqxd/core/log.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/str.h"
 
 #include <errno.h>
-#include <lmdb.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,29 +25,8 @@
 /* More than one transaction can have left unwritten. */
 #define SHORT_MAX (UINT64_C(1) << 30)
 
-enum {
-	TABLES_MAX = 32,
-	DIGEST = 32,
-	SHORT_KEY = 'k',
-	LONG_KEY = 'h',
-	KEY_MAX = 511,
-	PAGE = 4096
-};
-
-struct kv {
-	MDB_env *env;
-	MDB_txn *txn; /* the one under way, or NULL */
-	char *dir;
-	char *blame; /* what a fault in LMDB says */
-	const char *const *name;
-	unsigned n;
-	uint64_t max_size;
-	bool is_at_max; /* that was the last reason of EM_FULL */
-	MDB_dbi table[TABLES_MAX];
-};
-
-static em_err
-err_of(int rc)
+em_err
+kv_err_of(int rc)
 {
 	switch (rc) {
 	case 0: return EM_OK;
@@ -74,7 +52,7 @@ err_of(int rc)
 static em_err
 note(struct kv *k, int rc)
 {
-	em_err err = err_of(rc);
+	em_err err = kv_err_of(rc);
 
 	if (err == EM_FULL)
 		k->is_at_max = rc == MDB_MAP_FULL;
@@ -85,7 +63,7 @@ note(struct kv *k, int rc)
 static bool
 is_damage(int rc)
 {
-	return err_of(rc) == EM_MALFORMED || rc == EIO;
+	return kv_err_of(rc) == EM_MALFORMED || rc == EIO;
 }
 
 /* ---- opening */
@@ -188,7 +166,7 @@ kv_open(const char *dir, const char *const table[], unsigned n, uint64_t max_siz
 	struct kv *k;
 	int rc;
 
-	CHECK(n <= TABLES_MAX);
+	CHECK(n <= KV_TABLES_MAX);
 	if (mkdir(dir, 0750) != 0 && errno != EEXIST)
 		return fault_set(f, err_from_errno(errno), "%s cannot be made: %s", dir,
 		    mdb_strerror(errno));
@@ -198,6 +176,7 @@ kv_open(const char *dir, const char *const table[], unsigned n, uint64_t max_siz
 	k->n = n;
 	k->max_size = max_size;
 	k->blame = blame_of(dir);
+	k->readers = kv_readers_new(k);
 	crash_blame(k->blame);
 	rc = open_env(k);
 	crash_blame(NULL);
@@ -207,13 +186,13 @@ kv_open(const char *dir, const char *const table[], unsigned n, uint64_t max_siz
 	}
 	kv_close(&k);
 	if (!is_damage(rc))
-		return fault_set(f, err_of(rc), "the store %s cannot be opened: %s", dir,
-		    mdb_strerror(rc));
-	fault_set(f, err_of(rc),
+		return fault_set(f, kv_err_of(rc), "the store %s cannot be opened: %s",
+		    dir, mdb_strerror(rc));
+	fault_set(f, kv_err_of(rc),
 	    "the store %s cannot be opened: its data.mdb is damaged, or none of ours: %s",
 	    dir, mdb_strerror(rc));
 	fault_hint(f, KV_HINT);
-	return err_of(rc);
+	return kv_err_of(rc);
 }
 
 void
@@ -223,6 +202,7 @@ kv_close(struct kv **kp)
 
 	if (k == NULL)
 		return;
+	kv_readers_end(&k->readers);
 	close_env(k);
 	mem_free(k->dir);
 	mem_free(k->blame);
@@ -240,10 +220,10 @@ slice_of_val(const MDB_val *v)
 static bool
 is_long(struct slice key)
 {
-	return key.n >= KEY_MAX;
+	return key.n >= KV_KEY_MAX;
 }
 
-/* The key as it stands in LMDB; @room: KEY_MAX bytes. */
+/* The key as it stands in LMDB; @room: KV_KEY_MAX bytes. */
 static em_err
 stand_of(struct slice key, uint8_t *room, MDB_val *out)
 {
@@ -271,10 +251,11 @@ begin(struct kv *k)
 {
 	int rc = k->env != NULL ? mdb_txn_begin(k->env, NULL, 0, &k->txn) : MDB_PANIC;
 
-	if (rc != MDB_PANIC)
+	if (rc != MDB_PANIC || !kv_readers_leave(k))
 		return rc;
 	close_env(k);
 	rc = open_env(k);
+	kv_readers_return(k);
 	if (rc != 0) {
 		close_env(k);
 		return rc;
@@ -306,8 +287,8 @@ kv_abort(struct kv *k)
 	crash_blame(NULL);
 }
 
-static em_err
-ended(struct kv *k, int rc)
+em_err
+kv_ended(struct kv *k, int rc)
 {
 	if (rc != 0)
 		kv_abort(k);
@@ -319,15 +300,15 @@ kv_put(struct kv *k, unsigned table, struct slice key, struct slice blob)
 {
 	size_t head = is_long(key) ? 2 + key.n : 0;
 	MDB_val at, room = { head + blob.n, NULL };
-	uint8_t stand[KEY_MAX], *p;
+	uint8_t stand[KV_KEY_MAX], *p;
 	int rc;
 
 	CHECK(k->txn != NULL && table < k->n);
 	if (stand_of(key, stand, &at) != EM_OK)
-		return ended(k, ENOMEM);
+		return kv_ended(k, ENOMEM);
 	rc = mdb_put(k->txn, k->table[table], &at, &room, MDB_RESERVE);
 	if (rc != 0)
-		return ended(k, rc);
+		return kv_ended(k, rc);
 	p = room.mv_data;
 	if (head > 0) {
 		p[0] = (uint8_t)(key.n >> 8);
@@ -342,15 +323,42 @@ kv_put(struct kv *k, unsigned table, struct slice key, struct slice blob)
 em_err
 kv_del(struct kv *k, unsigned table, struct slice key)
 {
-	uint8_t stand[KEY_MAX];
+	uint8_t stand[KV_KEY_MAX];
 	MDB_val at;
 	int rc;
 
 	CHECK(k->txn != NULL && table < k->n);
 	if (stand_of(key, stand, &at) != EM_OK)
-		return ended(k, ENOMEM);
+		return kv_ended(k, ENOMEM);
 	rc = mdb_del(k->txn, k->table[table], &at, NULL);
-	return rc == MDB_NOTFOUND ? EM_OK : ended(k, rc);
+	return rc == MDB_NOTFOUND ? EM_OK : kv_ended(k, rc);
+}
+
+em_err
+kv_look(struct kv *k, unsigned table, struct slice key, struct slice *blob)
+{
+	uint8_t stand[KV_KEY_MAX];
+	struct slice whole;
+	MDB_val at, v;
+	int rc;
+
+	CHECK(k->txn != NULL && table < k->n);
+	*blob = SLICE_NONE;
+	if (stand_of(key, stand, &at) != EM_OK)
+		return kv_ended(k, ENOMEM);
+	rc = mdb_get(k->txn, k->table[table], &at, &v);
+	if (rc == MDB_NOTFOUND)
+		return EM_NOTFOUND;
+	if (rc == 0 && kv_row_of(&at, &v, &whole, blob) != EM_OK)
+		rc = MDB_CORRUPTED;
+	return kv_ended(k, rc);
+}
+
+em_err
+kv_wipe(struct kv *k, unsigned table)
+{
+	CHECK(k->txn != NULL && table < k->n);
+	return kv_ended(k, mdb_drop(k->txn, k->table[table], 0));
 }
 
 em_err
@@ -368,8 +376,8 @@ kv_commit(struct kv *k)
 /* ---- reading */
 
 /* Apart again: the key and the blob that kv_put() was given. */
-static em_err
-row_of(const MDB_val *at, const MDB_val *v, struct slice *key, struct slice *blob)
+em_err
+kv_row_of(const MDB_val *at, const MDB_val *v, struct slice *key, struct slice *blob)
 {
 	struct slice stand = slice_of_val(at);
 	size_t n;
@@ -424,7 +432,7 @@ each_of(struct kv *k, MDB_cursor *cursor, kv_row_fn *fn, void *arg)
 		struct slice key, blob;
 		em_err err;
 
-		if (row_of(&at, &v, &key, &blob) != EM_OK) {
+		if (kv_row_of(&at, &v, &key, &blob) != EM_OK) {
 			key = slice_of_val(&at);
 			blob = SLICE_NONE;
 		}
@@ -432,7 +440,23 @@ each_of(struct kv *k, MDB_cursor *cursor, kv_row_fn *fn, void *arg)
 		if (err != EM_OK)
 			return err;
 	}
-	return rc == MDB_NOTFOUND ? EM_OK : err_of(rc);
+	return rc == MDB_NOTFOUND ? EM_OK : kv_err_of(rc);
+}
+
+em_err
+kv_scan(struct kv *k, unsigned table, kv_row_fn *fn, void *arg)
+{
+	MDB_cursor *cursor;
+	em_err err;
+	int rc;
+
+	CHECK(k->txn != NULL && table < k->n);
+	rc = mdb_cursor_open(k->txn, k->table[table], &cursor);
+	if (rc != 0)
+		return kv_ended(k, rc);
+	err = each_of(k, cursor, fn, arg);
+	mdb_cursor_close(cursor);
+	return err;
 }
 
 em_err
@@ -448,10 +472,10 @@ kv_each(struct kv *k, unsigned table, kv_row_fn *fn, void *arg)
 	rc = mdb_txn_begin(k->env, NULL, MDB_RDONLY, &txn);
 	if (rc != 0) {
 		crash_blame(NULL);
-		return err_of(rc);
+		return kv_err_of(rc);
 	}
 	rc = mdb_cursor_open(txn, k->table[table], &cursor);
-	err = err_of(rc);
+	err = kv_err_of(rc);
 	if (rc == 0) {
 		err = each_of(k, cursor, fn, arg);
 		mdb_cursor_close(cursor);
@@ -466,17 +490,17 @@ get(struct kv *k, MDB_txn *txn, unsigned table, MDB_val *at, kv_row_fn *fn, void
 {
 	struct slice whole, blob;
 	MDB_val v;
-	em_err err = err_of(mdb_get(txn, k->table[table], at, &v));
+	em_err err = kv_err_of(mdb_get(txn, k->table[table], at, &v));
 
 	if (err == EM_OK)
-		err = row_of(at, &v, &whole, &blob);
+		err = kv_row_of(at, &v, &whole, &blob);
 	return err == EM_OK ? call(k, fn, whole, blob, arg) : err;
 }
 
 em_err
 kv_get(struct kv *k, unsigned table, struct slice key, kv_row_fn *fn, void *arg)
 {
-	uint8_t stand[KEY_MAX];
+	uint8_t stand[KV_KEY_MAX];
 	MDB_txn *txn;
 	MDB_val at;
 	em_err err;
@@ -487,7 +511,7 @@ kv_get(struct kv *k, unsigned table, struct slice key, kv_row_fn *fn, void *arg)
 		return EM_NOMEM;
 	crash_blame(k->blame);
 	rc = k->env != NULL ? mdb_txn_begin(k->env, NULL, MDB_RDONLY, &txn) : MDB_PANIC;
-	err = err_of(rc);
+	err = kv_err_of(rc);
 	if (err == EM_OK) {
 		err = get(k, txn, table, &at, fn, arg);
 		mdb_txn_abort(txn);

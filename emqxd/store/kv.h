@@ -11,7 +11,7 @@
  * faults, and the crash report names it.
  *
  * Only store/ calls it.  One thread at a time: main before the threads start, then the
- * store thread.
+ * store thread; kv_copy.h is for others.
  */
 #ifndef STORE_KV_H
 #define STORE_KV_H
@@ -43,6 +43,11 @@ EM_MUST_USE em_err kv_put(
     struct kv *k, unsigned table, struct slice key, struct slice blob);
 /* A key that is not there is EM_OK. */
 EM_MUST_USE em_err kv_del(struct kv *k, unsigned table, struct slice key);
+/* The row's blob, good until the next change.  EM_NOTFOUND ends nothing. */
+EM_MUST_USE em_err kv_look(
+    struct kv *k, unsigned table, struct slice key, struct slice *blob);
+/* Deletes all rows. */
+EM_MUST_USE em_err kv_wipe(struct kv *k, unsigned table);
 EM_MUST_USE em_err kv_commit(struct kv *k);
 void kv_abort(struct kv *k);
 
@@ -51,6 +56,9 @@ void kv_abort(struct kv *k);
  * no blob (p NULL).  Outside a transaction; the slices are good during the call. */
 typedef em_err kv_row_fn(struct slice key, struct slice blob, void *arg);
 EM_MUST_USE em_err kv_each(struct kv *k, unsigned table, kv_row_fn *fn, void *arg);
+
+/* The same in the transaction under way; @fn changes nothing. */
+EM_MUST_USE em_err kv_scan(struct kv *k, unsigned table, kv_row_fn *fn, void *arg);
 
 /* Calls @fn with the row of a key, good during the call; says what it says.  EM_NOTFOUND: there
  * is none.  Outside a transaction. */

@@ -35,7 +35,7 @@ store_birth(
 {
 	struct kv *kv;
 	struct store *s;
-	em_err err = kv_open(dir, change_kind_name, CHANGE_KIND_N, max_size, &kv, f);
+	em_err err = kv_open(dir, change_table_name, TABLE_N, max_size, &kv, f);
 
 	if (err != EM_OK)
 		return err;
@@ -44,6 +44,7 @@ store_birth(
 	s->kv = kv;
 	s->metrics = *m;
 	store_read_size(s);
+	ordered_recover(s);
 	node_slot_set(ROOM_STORE, s);
 	return EM_OK;
 }
@@ -74,7 +75,7 @@ static void
 skip_row(struct useless *u, const char *key)
 {
 	if (u->unreadable++ < UNREADABLE_TOLD)
-		LOG(WARN, "store_row_unreadable", "kind", change_kind_name[u->kind],
+		LOG(WARN, "store_row_unreadable", "kind", change_table_name[u->kind],
 		    "key", key);
 }
 
@@ -108,7 +109,7 @@ on_row(struct slice key, struct slice blob, void *arg)
 		err = EM_OK;
 	} else {
 		fault_set(u->f, err, "the store's %s row %s: %s",
-		    change_kind_name[u->kind], str_get(&name), err_text(err));
+		    change_table_name[u->kind], str_get(&name), err_text(err));
 	}
 	str_fini(&name);
 	return err;
@@ -124,6 +125,20 @@ tidy(struct store *s, struct change *const *c, size_t n)
 	return err == EM_OK ? kv_commit(s->kv) : err;
 }
 
+/* Rows that several nodes have go everywhere or nowhere. */
+static void
+expire_later(struct store *s, struct useless *u)
+{
+	for (size_t i = 0; i < u->keys.n; i++) {
+		struct change *c = change_expire(u->kind, change_key(u->keys.p[i]));
+
+		if (c != NULL)
+			VEC_ADD(&s->useless, c);
+		change_drop(&u->keys.p[i]);
+	}
+	u->keys.n = 0;
+}
+
 static em_err
 recover_kind(struct store *s, enum change_kind kind, struct fault *f)
 {
@@ -133,19 +148,21 @@ recover_kind(struct store *s, enum change_kind kind, struct fault *f)
 	if (err != EM_OK && f->err == EM_OK) {
 		fault_set(f, err,
 		    "the store %s cannot be read: it is damaged in its %s rows",
-		    kv_dir(s->kv), change_kind_name[kind]);
+		    kv_dir(s->kv), change_table_name[kind]);
 		fault_hint(f, KV_HINT);
 	}
+	if (err == EM_OK && ordered_of(s, kind) != NULL)
+		expire_later(s, &u);
 	/* On a disk that is full they stay, and are of no use at the next start as well. */
 	if (err == EM_OK && u.keys.n > 0 && tidy(s, u.keys.p, u.keys.n) != EM_OK)
 		LOG(WARN, "store_not_tidied", "rows", u.keys.n);
 	for (size_t i = 0; i < u.keys.n; i++)
 		change_drop(&u.keys.p[i]);
 	if (err == EM_OK && u.unreadable > 0)
-		LOG(WARN, "store_rows_unreadable", "kind", change_kind_name[kind], "rows",
-		    u.unreadable, "dir", kv_dir(s->kv));
+		LOG(WARN, "store_rows_unreadable", "kind", change_table_name[kind],
+		    "rows", u.unreadable, "dir", kv_dir(s->kv));
 	if (err == EM_OK && u.rows > 0)
-		LOG(INFO, "store_read", "kind", change_kind_name[kind], "rows", u.rows,
+		LOG(INFO, "store_read", "kind", change_table_name[kind], "rows", u.rows,
 		    "useless", u.keys.n);
 	VEC_FINI(&u.keys);
 	return err;
@@ -172,6 +189,11 @@ store_death(void)
 		return;
 	CHECK(s->batch.n == 0);
 	VEC_FINI(&s->batch);
+	for (size_t i = 0; i < s->useless.n; i++)
+		change_drop(&s->useless.p[i]);
+	VEC_FINI(&s->useless);
+	for (unsigned g = 0; g < CHANGE_GROUP_N; g++)
+		VEC_FINI(&s->group[g].part_at);
 	kv_close(&s->kv);
 	MEM_FREE(s);
 	node_slot_set(ROOM_STORE, NULL);
@@ -189,7 +211,10 @@ store_size(uint64_t *used, uint64_t *max)
 void
 store_worker_birth(void)
 {
-	loop_at_turn(worker_self()->loop, LOOP_DELIVER, batch_at_deliver, store_self());
+	struct store *s = store_self();
+
+	loop_at_turn(worker_self()->loop, LOOP_DELIVER, store_deliver, s);
+	ordered_worker_birth(s);
 }
 
 void
@@ -199,7 +224,9 @@ store_worker_death(void)
 
 	while (mailbox_open_all(worker_self()))
 		;
-	if (s->batch.n > 0)
-		batch_finish(s);
+	batch_finish(s);
+	apply_finish(s);
+	ordered_worker_death(s);
+	batch_finish(s);
 	timer_cancel(&s->calm);
 }

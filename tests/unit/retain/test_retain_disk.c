@@ -7,7 +7,10 @@
 #include "emqxd/core/worker.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/retain/retain.h"
+#include "emqxd/model/message_row.h"
 #include "emqxd/store/change.h"
+#include "emqxd/store/entry.h"
+#include "emqxd/store/ordered.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/str.h"
 #include "tests/unit/store/files.h"
@@ -248,5 +251,138 @@ TEST(a_clearing_that_the_disk_refuses_has_not_happened)
 	put("b", "");
 	settle();
 	both_have("a=1 ");
+	wipe();
+}
+
+/* ---- in a cluster: the order is a list here */
+
+static struct wbuf last_entry;
+
+static void
+on_propose(enum change_group g, struct slice entry)
+{
+	(void)g;
+	wbuf_fini(&last_entry);
+	last_entry = wbuf_growing(1 << 20);
+	wbuf_bytes(&last_entry, entry);
+}
+
+static const struct store_order order = { .propose = on_propose };
+
+static void
+fresh_in_cluster(void)
+{
+	fresh();
+	store_order(CHANGE_GROUP_RET, &order, 1);
+	store_set_leader(CHANGE_GROUP_RET, true);
+	settle();
+}
+
+static void
+come_back(uint64_t index)
+{
+	store_apply_entry(CHANGE_GROUP_RET, index, wbuf_slice(&last_entry));
+	settle();
+	wbuf_fini(&last_entry);
+}
+
+/* Node 2 changes a topic, NULL: clears it; so much later than now. */
+static void
+other(uint64_t index, const char *topic, const char *payload, int64_t later, bool expired)
+{
+	struct message m =
+	    message_view(slice_str(topic), slice_str(payload != NULL ? payload : ""));
+	struct wbuf w = wbuf_growing(1 << 20);
+	struct entry_head h = { 2, 1, index, 1 };
+	uint8_t room[200];
+	struct entry_change c = { .what = payload != NULL ? ENTRY_PUT : ENTRY_DEL,
+		.kind = CHANGE_RETAINED,
+		.stamp = { (uint64_t)(worker_store()->now_wall.ns + later), 2 },
+		.key = slice_str(topic) };
+
+	m.retain = true;
+	if (expired)
+		m.expires = worker_self()->now;
+	CHECK(message_row_size(&m) <= sizeof room);
+	message_row_write(&m, room);
+	c.blob = slice_of(room, message_row_size(&m));
+	entry_write_head(&w, &h);
+	entry_write(&w, &c);
+	store_apply_entry(CHANGE_GROUP_RET, index, wbuf_slice(&w));
+	wbuf_fini(&w);
+	settle();
+}
+
+enum { SOON = 1000000 };
+
+TEST(what_other_nodes_retain_and_clear_is_so_here)
+{
+	fresh_in_cluster();
+	other(1, "a", "1", 0, false);
+	other(2, "b", "1", 0, false);
+	other(3, "a", "2", SOON, false);
+	STR_EQ(all(), "a=2 b=1 ");
+	other(4, "b", NULL, SOON, false);
+	STR_EQ(all(), "a=2 ");
+	EQ(retain_count(), 1);
+	both_have("a=2 ");
+	wipe();
+}
+
+TEST(an_own_change_under_way_stays_unless_a_newer_one_overtook_it)
+{
+	fresh_in_cluster();
+	put("a", "own");
+	settle();
+	STR_EQ(all(), "a=own ");
+	other(1, "a", "older", -SOON, false);
+	STR_EQ(all(), "a=own ");
+	come_back(2);
+	STR_EQ(all(), "a=own ");
+	EQ(answered, EM_OK);
+	put("a", "late");
+	settle();
+	other(2 + 1, "b", NULL, 0, false); /* a gap: dropped, and so is what follows */
+	come_back(4);
+	STR_EQ(all(), "a=late ");
+	put("a", "");
+	settle();
+	STR_EQ(all(), "");
+	other(5, "x", "gap", 0, false);
+	come_back(6);
+	STR_EQ(all(), "");
+	wipe();
+}
+
+TEST(a_newer_change_of_another_node_holds_when_ours_comes_back)
+{
+	fresh_in_cluster();
+	put("a", "own");
+	settle();
+	other(1, "a", "newer", INT64_C(60) * 1000000000, false);
+	STR_EQ(all(), "a=own ");
+	answered = EM_FAILED;
+	come_back(2);
+	STR_EQ(all(), "a=newer ");
+	EQ(answered, EM_OK);
+	EQ(retain_count(), 1);
+	both_have("a=newer ");
+	wipe();
+}
+
+TEST(what_expires_is_swept_on_all_nodes_but_not_what_was_retained_meanwhile)
+{
+	fresh_in_cluster();
+	other(1, "a", "over", 0, true);
+	STR_EQ(all(), "a=over ");
+	(void)retain_sweep();
+	STR_EQ(all(), "");
+	settle();
+	OK(last_entry.n > 0);
+	/* Another node was quicker. */
+	other(2, "a", "new", SOON, false);
+	come_back(3);
+	STR_EQ(all(), "a=new ");
+	both_have("a=new ");
 	wipe();
 }
