@@ -51,7 +51,9 @@ struct discover_list {
 };
 
 /* Takes "name@host", "name@host:port", "host", with the name and the port of @usual where
- * there is none; an IPv6 host has brackets when a port follows.  EM_MALFORMED. */
+ * there is none; an IPv6 host has brackets when a port follows.  Where the port of @usual is
+ * 4370 plus the number at the end of its name, so is that of others: emqx2 has 4372.
+ * EM_MALFORMED. */
 EM_MUST_USE em_err discover_addr_parse(
     struct slice text, const struct discover_addr *usual, struct discover_addr *out);
 /* Returns @buf. */

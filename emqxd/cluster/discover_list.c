@@ -7,6 +7,8 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
+enum { USUAL_PORT = 4370 };
+
 /* Copies what has only letters, digits and @marks. */
 static bool
 take_word(struct slice s, const char *marks, bool lower, char *out, size_t max)
@@ -91,11 +93,25 @@ take_place(struct slice s, struct discover_addr *out)
 	return family == 6 || (strchr(out->host, ':') == NULL && s.p[0] != '[');
 }
 
+/* 4370 and the number at the end of a name: where a node of that name listens by itself. */
+static unsigned
+port_of(const char *name)
+{
+	size_t n = strlen(name);
+	uint64_t number = 0;
+
+	while (n > 0 && name[n - 1] >= '0' && name[n - 1] <= '9')
+		n--;
+	if (name[n] != '\0' && num_parse_u64(slice_str(name + n), &number) != EM_OK)
+		return USUAL_PORT;
+	return number <= 65535 - USUAL_PORT ? USUAL_PORT + (unsigned)number : USUAL_PORT;
+}
+
 em_err
 discover_addr_parse(
     struct slice text, const struct discover_addr *usual, struct discover_addr *out)
 {
-	struct discover_addr a = { .port = usual->port };
+	struct discover_addr a = { .port = 0 };
 	size_t at = find(text, '@');
 	struct slice name = at < text.n ? slice_head(text, at) : slice_str(usual->name);
 
@@ -103,6 +119,9 @@ discover_addr_parse(
 	if (!take_word(name, ".-_", false, a.name, DISCOVER_NAME_MAX) ||
 	    !take_place(at < text.n ? slice_from(text, at + 1) : text, &a))
 		return EM_MALFORMED;
+	if (a.port == 0) /* whose own port follows its name, expects that of others */
+		a.port = usual->port == port_of(usual->name) ? (uint16_t)port_of(a.name)
+							     : usual->port;
 	*out = a;
 	return EM_OK;
 }

@@ -47,15 +47,24 @@ house_open(void)
 	OK(jobs_start(1) == EM_OK);
 }
 
+/* As the daemon ends: what was retired goes its way, and letters that nobody opened. */
 static inline void
 house_close(void)
 {
+	bool were_opened = true;
+
 	jobs_stop();
 	for (unsigned i = 0; i < worker_all(); i++) {
 		worker_act_as(worker_get(i));
 		qsbr_drain();
-		while (mailbox_open_all(worker_get(i)))
-			;
+	}
+	for (unsigned rounds = 0; rounds < 100 && were_opened; rounds++) {
+		were_opened = false;
+		for (unsigned i = 0; i < worker_all(); i++) {
+			worker_act_as(worker_get(i));
+			were_opened = mailbox_open_all(worker_get(i)) || were_opened;
+			mailbox_post_all(worker_get(i));
+		}
 	}
 	worker_act_as(worker_main());
 	worker_fini();

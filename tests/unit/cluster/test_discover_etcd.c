@@ -9,10 +9,10 @@
 /* ---- the double: one lease, one key, and what the test adds */
 
 static struct {
-	bool is_leased, is_written, is_revoked;
-	unsigned grants, puts, alive;
-	const char *more; /* kvs of others */
-	const char *raw;  /* said instead of everything */
+	_Atomic bool is_leased, is_written, is_revoked;
+	_Atomic unsigned grants, puts, alive;
+	const char *more;        /* kvs of others */
+	const char *_Atomic raw; /* said instead of everything */
 	char put[2048];
 } etcd;
 
@@ -41,11 +41,12 @@ range(struct str *json)
 static bool
 answer(void *arg, const char *head, const char *body, struct str *out)
 {
+	const char *raw = etcd.raw;
 	struct str json = { 0 };
 
 	(void)arg;
-	if (etcd.raw != NULL) {
-		str_add(out, etcd.raw);
+	if (raw != NULL) {
+		str_add(out, raw);
 		return true;
 	}
 	if (strstr(head, "/v3/lease/grant ") != NULL) {

@@ -15,7 +15,7 @@ static const char good[] =
     "\"ports\":[{\"port\":1883}]}]}";
 
 static char seen[4096];
-static const char *answer_json;
+static const char *_Atomic answer_json;
 static const char *answer_raw;
 static int answer_status;
 

@@ -36,6 +36,27 @@ TEST(an_address_has_name_host_and_port_and_the_usual_ones_where_it_has_none)
 	STR_EQ(reads("A_b-c.d@h_1"), "A_b-c.d@h_1:4370");
 }
 
+TEST(a_port_follows_from_the_name_where_ours_does)
+{
+	const struct discover_addr by_name = { .name = "emqx1", .port = 4371 };
+	const struct discover_addr by_hand = { .name = "emqx1", .port = 5000 };
+	struct discover_addr a;
+
+	OK(discover_addr_parse(SLICE_LIT("emqx2@h"), &by_name, &a) == EM_OK);
+	EQ(a.port, 4372);
+	OK(discover_addr_parse(SLICE_LIT("h"), &by_name, &a) == EM_OK);
+	EQ(a.port, 4371);
+	OK(discover_addr_parse(SLICE_LIT("emqx99999@h"), &by_name, &a) == EM_OK);
+	EQ(a.port, 4370);
+	OK(discover_addr_parse(
+	       SLICE_LIT("emqx99999999999999999999999@h"), &by_name, &a) == EM_OK);
+	EQ(a.port, 4370);
+	OK(discover_addr_parse(SLICE_LIT("emqx2@h"), &by_hand, &a) == EM_OK);
+	EQ(a.port, 5000);
+	STR_EQ(reads("emqx2@h"), "emqx2@h:4372");
+	STR_EQ(reads("emqx2@h:9"), "emqx2@h:9");
+}
+
 TEST(an_IPv6_address_has_brackets_when_a_port_follows)
 {
 	STR_EQ(reads("a@[::1]:5000"), "a@[::1]:5000");
