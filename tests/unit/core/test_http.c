@@ -6,6 +6,9 @@
 #include "tests/unit/tap.h"
 
 #include <curl/curl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
 static char seen_head[4096], seen_body[4096];
 static const char *raw; /* what the double says, byte for byte */
@@ -164,4 +167,110 @@ TEST(the_host_of_a_URL_is_told_without_user_and_path)
 TEST(libcurl_may_be_begun_by_any_thread)
 {
 	OK((curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_THREADSAFE) != 0);
+}
+
+/* ---- TLS, with openssl's server */
+
+static char folder[] = "/tmp/test_http.XXXXXX";
+
+/* An authority, and a server's and a client's certificate of it. */
+static void
+make_certs(void)
+{
+	char command[1024];
+
+	OK(mkdtemp(folder) != NULL);
+	snprintf(command, sizeof command,
+	    "cd %s && echo subjectAltName=IP:127.0.0.1 >ext && "
+	    "new='openssl req -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256' && "
+	    "$new -x509 -keyout ca.key -out ca.pem -subj /CN=ca 2>log && "
+	    "for n in server client; do "
+	    "$new -keyout $n.key -out $n.csr -subj /CN=$n 2>log && "
+	    "openssl x509 -req -in $n.csr -CA ca.pem -CAkey ca.key -CAcreateserial "
+	    "-out $n.pem -extfile ext 2>log || exit 1; done",
+	    folder);
+	OK(system(command) == 0);
+}
+
+/* A server that wants a certificate; 0 while somebody else has the port. */
+static pid_t
+try_server(unsigned port)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons((uint16_t)port) };
+	char at[32];
+	pid_t pid;
+
+	snprintf(at, sizeof at, "127.0.0.1:%u", port);
+	pid = fork();
+	if (pid == 0) {
+		if (chdir(folder) != 0 || freopen("log", "w", stdout) == NULL ||
+		    freopen("log", "w", stderr) == NULL)
+			_exit(1);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execlp("openssl", "openssl", "s_server", "-accept", at, "-cert",
+		    "server.pem", "-key", "server.key", "-CAfile", "ca.pem", "-Verify",
+		    "2", "-verify_return_error", "-www", (char *)NULL);
+		_exit(1);
+	}
+	for (;;) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+		bool is_up = connect(fd, (void *)&sa, sizeof sa) == 0;
+
+		close(fd);
+		if (waitpid(pid, NULL, WNOHANG) == pid)
+			return 0;
+		if (is_up)
+			return pid;
+		usleep(5000);
+	}
+}
+
+static em_err
+call_tls(const char *url, const char *ca, const char *client, bool is_lenient)
+{
+	char cacert[64], cert[64], key[64];
+	struct str out = { 0 };
+	em_err err;
+
+	snprintf(cacert, sizeof cacert, "%s/%s", folder, ca != NULL ? ca : "");
+	snprintf(cert, sizeof cert, "%s/%s.pem", folder, client);
+	snprintf(key, sizeof key, "%s/%s.key", folder, client);
+	err = http_run(&(struct http_call){ .url = url,
+			   .cacert = ca != NULL ? cacert : "",
+			   .cert = client[0] != '\0' ? cert : NULL,
+			   .key = client[0] != '\0' ? key : NULL,
+			   .is_lenient = is_lenient,
+			   .timeout = span_s(10),
+			   .max = 65536 },
+	    &out, NULL);
+	str_fini(&out);
+	return err;
+}
+
+TEST(certificates_are_checked_and_shown)
+{
+	char command[64], url[64], name[64];
+	pid_t pid = 0;
+
+	if (system("command -v openssl >/dev/null") != 0)
+		tap_skip("openssl is not installed");
+	make_certs();
+	for (unsigned port = 20000 + (unsigned)getpid() % 10000; pid == 0; port++) {
+		snprintf(url, sizeof url, "https://127.0.0.1:%u/", port);
+		snprintf(name, sizeof name, "https://localhost:%u/", port);
+		pid = try_server(port);
+	}
+	OK(call_tls(url, "ca.pem", "client", false) == EM_OK);
+	OK(call_tls(url, NULL, "client", false) == EM_DENIED);      /* not the system's */
+	OK(call_tls(name, "ca.pem", "client", false) == EM_DENIED); /* another's */
+	OK(call_tls(url, NULL, "client", true) == EM_OK);
+	OK(call_tls(url, "ca.pem", "", false) == EM_IO); /* the server wants one */
+	OK(call_tls(url, "ca.pem", "nobody", false) == EM_USAGE);
+	OK(call_tls(url, "nothing.pem", "client", false) == EM_USAGE);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	snprintf(command, sizeof command, "rm -r %s", folder);
+	OK(system(command) == 0);
 }
