@@ -31,7 +31,7 @@ enum conf_id {
 	CONF_ALARM,          /* struct alarm_limits  core/alarm.h */
 	CONF_SHARES,         /* struct share_conf []  router/share_rule.h */
 	CONF_AUTHN,          /* struct authn_conf []  access/authn.h */
-	CONF_DISCOVERY,      /* struct discover_keys cluster/discover_conf.h */
+	CONF_DISCOVERY,      /* struct discover_keys discover/discover_conf.h */
 	CONF_ID_N
 };
 

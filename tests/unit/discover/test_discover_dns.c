@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Facts of discovery by DNS: with dnsmasq, and with a server that answers badly. */
-#include "emqxd/cluster/discover.h"
-#include "tests/unit/cluster/discover_house.h"
+#include "emqxd/discover/discover.h"
+#include "tests/unit/discover/discover_house.h"
 
 #include <pthread.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* discover_static: a list that is written down (cluster.static.seeds). */
-#include "emqxd/cluster/discover_round.h"
+#include "emqxd/discover/discover_round.h"
 
 em_err
 discover_static_look(struct discover_round *r)

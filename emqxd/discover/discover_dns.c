@@ -11,7 +11,7 @@
  * Kubernetes answers a bare name with a record for every port of the service: then each
  * host is taken once, at our own port.
  */
-#include "emqxd/cluster/discover_round.h"
+#include "emqxd/discover/discover_round.h"
 #include "ipc/base/mem.h"
 
 #include <arpa/inet.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Facts of rounds of discovery, with the list that is written down. */
-#include "emqxd/cluster/discover.h"
-#include "tests/unit/cluster/discover_house.h"
+#include "emqxd/discover/discover.h"
+#include "tests/unit/discover/discover_house.h"
 
 static const char *seeds[] = { "emqx@10.0.0.9", "emqx@10.0.0.8:5000", "10.0.0.7",
 	"not an address" };

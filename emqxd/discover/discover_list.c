@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* discover_list: addresses and their order; see discover.h.  Pure. */
-#include "emqxd/cluster/discover.h"
+#include "emqxd/discover/discover.h"
 #include "ipc/base/check.h"
 #include "ipc/base/num.h"
 

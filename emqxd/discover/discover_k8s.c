@@ -10,7 +10,7 @@
  * cluster.k8s.address_type: ip takes 10.1.2.3; dns 10-1-2-3.NAMESPACE.SUFFIX; hostname
  * HOSTNAME.SERVICE.NAMESPACE.SUFFIX, which only pods of a StatefulSet have.
  */
-#include "emqxd/cluster/discover_round.h"
+#include "emqxd/discover/discover_round.h"
 #include "emqxd/core/http.h"
 #include "ipc/base/mem.h"
 

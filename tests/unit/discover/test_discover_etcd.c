@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Facts of discovery by etcd: with a double of its JSON gateway, and with a real one. */
-#include "emqxd/cluster/discover.h"
-#include "tests/unit/cluster/discover_house.h"
+#include "emqxd/discover/discover.h"
+#include "tests/unit/discover/discover_house.h"
 #include "tests/unit/core/http_double.h"
 
 #include <openssl/evp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* seek: see seek.h. */
-#include "emqxd/cluster/seek.h"
+#include "emqxd/discover/seek.h"
 #include "emqxd/core/log.h"
 #include "ipc/base/mem.h"
 

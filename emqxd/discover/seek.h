@@ -17,10 +17,10 @@
  *
  * The link thread's.
  */
-#ifndef CLUSTER_SEEK_H
-#define CLUSTER_SEEK_H
+#ifndef DISCOVER_SEEK_H
+#define DISCOVER_SEEK_H
 
-#include "emqxd/cluster/discover.h"
+#include "emqxd/discover/discover.h"
 
 /* @members: of the cluster that the node belongs to, itself with it; 1: it is alone. */
 typedef void seek_done_fn(void *arg, em_err err, unsigned members);

@@ -6,10 +6,10 @@
  * jobs thread, for one round at a time, and touches what it is given and nothing else.
  * It adds what it finds to the list, or says why it did not.
  */
-#ifndef CLUSTER_DISCOVER_ROUND_H
-#define CLUSTER_DISCOVER_ROUND_H
+#ifndef DISCOVER_DISCOVER_ROUND_H
+#define DISCOVER_DISCOVER_ROUND_H
 
-#include "emqxd/cluster/discover.h"
+#include "emqxd/discover/discover.h"
 
 #include <stdatomic.h>
 

@@ -3,10 +3,10 @@
  * discover_conf: how other nodes are found: the keys cluster.discovery_strategy, static.*,
  * dns.*, mcast.*, etcd.* and k8s.*, and what discover_start() is told from them.
  */
-#ifndef CLUSTER_DISCOVER_CONF_H
-#define CLUSTER_DISCOVER_CONF_H
+#ifndef DISCOVER_DISCOVER_CONF_H
+#define DISCOVER_DISCOVER_CONF_H
 
-#include "emqxd/cluster/discover.h"
+#include "emqxd/discover/discover.h"
 #include "emqxd/conf/section.h"
 
 struct discover_keys {

@@ -6,7 +6,7 @@
  * heard; of the others a job, which is given the object's round and gives it back by a
  * letter.  While a job is under way the object stays, whatever its owner does.
  */
-#include "emqxd/cluster/discover_round.h"
+#include "emqxd/discover/discover_round.h"
 #include "emqxd/core/http.h"
 #include "emqxd/core/jobs.h"
 #include "emqxd/core/log.h"

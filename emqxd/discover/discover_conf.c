@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* discover_conf: see discover_conf.h. */
-#include "emqxd/cluster/discover_conf.h"
+#include "emqxd/discover/discover_conf.h"
 
 #define OF(member_) CONF_MEMBER(struct discover_keys, member_)
 #define SECOND_NS INT64_C(1000000000)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Facts of discovery by Kubernetes, with a double of its API. */
-#include "emqxd/cluster/discover.h"
-#include "tests/unit/cluster/discover_house.h"
+#include "emqxd/discover/discover.h"
+#include "tests/unit/discover/discover_house.h"
 #include "tests/unit/core/http_double.h"
 
 #include <sys/stat.h>

@@ -19,8 +19,8 @@
  *
  * One thread, the caller's, which has a loop.
  */
-#ifndef CLUSTER_DISCOVER_H
-#define CLUSTER_DISCOVER_H
+#ifndef DISCOVER_DISCOVER_H
+#define DISCOVER_DISCOVER_H
 
 #include "emqxd/conf/value.h"
 #include "ipc/base/err.h"

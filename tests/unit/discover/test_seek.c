@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Facts of a node that looks for its cluster: whom it joins, and whom not. */
-#include "emqxd/cluster/seek.h"
-#include "tests/unit/cluster/discover_house.h"
+#include "emqxd/discover/seek.h"
+#include "tests/unit/discover/discover_house.h"
 
 /* The world: who answers, and of how many members its cluster is. */
 static unsigned members_of[10]; /* 10.0.0.N; 0: nobody there */

@@ -10,7 +10,7 @@
  *
  * The servers are tried in order, beginning with the one that answered last.
  */
-#include "emqxd/cluster/discover_round.h"
+#include "emqxd/discover/discover_round.h"
 #include "emqxd/core/http.h"
 #include "ipc/base/num.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Facts of discovery by multicast, with several nodes on the loopback. */
-#include "emqxd/cluster/discover.h"
-#include "tests/unit/cluster/discover_house.h"
+#include "emqxd/discover/discover.h"
+#include "tests/unit/discover/discover_house.h"
 
 static char port_text[8];
 static const char *ports[1] = { port_text };

@@ -3,10 +3,10 @@
  * discover_house: what discovery needs around it in a unit test: main with its loop, a jobs
  * thread; and what it found last.
  */
-#ifndef TESTS_UNIT_CLUSTER_DISCOVER_HOUSE_H
-#define TESTS_UNIT_CLUSTER_DISCOVER_HOUSE_H
+#ifndef TESTS_UNIT_DISCOVER_DISCOVER_HOUSE_H
+#define TESTS_UNIT_DISCOVER_DISCOVER_HOUSE_H
 
-#include "emqxd/cluster/discover.h"
+#include "emqxd/discover/discover.h"
 #include "emqxd/core/jobs.h"
 #include "emqxd/core/log.h"
 #include "emqxd/core/loop.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Facts of addresses of nodes: how they are read and ordered, who is first. */
-#include "emqxd/cluster/discover.h"
+#include "emqxd/discover/discover.h"
 #include "tests/unit/tap.h"
 
 #include <stdio.h>

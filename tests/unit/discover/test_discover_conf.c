@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Facts of the keys of discovery, and of what is made of them. */
-#include "emqxd/cluster/discover_conf.h"
+#include "emqxd/discover/discover_conf.h"
 #include "emqxd/conf/load.h"
 #include "tests/unit/tap.h"
 

@@ -13,7 +13,7 @@
  *
  * At most DISCOVER_MAX nodes are remembered, at most BATCH_MAX datagrams read in a turn.
  */
-#include "emqxd/cluster/discover_round.h"
+#include "emqxd/discover/discover_round.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
 #include "emqxd/core/loop.h"
