@@ -119,7 +119,10 @@ accept_now(struct conn *c, struct waiting *w, struct slice data)
 		refuse(c, fault.reason, fault.rule);
 	} else {
 		p.client_id = str_slice(&w->client_id);
-		connect_accept(c, &p, w->assigned, &result);
+		connect_accept(c, &p,
+		    &(struct connect_how){ .frame = str_slice(&w->connect),
+			.auth = &result,
+			.assigned = w->assigned });
 	}
 	waiting_free(w);
 }

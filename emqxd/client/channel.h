@@ -113,12 +113,17 @@ void lobby_on_started(struct conn *c);
 size_t lobby_on_bytes(struct conn *c, uint8_t *p, size_t n, size_t *need);
 /* A CONNECT that only began, of which no more may be held: CONNACK says so. */
 void lobby_last_word(struct conn *c, end_reason why, const char *detail);
-/* connect.c: this is its home and the id is final; makes the channel.  @connect's client id
- * is the final one; @assigned: we chose it. */
+/* connect.c: this is its home and the id is final; makes the channel, or asks the other
+ * nodes first (claiming.h).  @connect's client id is the final one. */
 struct auth_result;
-/* @auth: how it authenticated itself by a method, or NULL. */
-void connect_accept(struct conn *c, struct mqtt_connect *connect, bool assigned,
-    const struct auth_result *auth);
+struct connect_how {
+	struct slice frame;             /* the CONNECT's bytes */
+	const struct auth_result *auth; /* by a method; or NULL */
+	bool assigned;                  /* the client id is our choice */
+	bool is_claimed;                /* the other nodes have been asked */
+};
+void connect_accept(
+    struct conn *c, struct mqtt_connect *connect, const struct connect_how *how);
 /* What is looked at before anybody is asked who he is; false: refused. */
 bool connect_is_allowed(struct conn *c, const struct mqtt_connect *p);
 /* CONNACK with an error, which says why, then the end; @p: the CONNECT as far as it could be

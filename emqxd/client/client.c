@@ -4,6 +4,7 @@
 #include "emqxd/client/channel.h"
 #include "emqxd/client/rewrite.h"
 #include "emqxd/core/worker.h"
+#include "emqxd/session/claim.h"
 #include "ipc/base/mem.h"
 
 struct client_worker *
@@ -62,6 +63,7 @@ client_worker_death(void)
 	struct client_worker *w = client_worker();
 
 	conn_each(end_at_death, NULL);
+	claim_end();
 	for (unsigned i = 0; i < WORKER_ALL_MAX; i++) {
 		VEC_FINI(&w->waiting[i].channels);
 		VEC_FINI(&w->waiting[i].going);

@@ -6,6 +6,7 @@
 #include "emqxd/access/authn.h"
 #include "emqxd/client/auth_exchange.h"
 #include "emqxd/client/auto_subscribe.h"
+#include "emqxd/client/claiming.h"
 #include "emqxd/client/extra.h"
 #include "emqxd/client/topics.h"
 #include "emqxd/core/slab.h"
@@ -18,6 +19,7 @@
 #include "emqxd/mqtt/prop.h"
 #include "emqxd/net/listener.h"
 #include "emqxd/net/listener_conf.h"
+#include "emqxd/session/claim.h"
 
 static uint32_t
 max_packet_of(const struct mqtt_connect *p)
@@ -424,9 +426,9 @@ told_in(struct channel *ch)
 }
 
 void
-connect_accept(
-    struct conn *c, struct mqtt_connect *p, bool assigned, const struct auth_result *auth)
+connect_accept(struct conn *c, struct mqtt_connect *p, const struct connect_how *how)
 {
+	const struct auth_result *auth = how->auth;
 	const struct zone *zone = zone_of_listener(c);
 	struct net_addr peer = conn_peer(c);
 	char text[ADDR_TEXT_MAX];
@@ -441,7 +443,7 @@ connect_accept(
 	if (!connect_is_allowed(c, p) || !is_known(c, p, auth))
 		return;
 	if (p->version == MQTT_V5)
-		fill_props(&ack, zone, p, assigned);
+		fill_props(&ack, zone, p, how->assigned);
 	if (auth != NULL) {
 		add_auth(&ack, auth);
 		p->username = auth->identity;
@@ -452,6 +454,11 @@ connect_accept(
 	who = who_of(c, p);
 	if (!take_topics(c, &who, p, &open))
 		return;
+	if (EM_UNLIKELY(claim_is_on()) && !how->is_claimed && !how->assigned) {
+		message_unref(&open.will.message);
+		claiming_start(c, p, how);
+		return;
+	}
 	open.username = p->username;
 	open.has_username = p->has_username;
 	open.peer = slice_of(text, addr_print(&peer, text));

@@ -157,7 +157,10 @@ on_connect(struct conn *c, const struct mqtt_frame *f, uint8_t *all, size_t n)
 	if (prop_has(&p->props, MQTT_PROP_AUTH_METHOD))
 		auth_exchange_start(c, p, f, assigned);
 	else
-		connect_accept(c, p, assigned, NULL);
+		connect_accept(c, p,
+		    &(struct connect_how){
+			.frame = slice_of(f->body.p - f->head, f->total),
+			.assigned = assigned });
 	return !conn_is_ended(c);
 }
 

@@ -9,10 +9,12 @@
 #include "emqxd/core/worker.h"
 #include "emqxd/retain/retain.h"
 #include "emqxd/session/awaiting.h"
+#include "emqxd/session/claim.h"
 #include "emqxd/session/inflight.h"
 #include "emqxd/session/mqueue.h"
 #include "emqxd/session/registry.h"
 #include "emqxd/session/session.h"
+#include "ipc/base/hash.h"
 #include "ipc/base/list.h"
 #include "ipc/base/vec.h"
 
@@ -27,6 +29,10 @@ struct session_worker {
 	struct list_node pulling; /* sessions with retained messages to fetch */
 	struct session *leaving;  /* that are over, with subscriptions left */
 	struct timer leave;
+	const struct claim_remote *remote; /* NULL: alone */
+	struct map claims;                 /* client id -> the first struct claim */
+	struct timer tell;                 /* of sessions that were there before */
+	uint64_t told;                     /* registry_step()'s place in that */
 	struct timer pace; /* armed: what is pulled waits for retainer.delivery_rate */
 };
 

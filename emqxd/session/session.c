@@ -164,6 +164,7 @@ session_end(struct session *s)
 	metric_inc(METRIC_SESSION_TERMINATED);
 	leave_all(s);
 	registry_del(s);
+	claim_changed(session_clientid(s), false);
 	session_bury(s);
 }
 
@@ -198,6 +199,7 @@ session_worker_death(void)
 {
 	uint64_t at = 0;
 
+	claim_end();
 	while (registry_step(&at, 1024, end_each, NULL))
 		;
 	leave_end();
@@ -263,6 +265,7 @@ session_new(const struct session_open *o)
 	struct session *s = session_make(o);
 
 	registry_add(s);
+	claim_changed(session_clientid(s), true);
 	metric_inc(METRIC_SESSION_CREATED);
 	return s;
 }

@@ -486,6 +486,7 @@ session_export_leave(struct session_export *x)
 	s->rare->late = NULL;
 	leave_moved(s);
 	registry_del(s);
+	claim_changed(session_clientid(s), false);
 	session_bury(s);
 	next_stage(x);
 	return EM_OK;

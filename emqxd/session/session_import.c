@@ -584,6 +584,7 @@ session_import_finish(struct session_import **imp)
 		return EM_EXISTS;
 	drop_known(im);
 	registry_add(s);
+	claim_changed(session_clientid(s), true);
 	session_thaw(s);
 	again_arm(s);
 	forget(imp);
