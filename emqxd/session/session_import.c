@@ -578,7 +578,7 @@ session_import_finish(struct session_import **imp)
 	struct session_import *im = *imp;
 	struct session *s = im->s;
 
-	if (!im->is_whole)
+	if (!im->is_snapped)
 		return EM_STATE;
 	if (registry_find(session_clientid(s)) != NULL)
 		return EM_EXISTS;

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * takeover: a client comes here, and its session is at another node.
+ *
+ * What lives here: who is asked, the session's way between the nodes, windows, times, and
+ * what happens when one of the two breaks off.  What does not: the session as bytes
+ * (session/session_export.h, session_import.h), the waiting CONNECT (session/claim.h), who
+ * is where (owner.h), links (link.h; here they are a table of functions, so that tests
+ * need none).
+ *
+ * Happy path, B being where the client comes: B asks A, which has it: TAKE.  A ends the
+ * client's connection (0x8E), freezes the session and sends it in PARTs, a window of them
+ * at a time; B takes them and says MORE.  When B has all of it and its routes are known to
+ * the others it says LEAVE; A lets go and sends what came meanwhile.  B goes on with the
+ * CONNECT.  With a clean start A only ends it and says NOTHING, as when it has none.
+ *
+ * Between the first PART and LEAVE the session is A's; whatever breaks off, it goes on
+ * there, and the client begins at B without it (counted, logged).  Behind LEAVE it is B's,
+ * which goes on with what it has when A is gone.  One that is on its way to a third node,
+ * or is wanted by two at once, is asked for again until it is somewhere.
+ *
+ * Bounds: TAKEOVER_MOST sessions on their way in each direction, the others wait;
+ * TAKEOVER_WINDOW parts of each; TAKEOVER_PATIENCE without a sign of the other end.
+ *
+ * Threads: a struct takeover is the link thread's, its takeover_worker_*() are for client
+ * workers, on which sessions are taken apart and put together.
+ */
+#ifndef CLUSTER_TAKEOVER_H
+#define CLUSTER_TAKEOVER_H
+
+#include "ipc/base/err.h"
+#include "ipc/base/slice.h"
+#include "ipc/base/span.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TAKEOVER_MOST 256u
+#define TAKEOVER_WINDOW 8u
+#define TAKEOVER_PATIENCE span_s(10)
+
+struct takeover;
+
+/* What goes between nodes; whoever knows links gives each its frame.  All begin with u64:
+ * the number of the way, which the taker gives. */
+enum takeover_frame {
+	TAKEOVER_TAKE,    /* u8 clean start; client id */
+	TAKEOVER_NOTHING, /* u8 1: not now, ask again */
+	TAKEOVER_PART,    /* u32 count, from 0 on; bytes of the session.  On DATA */
+	TAKEOVER_MORE,    /* a part was taken */
+	TAKEOVER_LEAVE,   /* the session lives here from now on */
+	TAKEOVER_STOP,    /* either end gives up */
+	TAKEOVER_FRAME_N
+};
+
+struct takeover_links {
+	/* EM_FULL: later; anything else but EM_OK: not at all. */
+	em_err (*send)(
+	    void *arg, unsigned place, enum takeover_frame frame, struct slice body);
+	/* Where clients of this hash (claim.h) are: places; bit 0: here. */
+	uint64_t (*places)(void *arg, uint64_t hash);
+	/* A client of this hash is at this node from now on, or no longer. */
+	void (*changed)(void *arg, uint64_t hash, bool is_here);
+	void *arg;
+};
+
+/* On the link thread; freed when client workers have ended. */
+struct takeover *takeover_new(const struct takeover_links *links);
+void takeover_free(struct takeover **tp);
+/* There are other nodes: who comes asks them from now on; or no longer. */
+void takeover_use(struct takeover *t, bool has_others);
+void takeover_on_frame(
+    struct takeover *t, unsigned place, enum takeover_frame frame, struct slice body);
+/* Nothing comes from it any more, or what was on the way is lost. */
+void takeover_on_down(struct takeover *t, unsigned place);
+/* Sessions on their way here, waiting for that, and from here. */
+void takeover_counts(
+    const struct takeover *t, unsigned *coming, unsigned *waiting, unsigned *going);
+
+/* On each client worker, within session_worker_birth() and its death. */
+void takeover_worker_birth(struct takeover *t);
+void takeover_worker_death(void);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * takeover_inside: what the link thread (takeover.c) and the home workers
+ * (takeover_home.c) tell each other.  One kind of letter, copied bytes.
+ */
+#ifndef CLUSTER_TAKEOVER_INSIDE_H
+#define CLUSTER_TAKEOVER_INSIDE_H
+
+#include "emqxd/cluster/takeover.h"
+#include "emqxd/core/worker.h"
+
+enum takeover_what {
+	/* to a home worker: of one that comes */
+	TAKEOVER_NOTE_PART,
+	TAKEOVER_NOTE_OVER, /* count: enum takeover_over */
+	/* of one that goes */
+	TAKEOVER_NOTE_TAKE, /* @flag: clean start; bytes: the client id */
+	TAKEOVER_NOTE_MORE,
+	TAKEOVER_NOTE_LEAVE,
+	TAKEOVER_NOTE_STOP,
+	/* to each client worker */
+	TAKEOVER_NOTE_USE, /* @flag */
+
+	/* to the link thread */
+	TAKEOVER_NOTE_CHANGED, /* number: the hash; @flag: it is here */
+	/* of one that comes */
+	TAKEOVER_NOTE_ASK,    /* @flag: clean start; bytes: the client id */
+	TAKEOVER_NOTE_TAKEN,  /* a part */
+	TAKEOVER_NOTE_READY,  /* all of it, and its routes are known */
+	TAKEOVER_NOTE_HERE,   /* it is over; @flag: with the session */
+	TAKEOVER_NOTE_FAILED, /* it is over: what came was no good */
+	/* of one that goes */
+	TAKEOVER_NOTE_NONE, /* @flag: not now */
+	TAKEOVER_NOTE_SEND, /* bytes; @flag: the last */
+	TAKEOVER_NOTE_GONE, /* it stays after all */
+};
+
+/* How it ended without a session. */
+enum takeover_over {
+	TAKEOVER_NOBODY, /* nobody has it */
+	TAKEOVER_LOST,   /* the other end is not heard any more */
+	TAKEOVER_STAYS,  /* the other end keeps it */
+};
+
+struct takeover_note {
+	struct letter letter; /* first */
+	struct takeover *t;
+	enum takeover_what what;
+	unsigned place;
+	uint64_t number;
+	uint32_t count;
+	bool flag;
+	size_t n;
+	uint8_t bytes[];
+};
+
+/* A copy of @bytes in it. */
+struct takeover_note *takeover_note(struct takeover *t, enum takeover_what what,
+    unsigned place, uint64_t number, struct slice bytes);
+void takeover_post(struct worker *to, struct takeover_note *note);
+void takeover_free_note(struct takeover_note *note);
+
+/* takeover.c: a note from a worker; takeover_home.c: a note from the link thread. */
+void takeover_at_link(struct letter *l);
+void takeover_at_home(struct letter *l);
+
+/* The taker's worker stands in the number. */
+#define TAKEOVER_WORKER_SHIFT 48u
+
+#endif
