@@ -19,6 +19,8 @@
 #include "ipc/base/err.h"
 #include "ipc/base/span.h"
 
+#include <stdbool.h>
+
 struct conf_changes;
 
 /* On main's thread; takes what is in @changes and in @f. */
@@ -27,12 +29,21 @@ typedef void admin_reloaded_fn(
 
 enum admin_state { ADMIN_BOOTING, ADMIN_READY, ADMIN_DRAINING };
 
+/* One key of the whole cluster. */
+struct admin_setting {
+	const char *path, *value; /* NULL: set no more */
+	bool is_dry_run;
+};
+
 /* What app hands over. */
 struct admin_house {
 	const char *node; /* its name */
 	/* On main's thread: reads the configuration again and puts it in force; @done is told,
 	 * at once or later.  NULL: cannot be done. */
 	void (*reload)(admin_reloaded_fn *done, void *arg);
+	/* On main's thread: sets it (the texts are good during the call) and reloads; @done is
+	 * told what changed, or would.  NULL: cannot be done. */
+	void (*set)(const struct admin_setting *s, admin_reloaded_fn *done, void *arg);
 };
 
 /* Opens the control socket (ctl.socket); served once admin's thread turns. */

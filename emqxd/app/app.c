@@ -13,6 +13,7 @@
 #include "emqxd/app/daemon.h"
 #include "emqxd/app/docs.h"
 #include "emqxd/app/options.h"
+#include "emqxd/app/override.h"
 #include "emqxd/app/reload.h"
 #include "emqxd/app/settings.h"
 #include "emqxd/app/site.h"
@@ -219,8 +220,9 @@ static em_err
 birth_of_admin(struct fault *f)
 {
 	const struct core_conf *conf = conf_get(CONF_CORE);
-	const struct admin_house house = { .node = conf->node_name,
-		.reload = reload_run };
+	const struct admin_house house = {
+		.node = conf->node_name, .reload = reload_run, .set = override_set
+	};
 
 	return admin_birth(&house, f);
 }
@@ -244,6 +246,7 @@ static const struct app_room rooms[] = {
 	    .worker_death = store_worker_death,
 	    .death = store_death,
 	    .on_store = true },
+	{ .name = "override", .birth = override_birth, .death = override_death },
 	{ .name = "router",
 	    .birth = birth_of_router,
 	    .worker_birth = router_worker_birth,
@@ -298,6 +301,7 @@ static const struct app_room rooms[] = {
 	    .reload = follow_modules,
 	    .on_admin = true },
 	{ .name = "recovery", .birth = store_recover },
+	{ .name = "overridden", .birth = override_recovered },
 	{ .name = "admin",
 	    .birth = birth_of_admin,
 	    .worker_birth = admin_worker_birth,

@@ -19,6 +19,7 @@ struct conf_report;
 struct conf_snapshot;
 struct home;
 struct options;
+struct override;
 struct signals;
 struct watchdog;
 struct worker;
@@ -40,6 +41,7 @@ struct app {
 	struct conf_snapshot *loaded; /* until it is published */
 	struct conf_report *report;   /* of its loading, until it is logged */
 	struct home *home;
+	struct override *override; /* between the rooms' birth and death */
 	struct signals *signals;
 	struct watchdog *watchdog;
 	char *run_dir; /* of the control socket, when this start made it; else NULL */

@@ -13,6 +13,7 @@
 #include "emqxd/app/doors.h"
 #include "emqxd/app/logs.h"
 #include "emqxd/app/options.h"
+#include "emqxd/app/override.h"
 #include "emqxd/app/settings.h"
 #include "emqxd/conf/change.h"
 #include "emqxd/core/log.h"
@@ -267,8 +268,10 @@ reload_run(admin_reloaded_fn *done, void *arg)
 	struct reloading *r = MEM_NEW(struct reloading);
 	struct conf_report report = { .more = false };
 	struct conf_snapshot *after;
-	em_err err = settings_load(a->options->conf, conf_current(), &after, &report);
+	em_err err;
 
+	override_flush();
+	err = settings_load(a->options->conf, conf_current(), &after, &report);
 	r->done = done;
 	r->arg = arg;
 	if (err == EM_OK) {

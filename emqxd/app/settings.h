@@ -5,8 +5,17 @@
 
 #include "emqxd/conf/load.h"
 
-/* As conf_load, of @file and the environment. */
+struct options;
+
+/* All of them. */
+const struct conf_section *const *settings_sections(size_t *n);
+/* As conf_load, of @file, of what was set over it (conf/persist.h, in the data folder of
+ * @before, else in that which the file names) and of the environment. */
 EM_MUST_USE em_err settings_load(const char *file, const struct conf_snapshot *before,
+    struct conf_snapshot **out, struct conf_report *report);
+/* The same as if @over were what was set over it. */
+EM_MUST_USE em_err settings_try(const struct options *o,
+    const struct conf_snapshot *before, const struct str *over,
     struct conf_snapshot **out, struct conf_report *report);
 /* The same for who only looks: faults go to stderr, warnings too if @warn. */
 EM_MUST_USE em_err settings_read(const char *file, bool warn, struct conf_snapshot **out);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * load: file, then environment, then references, then checks: one snapshot, or
+ * load: file, then what was set over it, then environment, then references, then checks: one snapshot, or
  * faults.  A file that cannot be parsed is not checked further: what is missing
  * behind the fault would only be guessed at.
  */
@@ -35,6 +35,17 @@ read_text(const struct conf_load *how, struct conf_tree *t, struct conf_report *
 	return err == EM_OK;
 }
 
+/* The layer above the file. */
+static bool
+read_over(
+    const struct conf_load *how, struct conf_snapshot *s, struct conf_report *report)
+{
+	if (how->over_text.p == NULL)
+		return true;
+	s->over = tree_keep(&s->tree, slice_str(how->over));
+	return hocon_parse_text(&s->tree, how->over, how->over_text, report) == EM_OK;
+}
+
 em_err
 conf_load(
     const struct conf_load *how, struct conf_snapshot **out, struct conf_report *report)
@@ -52,6 +63,7 @@ conf_load(
 		s->section[s->sections++] = how->section[i];
 	}
 	ok = read_text(how, &s->tree, report);
+	ok = ok && read_over(how, s, report);
 	keys_init(&keys, how->section, how->n);
 	env_apply(&s->tree, how->environ, &keys, report);
 	if (ok) {

@@ -42,7 +42,10 @@ struct conf_load {
 	const char *file; /* NULL: defaults and environment only */
 	struct slice
 	    text; /* where p is not NULL: read in place of the file of that name */
-	char *const *environ; /* NULL: without */
+	const char
+	    *over; /* name of a second text, above the file and below the environment */
+	struct slice over_text; /* of it; p NULL: there is none */
+	char *const *environ;   /* NULL: without */
 	const struct conf_section *const *section;
 	size_t n;
 	const struct conf_snapshot *before; /* whose names keep their place; or NULL */
@@ -62,7 +65,8 @@ struct conf_shown {
 	struct str value;
 	bool is_default;
 	bool is_secret;
-	struct str origin; /* "default", "emqx.conf:12:3", "EMQX_..."; caller's */
+	/* "default", "emqx.conf:12:3", "cluster" of the second text, "EMQX_..."; caller's */
+	struct str origin;
 	const struct conf_field *field;
 };
 void conf_shown_fini(struct conf_shown *v);

@@ -61,6 +61,13 @@ add_pending(
 	    field->reload == CONF_LISTENER ? w->owner : "");
 }
 
+static bool
+is_over(const struct conf_snapshot *s, const struct tree_node *node)
+{
+	return s->over != NULL && node->pos.file != NULL &&
+	       strcmp(node->pos.file, s->over) == 0;
+}
+
 static void
 describe(const struct conf_snapshot *s, const struct place *p,
     const struct tree_node *node, const struct str *path, struct conf_shown *out)
@@ -80,6 +87,8 @@ describe(const struct conf_snapshot *s, const struct place *p,
 	}
 	if (node == NULL)
 		str_add(&out->origin, "default");
+	else if (is_over(s, node))
+		str_add(&out->origin, "cluster");
 	else
 		tree_pos_print(node->pos, &out->origin);
 	if (node != NULL && node->as != NULL) {

@@ -27,6 +27,7 @@ struct conf_snapshot {
 	    *structs[CONF_ID_N]; /* what part points to, to be written while it is made */
 	bool *gone[CONF_ID_N];   /* of an array: was there before, is no more */
 	struct conf_tree tree;
+	const char *over; /* name of the text above the file, or NULL */
 	struct conf_pool pool;
 	VEC(struct conf_ignored) ignored;
 	VEC(struct conf_pending) pending;

@@ -168,3 +168,66 @@ is_4s() { [ "$(shown mqtt.idle_timeout value)" = 4s ]; }
 	run -2 ctl listeners restart tcp:default
 	run -0 ctl listeners restart tcp:default --yes
 }
+
+@test "conf set: holds at once, says where from, and outlives a restart" {
+	run -0 ctl conf set mqtt.max_inflight 64
+	[[ $output == *'mqtt.max_inflight = 64 on cluster ok'* ]]
+	run -0 --separate-stderr ctl conf get mqtt.max_inflight
+	[ "$output" = 64 ]
+	[ "$(shown mqtt.max_inflight origin)" = cluster ]
+	grep -q '^mqtt.max_inflight = 64$' "$EMQXD_DIR/data/configs/cluster.hocon"
+	stop_emqxd
+	rm "$EMQXD_DIR/data/configs/cluster.hocon" # the store has it all the same
+	start_emqxd
+	is_64() { [ "$(shown mqtt.max_inflight value)" = 64 ]; }
+	wait_until 5 is_64
+}
+
+@test "conf set: a value that is wrong changes nothing and says why" {
+	run -1 --separate-stderr ctl conf set mqtt.max_inflight lots
+	[[ $stderr == *max_inflight*lots* ]]
+	run -0 --separate-stderr ctl conf get mqtt.max_inflight
+	[ "$output" = 32 ]
+	run -1 ctl conf set node.name other@127.0.0.1
+	[[ $output == *"cannot update read-only key 'node'"* ]]
+	run -3 ctl conf set mqtt.max_inflihgt 1
+	[[ $output == *"did you mean 'mqtt.max_inflight'"* ]]
+}
+
+@test "conf set --dry-run says what would change and when" {
+	run -0 --separate-stderr ctl conf set mqtt.max_inflight 64 --dry-run
+	[ "$output" = 'mqtt.max_inflight = 64 instead of 32: would be in force: new connections' ]
+	run -0 --separate-stderr ctl conf get mqtt.max_inflight
+	[ "$output" = 32 ]
+}
+
+@test "conf unset: what the file says holds again" {
+	run -3 ctl conf unset mqtt.max_inflight
+	ctl conf set mqtt.max_inflight 64
+	run -0 ctl conf unset mqtt.max_inflight
+	run -0 --separate-stderr ctl conf get mqtt.max_inflight
+	[ "$output" = 32 ]
+	run -0 --separate-stderr ctl conf show --filter "origin = 'cluster'"
+	[ -z "$output" ]
+}
+
+@test "conf set: a variable goes over it, which is said" {
+	stop_emqxd
+	export EMQX_MQTT__MAX_INFLIGHT=9
+	start_emqxd
+	unset EMQX_MQTT__MAX_INFLIGHT
+	run -0 ctl conf set mqtt.max_inflight 64
+	[[ $output == *'ok, and EMQX_MQTT__MAX_INFLIGHT holds'* ]]
+}
+
+@test "conf set: a cluster.hocon that emqxd did not write is read, and not written over" {
+	stop_emqxd
+	mkdir -p "$EMQXD_DIR/data/configs"
+	echo 'mqtt { max_inflight = 3 }' >"$EMQXD_DIR/data/configs/cluster.hocon"
+	start_emqxd
+	run -0 --separate-stderr ctl conf get mqtt.max_inflight
+	[ "$output" = 3 ]
+	run -1 ctl conf set mqtt.max_inflight 64
+	[[ $output == *'was not written by emqxd'* ]]
+	grep -q 'max_inflight = 3' "$EMQXD_DIR/data/configs/cluster.hocon"
+}

@@ -161,16 +161,22 @@ const struct op op_CONF_SHOW = {
 struct reload {
 	struct letter letter;
 	struct op_ctx *op;
+	char *path, *value; /* of a key that is set */
 	struct conf_changes changes;
 	struct fault fault;
 	em_err err;
 };
 
 static void
-add_result(struct row_writer *row, const struct conf_change *c)
+add_result(struct row_writer *row, const struct conf_change *c, bool is_dry_run)
 {
 	const char *said = NULL;
 
+	if (is_dry_run) {
+		row_strf(row, "result", "would be in force: %s",
+		    c->reload == CONF_LIVE ? "at once" : conf_reload_text(c->reload));
+		return;
+	}
 	switch (c->reload) {
 	case CONF_LIVE: said = "ok"; break;
 	case CONF_NEW_CONNECTIONS: said = "ok, for new connections"; break;
@@ -193,9 +199,42 @@ change_row(struct op_ctx *op, const struct conf_change *c)
 	if (c->failure != NULL)
 		row_strf(row, "result", "failed: %s", c->failure);
 	else
-		add_result(row, c);
+		add_result(row, c, op_is_dry_run(op));
 	row_str(row, "node", admin_house()->node);
 	op_row_end(op);
+}
+
+static void
+free_reload(struct reload *r)
+{
+	conf_changes_fini(&r->changes);
+	mem_free(r->path);
+	mem_free(r->value);
+	mem_free(r);
+}
+
+/* The key that was set is as it was: it says so already, or what goes over it says else. */
+static void
+same_row(struct op_ctx *op, const char *path)
+{
+	struct row_writer *row = op_row(op);
+	struct conf_shown v = { .field = NULL };
+	size_t at = 0;
+	bool is_shown = conf_show_next(conf_current(), slice_str(path), &at, &v);
+
+	row_str(row, "path", path);
+	row_text(row, "before", str_slice(&v.value));
+	row_text(row, "after", str_slice(&v.value));
+	if (op_is_dry_run(op))
+		row_str(row, "result", "would change nothing");
+	else if (!is_shown || strcmp(str_get(&v.origin), "cluster") == 0)
+		row_str(row, "result", "ok");
+	else
+		row_strf(row, "result", "ok, and %s holds", str_get(&v.origin));
+	row_str(row, "node", admin_house()->node);
+	op_row_end(op);
+	if (is_shown)
+		conf_shown_fini(&v);
 }
 
 static void
@@ -205,11 +244,17 @@ on_reloaded(struct letter *l)
 	struct op_ctx *op = r->op;
 	em_err err = r->err;
 
+	if (node_slot(ROOM_ADMIN) == NULL) { /* who asked is gone, with all others */
+		fault_clear(&r->fault);
+		free_reload(r);
+		return;
+	}
 	for (size_t i = 0; i < r->changes.list.n; i++)
 		change_row(op, &r->changes.list.p[i]);
+	if (r->path != NULL && err == EM_OK && r->changes.list.n == 0)
+		same_row(op, r->path);
 	op->fault = r->fault;
-	conf_changes_fini(&r->changes);
-	mem_free(r);
+	free_reload(r);
 	op_done(op, err);
 }
 
@@ -228,28 +273,112 @@ on_done(void *arg, em_err err, struct conf_changes *changes, struct fault *f)
 }
 
 static void
+set_on_main(struct reload *r)
+{
+	const struct admin_setting setting = {
+		.path = r->path, .value = r->value, .is_dry_run = op_is_dry_run(r->op)
+	};
+
+	admin_house()->set(&setting, on_done, r);
+}
+
+static void
 on_main(struct letter *l)
 {
 	struct reload *r = LIST_OWNER(l, struct reload, letter);
 
 	if (node_slot(ROOM_ADMIN) == NULL) /* who asked is gone, with all others */
-		mem_free(r);
-	else
+		free_reload(r);
+	else if (r->path == NULL)
 		admin_house()->reload(on_done, r);
+	else
+		set_on_main(r);
 }
 
 static em_err
-reload_call(struct op_ctx *op)
+ask_main(struct op_ctx *op, struct slice path, struct slice value)
 {
 	struct reload *r;
 
-	if (admin_house()->reload == NULL)
+	if (admin_house()->reload == NULL || admin_house()->set == NULL)
 		return op_fault(op, EM_UNSUPPORTED, "there is no configuration to read");
 	r = MEM_NEW(struct reload);
 	r->op = op;
+	if (path.p != NULL)
+		r->path = mem_dup(path.p, path.n);
+	if (value.p != NULL)
+		r->value = mem_dup(value.p, value.n);
 	r->letter = (struct letter){ .open = on_main };
 	worker_post(worker_main(), &r->letter);
 	return EM_AGAIN;
 }
 
+static em_err
+reload_call(struct op_ctx *op)
+{
+	return ask_main(op, SLICE_NONE, SLICE_NONE);
+}
+
 const struct op op_CONF_RELOAD = { .where = OP_ADMIN, .call = reload_call };
+
+/* ---- one key */
+
+static em_err
+set_call(struct op_ctx *op)
+{
+	struct slice value = params_text(op->params, "value");
+
+	return ask_main(
+	    op, params_text(op->params, "key"), value.p != NULL ? value : SLICE_LIT(""));
+}
+
+const struct op op_CONF_SET = {
+	.where = OP_ADMIN, .call = set_call, .can_dry_run = true
+};
+
+static em_err
+unset_call(struct op_ctx *op)
+{
+	return ask_main(op, params_text(op->params, "key"), SLICE_NONE);
+}
+
+const struct op op_CONF_UNSET = {
+	.where = OP_ADMIN, .call = unset_call, .can_dry_run = true
+};
+
+/* The key itself; an old name is today's, and where its zone sets none what all zones
+ * have. */
+static bool
+find_key(struct slice path, struct conf_shown *v)
+{
+	size_t at = 0;
+
+	if (path.n == 0 || !conf_show_next(conf_current(), path, &at, v))
+		return false;
+	if (slice_eq_str(path, v->path))
+		return true;
+	conf_shown_fini(v);
+	return false;
+}
+
+static em_err
+get_call(struct op_ctx *op)
+{
+	struct slice path = params_text(op->params, "key");
+	struct str today = { 0 }, wide = { 0 };
+	struct conf_shown v;
+	bool found;
+
+	if (!conf_show_alias(path, &today, &wide))
+		str_add_slice(&today, path);
+	found = find_key(str_slice(&today), &v) || find_key(str_slice(&wide), &v);
+	str_fini(&today);
+	str_fini(&wide);
+	if (!found)
+		return no_path(op, path);
+	shown_row(op, &v);
+	conf_shown_fini(&v);
+	return EM_OK;
+}
+
+const struct op op_CONF_GET = { .where = OP_ADMIN, .call = get_call };

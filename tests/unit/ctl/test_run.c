@@ -184,7 +184,7 @@ TEST(several_at_once_need_yes_where_nobody_can_be_asked)
 	EQ(run(&t, "log set-level info --dry-run"), 2);
 	STR_EQ(err(), "emqx_ctl: log set-level has no --dry-run\n"
 		      "  hint: these have one: listeners stop, listeners restart, "
-		      "clients kick, retainer clean\n");
+		      "clients kick, retainer clean, conf set, conf unset\n");
 	EQ(d.calls, 3);
 	EQ(run(&t, "clients kick a"), 0);
 	EQ(run(&t, "listeners stop tcp:default"), 0); /* EMQX's own form */
