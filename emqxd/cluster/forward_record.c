@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* forward_record: see forward_record.h. */
 #include "emqxd/cluster/forward_record.h"
+#include "emqxd/model/topic.h"
 
 #define FLAG_QOS 3u
 #define FLAG_RETAIN 4u
@@ -94,7 +95,7 @@ read_message(struct rbuf *r, uint8_t flags, struct forward_record *out, mono_t n
 	if ((flags & FLAG_GROUP) != 0)
 		read_group(r, out);
 	m->payload = rbuf_rest(r);
-	if (m->topic.n == 0 || m->qos > 2)
+	if (m->qos > 2 || !topic_name_is_valid(m->topic))
 		rbuf_fail(r);
 }
 

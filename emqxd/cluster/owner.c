@@ -15,6 +15,7 @@
 #include "ipc/base/mem.h"
 #include "ipc/base/rbuf.h"
 
+#define AGAIN_EVERY span_ms(500)
 #define A_TURN 64u /* steps of walks, unless the turn is late before */
 
 static struct owner *
@@ -468,6 +469,20 @@ owner_malformed(const struct owner *o)
 /* ---- turns */
 
 static void
+ask_again(struct owner_peer *p)
+{
+	mono_t now = clock_mono();
+
+	if (now.ns >= p->again_after.ns &&
+	    owner_send(p, OWNER_AGAIN, SLICE_NONE) == EM_OK) {
+		p->wants_again = false;
+		p->again_after = mono_add(now, AGAIN_EVERY);
+	} else if (!timer_is_armed(&p->owner->rest)) {
+		timer_arm(&p->owner->rest, span_ms(100), p->owner->rest.fn);
+	}
+}
+
+static void
 answer(struct owner_peer *p)
 {
 	uint8_t bytes[16];
@@ -475,8 +490,8 @@ answer(struct owner_peer *p)
 
 	if (!p->is_up)
 		return;
-	if (p->wants_again && owner_send(p, OWNER_AGAIN, SLICE_NONE) == EM_OK)
-		p->wants_again = false;
+	if (p->wants_again)
+		ask_again(p);
 	if (!p->must_ack)
 		return;
 	wbuf_u64(&w, p->incarnation);

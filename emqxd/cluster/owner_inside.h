@@ -47,6 +47,8 @@ struct owner_peer {
 	enum owner_in in;
 	bool is_whole; /* its last snapshot was through */
 	bool must_ack, wants_again;
+	mono_t
+	    again_after; /* not before then: who sends nonsense does not send it at once */
 	uint64_t incarnation, heard;
 	struct hashes seen; /* named by the snapshot, or since */
 	bool seen_all;      /* there was no memory for it: nothing goes */
@@ -88,8 +90,8 @@ enum owner_row_kind { OWNER_ROW_ROUTE = 1, OWNER_ROW_SHARED, OWNER_ROW_CLIENT };
 /* ---- owner_rows.c */
 
 void owner_rows_put(struct wbuf *w, const struct owner_row *row);
-/* The next of @rows; false: that was the last, or r->err.  Kinds that this version does
- * not know are passed over. */
+/* The next of @rows; false: that was the last, or r->err.  Kind 0: one to be passed over,
+ * which this version does not know, or that is no row. */
 bool owner_rows_next(struct rbuf *r, struct owner_row *row);
 /* What it is known by in a peer's `seen`; never 0. */
 uint64_t owner_rows_key(const struct owner_row *row);

@@ -9,6 +9,7 @@
  * A body may grow at its end: what is behind what this version knows is passed over.
  */
 #include "emqxd/cluster/owner_inside.h"
+#include "emqxd/model/topic.h"
 #include "ipc/base/hash.h"
 #include "ipc/base/rbuf.h"
 
@@ -74,8 +75,9 @@ static bool
 is_sound(const struct owner_row *row)
 {
 	switch ((enum owner_row_kind)row->kind) {
-	case OWNER_ROW_ROUTE: return row->filter.n > 0;
-	case OWNER_ROW_SHARED: return row->filter.n > 0 && row->group.n > 0;
+	case OWNER_ROW_ROUTE: return topic_filter_is_valid(row->filter);
+	case OWNER_ROW_SHARED:
+		return row->group.n > 0 && topic_filter_is_valid(row->filter);
 	case OWNER_ROW_CLIENT: return row->hash != 0;
 	}
 	UNREACHABLE();
@@ -92,14 +94,14 @@ owner_rows_next(struct rbuf *r, struct owner_row *row)
 		*row = (struct owner_row){ .kind = kind };
 		if (r->err != EM_OK)
 			return false;
-		if (!read_body(&body, row)) {
-			row->kind =
-			    0; /* a number that the receiver counts all the same */
-			return true;
-		}
-		if (body.err == EM_OK && is_sound(row))
-			return true;
-		rbuf_fail(r);
+		/* What is passed over has a number that the receiver counts. */
+		if (!read_body(&body, row))
+			row->kind = 0;
+		if (body.err != EM_OK)
+			rbuf_fail(r);
+		else if (row->kind != 0 && !is_sound(row))
+			row->kind = 0;
+		return r->err == EM_OK;
 	}
 	return false;
 }
