@@ -8,6 +8,7 @@
 #include "emqxd/cluster/owner.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/model/nodes.h"
+#include "emqxd/router/share_inside.h"
 #include "ipc/base/rbuf.h"
 #include "ipc/base/wbuf.h"
 #include "tests/unit/router/ears.h"
@@ -285,6 +286,33 @@ exchange_frames(unsigned me, size_t most)
 	}
 }
 
+/* The members that the other node has in the group of that filter. */
+static struct share_count
+theirs_of(const char *name)
+{
+	struct route *r = trie_find(&inside_node()->trie, slice_str(name));
+	struct share_count none = { 0, 0 };
+
+	if (r == NULL || route_has_more(r) == NULL ||
+	    atomic_load(&route_has_more(r)->groups) == NULL)
+		return none;
+	return share_nodes_at(
+	    share_elsewhere(atomic_load(&route_has_more(r)->groups)), PEER);
+}
+
+static void
+check_group(unsigned other, unsigned f, const char *name)
+{
+	struct share_count n = { 0, 0 };
+
+	for (unsigned e = 0; e < EARS; e++) {
+		n.online += wants[other][e][f] && is_online[other][e];
+		n.offline += wants[other][e][f] && !is_online[other][e];
+	}
+	EQ(theirs_of(name).online, n.online);
+	EQ(theirs_of(name).offline, n.offline);
+}
+
 static void
 check(unsigned me)
 {
@@ -302,8 +330,10 @@ check(unsigned me)
 			ours |= wants[me][e][f];
 		}
 		rows += theirs;
-		if (f % 3 == 2) /* shares its filter with one that is no group's */
+		if (f % 3 == 2) { /* shares its filter with one that is no group's */
+			check_group(other, f, name);
 			continue;
+		}
 		places = router_remote_nodes(slice_str(name));
 		if (f % 3 == 0)
 			for (unsigned e = 0; e < EARS; e++) {
