@@ -18,7 +18,7 @@
 #include "ipc/base/rbuf.h"
 #include "ipc/base/wbuf.h"
 
-#define ENTRY_MAX (8u << 20) /* bytes; a change that is larger is refused */
+#define ENTRY_MAX (4u << 20) /* bytes; a change that is larger is refused */
 #define ENTRY_HEAD 27u       /* bytes without changes */
 
 struct entry_head {

@@ -225,6 +225,19 @@ kv_reader_rows(
 	return err;
 }
 
+em_err
+kv_reader_copy(struct kv_reader *r, const char *dir)
+{
+	struct kv_readers *g = r->gate;
+	em_err err = EM_STATE;
+
+	lock_take(&g->lock);
+	if (g->kv != NULL && !g->is_leaving)
+		err = kv_err_of(mdb_env_copy2(g->kv->env, dir, MDB_CP_COMPACT));
+	lock_give(&g->lock);
+	return err;
+}
+
 /* ---- the merge */
 
 struct merging {

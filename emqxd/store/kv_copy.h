@@ -22,6 +22,9 @@ void kv_reader_close(struct kv_reader **rp);
 EM_MUST_USE em_err kv_reader_rows(
     struct kv_reader *r, unsigned table, struct slice after, kv_row_fn *fn, void *arg);
 
+/* A copy of all tables as they are now in the folder @dir, as a store of its own. */
+EM_MUST_USE em_err kv_reader_copy(struct kv_reader *r, const char *dir);
+
 /* What a merge does: the rows behind @after become those of @next. */
 struct kv_merge {
 	/* The next row in order; false: there is no more. */

@@ -81,4 +81,9 @@ void store_export_close(struct store_export **xp);
 void store_import(
     enum change_group g, struct slice part, change_done_fn *done, void *arg);
 
+/* A copy of the whole store in the folder @dir, which is made, with its parent; a node that
+ * is started with it as data_dir/store has these rows.  On a jobs thread.  EM_IO, EM_FULL,
+ * EM_DENIED, EM_EXISTS; then there may be a part of it.  Any worker. */
+void store_backup(const char *dir, change_done_fn *done, void *arg);
+
 #endif

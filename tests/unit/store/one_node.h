@@ -35,7 +35,7 @@ struct bytes {
 };
 typedef VEC(struct bytes) bytes_list;
 
-static char dir[64];
+static char dir[100];
 static struct str answers, follows;
 static bytes_list proposed; /* since clear() */
 static uint64_t applied_told;

@@ -136,6 +136,39 @@ TEST(rows_that_have_an_entry_of_ours_answer_it)
 	wipe();
 }
 
+TEST(a_backup_is_a_store_with_the_same_rows)
+{
+	char copy[sizeof dir + 20], was[sizeof dir];
+	struct fetch a, b;
+
+	fresh_as(1);
+	fill(200, "some bytes", 1);
+	a = fetch(RET);
+	snprintf(copy, sizeof copy, "%s/b/join-1", dir);
+	imported = EM_AGAIN;
+	store_backup(copy, on_imported, NULL);
+	while (imported == EM_AGAIN)
+		turn(worker_get(0));
+	EQ(imported, EM_OK);
+	store_backup(copy, on_imported, NULL);
+	while (imported == EM_OK)
+		turn(worker_get(0));
+	EQ(imported, EM_EXISTS);
+	stop();
+	strcpy(was, dir);
+	strcpy(dir, copy);
+	start();
+	b = fetch(RET);
+	OK(is_equal(&a, &b));
+	clear(&a.parts);
+	clear(&b.parts);
+	wipe();
+	snprintf(copy, sizeof copy, "%s/b", was);
+	rmdir(copy);
+	strcpy(dir, was);
+	unmake();
+}
+
 /* ---- crashes */
 
 /* A child that is killed somewhere in the middle of entries. */

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * backup: a copy of the store in a folder of its own: see ordered.h.
+ */
+#include "emqxd/core/jobs.h"
+#include "emqxd/core/worker.h"
+#include "emqxd/store/change_inside.h"
+#include "emqxd/store/kv_copy.h"
+#include "ipc/base/list.h"
+#include "ipc/base/mem.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+struct backup {
+	struct job job;
+	struct letter letter;
+	struct kv_reader *reader;
+	char *dir;
+	struct worker *asker;
+	change_done_fn *done;
+	void *arg;
+	em_err err;
+};
+
+/* The folder above @dir may be there. */
+static em_err
+make_parent(const char *dir)
+{
+	char *path = mem_strdup(dir);
+	char *slash = strrchr(path, '/');
+	em_err err = EM_OK;
+
+	if (slash != NULL && slash != path) {
+		*slash = '\0';
+		if (mkdir(path, 0750) != 0 && errno != EEXIST)
+			err = err_from_errno(errno);
+	}
+	mem_free(path);
+	return err;
+}
+
+static void
+run(struct job *j)
+{
+	struct backup *b = LIST_OWNER(j, struct backup, job);
+
+	if (b->err == EM_OK)
+		b->err = make_parent(b->dir);
+	if (b->err == EM_OK && mkdir(b->dir, 0750) != 0)
+		b->err = err_from_errno(errno);
+	if (b->err == EM_OK)
+		b->err = kv_reader_copy(b->reader, b->dir);
+	kv_reader_close(&b->reader);
+	worker_post_now(b->asker, &b->letter);
+}
+
+static void
+on_end(struct letter *l)
+{
+	struct backup *b = LIST_OWNER(l, struct backup, letter);
+
+	b->done(b->arg, b->err);
+	mem_free(b->dir);
+	mem_free(b);
+}
+
+void
+store_backup(const char *dir, change_done_fn *done, void *arg)
+{
+	struct backup *b = MEM_NEW(struct backup);
+
+	*b = (struct backup){ .job.run = run,
+		.letter.open = on_end,
+		.dir = mem_strdup(dir),
+		.asker = worker_self(),
+		.done = done,
+		.arg = arg };
+	b->err = kv_reader_open(store_self()->kv, &b->reader);
+	jobs_post(&b->job);
+}
