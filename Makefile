@@ -28,7 +28,7 @@ CFLAGS  := -std=c11 -D_GNU_SOURCE $(OPT) $(WARN) $(HARDEN) -fPIE -pthread $(SAN)
 LDFLAGS := -pie -pthread -Wl,-z,relro,-z,now $(SAN)
 LIBS_ipc    := -lmsgpackc
 # libssl is named whether or not it is called yet: what emqxd needs is seen before its start.
-LIBS_emqxd  := -lurcu-qsbr -lurcu-common -llmdb -lpcre2-8 -lcjson -lcurl -lresolv -Wl,--no-as-needed -lssl -Wl,--as-needed -lcrypto
+LIBS_emqxd  := -lraft -luv -lurcu-qsbr -lurcu-common -llmdb -lpcre2-8 -lcjson -lcurl -lresolv -Wl,--no-as-needed -lssl -Wl,--as-needed -lcrypto
 LIBS_ctl    := -ledit
 
 ipc_src   := $(wildcard ipc/base/*.c ipc/*.c)

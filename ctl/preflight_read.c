@@ -46,6 +46,8 @@ package_of(struct slice library)
 		{ "liburcu", "liburcu8" },
 		{ "libmsgpackc.so", "libmsgpackc2" },
 		{ "libcjson.so", "libcjson1" },
+		{ "libraft.so", "libraft2" },
+		{ "libuv.so", "libuv1" },
 		{ "libcurl.so.4", "libcurl4" },
 	};
 

@@ -19,6 +19,7 @@
 #include "emqxd/app/site.h"
 #include "emqxd/app/version.h"
 #include "emqxd/conf/snapshot.h"
+#include "emqxd/cstore/cstore_child.h"
 #include "emqxd/core/alarm.h"
 #include "emqxd/core/log.h"
 #include "emqxd/core/loop.h"
@@ -478,6 +479,14 @@ docs(const struct options *o)
 	return 0;
 }
 
+/* Nothing of the daemon is born in the child. */
+static int
+cstore(const struct options *o)
+{
+	(void)o;
+	return cstore_child_run();
+}
+
 int
 app_run(int argc, char **argv)
 {
@@ -491,6 +500,7 @@ app_run(int argc, char **argv)
 		[OPTIONS_CHECK_CONFIG] = check_config,
 		[OPTIONS_VERSION] = version,
 		[OPTIONS_DOCS] = docs,
+		[OPTIONS_CSTORE] = cstore,
 		[OPTIONS_HELP] = help,
 	};
 	_Static_assert(

@@ -25,6 +25,7 @@ static const struct word {
 	{ "version", OPTIONS_VERSION, NULL, true },
 	{ "help", OPTIONS_HELP, NULL, true },
 	{ "docs", OPTIONS_DOCS, "conf|reasons|metrics", false },
+	{ "--cstore", OPTIONS_CSTORE, NULL, false },
 	{ "check_conf", OPTIONS_CHECK_CONFIG, "FILE", false },
 	{ "-h", OPTIONS_HELP, NULL, false },
 	{ "--help", OPTIONS_HELP, NULL, false },

@@ -19,6 +19,7 @@ enum options_word {
 	OPTIONS_CHECK_CONFIG,
 	OPTIONS_VERSION,
 	OPTIONS_DOCS,
+	OPTIONS_CSTORE, /* the child of a daemon of several nodes */
 	OPTIONS_HELP,
 	OPTIONS_WORD_N
 };

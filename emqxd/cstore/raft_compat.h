@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * raft_compat: what differs between the releases of libraft: 0.15 (Debian 12) and 0.17 to
+ * 0.22 (Debian 13), whose transport has a version and whose progress of the others is out
+ * of sight.
+ */
+#ifndef CSTORE_RAFT_COMPAT_H
+#define CSTORE_RAFT_COMPAT_H
+
+#include <raft.h>
+#include <raft/uv.h>
+
+#ifdef RAFT_REQUEST_VOTE_VERSION /* from the release on that has the other two as well */
+
+static inline void
+raft_compat_transport(struct raft_uv_transport *t)
+{
+	t->version = 1;
+}
+
+/* What the leader knows of the member's log: not told. */
+static inline raft_index
+raft_compat_match(const struct raft *r, unsigned i)
+{
+	(void)i;
+	return r->last_applied;
+}
+
+#else
+
+static inline void
+raft_compat_transport(struct raft_uv_transport *t)
+{
+	(void)t;
+}
+
+/* The index up to which the leader knows the i-th member's log to be the same. */
+static inline raft_index
+raft_compat_match(const struct raft *r, unsigned i)
+{
+	return r->leader_state.progress[i].match_index;
+}
+
+#endif
+
+#endif
