@@ -252,6 +252,13 @@ owner_client_places(const struct owner *o, uint64_t hash)
 	return hashes_get(&o->clients, hash);
 }
 
+void
+owner_on_twin(struct owner *o, owner_twin_fn *fn, void *arg)
+{
+	o->on_twin = fn;
+	o->twin_arg = arg;
+}
+
 size_t
 owner_clients(const struct owner *o)
 {

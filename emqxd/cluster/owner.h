@@ -87,6 +87,9 @@ void owner_settle(struct router_settle *s);
 void owner_client(struct owner *o, uint64_t hash, bool is_here);
 /* Places where it is; bit 0: here. */
 uint64_t owner_client_places(const struct owner *o, uint64_t hash);
+/* Called when a client gets a second place, one of the two being here; it may be over soon. */
+typedef void owner_twin_fn(void *arg, uint64_t hash);
+void owner_on_twin(struct owner *o, owner_twin_fn *fn, void *arg);
 /* Clients of all nodes. */
 size_t owner_clients(const struct owner *o);
 

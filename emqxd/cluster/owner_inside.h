@@ -75,6 +75,8 @@ struct owner {
 	struct timer rest; /* until a buffer has room */
 	bool has_work;     /* the next turn comes at once */
 	uint64_t malformed;
+	owner_twin_fn *on_twin; /* or NULL */
+	void *twin_arg;
 	_Atomic bool has_lost; /* a change that there was no memory to tell */
 };
 

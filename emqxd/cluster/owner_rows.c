@@ -126,6 +126,9 @@ apply_client(struct owner *o, unsigned place, const struct owner_row *row)
 				 : places & ~((uint64_t)1 << place);
 	/* Without memory the client is not known to be there: it is not taken over. */
 	(void)hashes_set(&o->clients, row->hash, places);
+	if (row->online > 0 && (places & 1) != 0 && (places & (places - 1)) != 0 &&
+	    o->on_twin != NULL)
+		o->on_twin(o->twin_arg, row->hash);
 }
 
 void

@@ -59,6 +59,7 @@ struct takeover {
 	unsigned n_coming, n_waiting, n_going;
 	bool has_others;
 	struct timer tick;
+	struct takeover_twins twins;
 };
 
 /* ---- letters */
@@ -473,6 +474,9 @@ takeover_on_frame(
 	case TAKEOVER_NOTHING:
 	case TAKEOVER_PART:
 	case TAKEOVER_STOP: break;
+	case TAKEOVER_TWIN:
+		takeover_twins_on_frame(t, place, number, rbuf_rest(&r));
+		return;
 	case TAKEOVER_FRAME_N: return;
 	}
 	/* Numbers of the two directions are different nodes' and may be equal. */
@@ -496,12 +500,20 @@ takeover_at_link(struct letter *l)
 		t->links.changed(t->links.arg, note->number, note->flag);
 	else if (note->what == TAKEOVER_NOTE_ASK)
 		on_ask(t, note);
+	else if (note->what < TAKEOVER_NOTE_ASK)
+		takeover_twins_from_home(&t->twins, note);
 	else if (note->what < TAKEOVER_NOTE_NONE)
 		coming_from_home(t, note);
 	else if (going_from_home(t, note))
 		return;
 	start_more(t);
 	takeover_free_note(note);
+}
+
+void
+takeover_on_twin(struct takeover *t, uint64_t hash)
+{
+	takeover_twins_add(&t->twins, hash);
 }
 
 /* ---- times, and the end of a peer */
@@ -555,6 +567,7 @@ on_tick(struct timer *timer)
 			send_parts(t, g);
 	}
 	start_more(t);
+	takeover_twins_tick(&t->twins, t);
 	timer_arm(&t->tick, TICK, on_tick);
 }
 
@@ -566,6 +579,7 @@ takeover_new(const struct takeover_links *links)
 	struct takeover *t = MEM_NEW(struct takeover);
 
 	t->links = *links;
+	t->twins.links = &t->links;
 	list_init(&t->coming);
 	list_init(&t->waiting);
 	list_init(&t->going);
@@ -609,5 +623,6 @@ takeover_free(struct takeover **tp)
 	while (!list_is_empty(&t->going))
 		going_free(t, LIST_OWNER(t->going.next, struct going, node));
 	map_fini(&t->comings);
+	hashes_fini(&t->twins.found);
 	mem_free(t);
 }

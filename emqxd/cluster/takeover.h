@@ -19,6 +19,11 @@
  * which goes on with what it has when A is gone.  One that is on its way to a third node,
  * or is wanted by two at once, is asked for again until it is somewhere.
  *
+ * Twins: a client may be at two nodes, when they did not hear each other or both let it in
+ * at once.  When both rows still stand after TAKEOVER_TWINS_REST, each node tells the other
+ * when its client came; the later one stays (the higher site id, when it is the same
+ * nanosecond), the other is ended with 0x8E.
+ *
  * Bounds: TAKEOVER_MOST sessions on their way in each direction, the others wait;
  * TAKEOVER_WINDOW parts of each; TAKEOVER_PATIENCE without a sign of the other end.
  *
@@ -38,11 +43,13 @@
 #define TAKEOVER_MOST 256u
 #define TAKEOVER_WINDOW 8u
 #define TAKEOVER_PATIENCE span_s(10)
+#define TAKEOVER_TWINS_MOST (1u << 20) /* that are looked into at a time */
+#define TAKEOVER_TWINS_REST span_s(1)
 
 struct takeover;
 
-/* What goes between nodes; whoever knows links gives each its frame.  All begin with u64:
- * the number of the way, which the taker gives. */
+/* What goes between nodes; whoever knows links gives each its frame.  All but TWIN
+ * begin with u64: the number of the way, which the taker gives. */
 enum takeover_frame {
 	TAKEOVER_TAKE,    /* u8 clean start; client id */
 	TAKEOVER_NOTHING, /* u8 1: not now, ask again */
@@ -50,6 +57,7 @@ enum takeover_frame {
 	TAKEOVER_MORE,    /* a part was taken */
 	TAKEOVER_LEAVE,   /* the session lives here from now on */
 	TAKEOVER_STOP,    /* either end gives up */
+	TAKEOVER_TWIN, /* its client is here too: u64 wall ns when it came; client id */
 	TAKEOVER_FRAME_N
 };
 
@@ -73,6 +81,8 @@ void takeover_on_frame(
     struct takeover *t, unsigned place, enum takeover_frame frame, struct slice body);
 /* Nothing comes from it any more, or what was on the way is lost. */
 void takeover_on_down(struct takeover *t, unsigned place);
+/* A client of this hash is here and at another node, by their rows. */
+void takeover_on_twin(struct takeover *t, uint64_t hash);
 /* Sessions on their way here, waiting for that, and from here. */
 void takeover_counts(
     const struct takeover *t, unsigned *coming, unsigned *waiting, unsigned *going);

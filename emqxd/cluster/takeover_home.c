@@ -40,6 +40,7 @@ struct takeover_worker {
 	struct takeover *t;
 	struct map arriving, departing; /* by number; by key */
 	uint64_t given;                 /* numbers */
+	struct takeover_twins_walk twins;
 };
 
 static struct takeover_worker *
@@ -339,6 +340,7 @@ takeover_worker_death(void)
 	}
 	for (at = 0; map_next(&w->departing, &at, NULL, &p); at = 0)
 		departing_end(p);
+	takeover_twins_walk_end(&w->twins);
 	map_fini(&w->arriving);
 	map_fini(&w->departing);
 	mem_free(w);
@@ -385,8 +387,12 @@ takeover_at_home(struct letter *l)
 			on_take(note);
 		else if (note->what == TAKEOVER_NOTE_USE)
 			use(note->flag);
+		else if (note->what == TAKEOVER_NOTE_TWINS)
+			takeover_twins_walk(&self()->twins, &note);
+		else if (note->what == TAKEOVER_NOTE_TWIN_THERE)
+			takeover_twins_meet(note);
 		else
 			of_departing(note);
 	}
-	takeover_free_note(note);
+	takeover_free_note(note); /* NULL: kept */
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * takeover_inside: what the link thread (takeover.c) and the home workers
- * (takeover_home.c) tell each other.  One kind of letter, copied bytes.
+ * (takeover_home.c), and those of takeover_twins.c, tell each other.  One kind of letter, copied bytes.
  */
 #ifndef CLUSTER_TAKEOVER_INSIDE_H
 #define CLUSTER_TAKEOVER_INSIDE_H
 
 #include "emqxd/cluster/takeover.h"
+#include "emqxd/cluster/hashes.h"
+#include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
 
 enum takeover_what {
@@ -18,11 +20,16 @@ enum takeover_what {
 	TAKEOVER_NOTE_MORE,
 	TAKEOVER_NOTE_LEAVE,
 	TAKEOVER_NOTE_STOP,
+	TAKEOVER_NOTE_TWIN_THERE, /* number: since when; @flag: its site is the higher;
+				     bytes: the client id */
 	/* to each client worker */
-	TAKEOVER_NOTE_USE, /* @flag */
+	TAKEOVER_NOTE_USE,   /* @flag */
+	TAKEOVER_NOTE_TWINS, /* bytes: sorted hashes */
 
 	/* to the link thread */
-	TAKEOVER_NOTE_CHANGED, /* number: the hash; @flag: it is here */
+	TAKEOVER_NOTE_CHANGED,   /* number: the hash; @flag: it is here */
+	TAKEOVER_NOTE_TWIN_HERE, /* number: since when; bytes: the client id */
+	TAKEOVER_NOTE_WALKED,    /* all twins were looked for */
 	/* of one that comes */
 	TAKEOVER_NOTE_ASK,    /* @flag: clean start; bytes: the client id */
 	TAKEOVER_NOTE_TAKEN,  /* a part */
@@ -63,6 +70,28 @@ void takeover_free_note(struct takeover_note *note);
 /* takeover.c: a note from a worker; takeover_home.c: a note from the link thread. */
 void takeover_at_link(struct letter *l);
 void takeover_at_home(struct letter *l);
+
+/* takeover_twins.c.  Of the link thread: */
+struct takeover_twins {
+	struct takeover_links *links;
+	struct hashes found;
+	mono_t due;       /* when they are looked into */
+	unsigned walkers; /* workers that look for some now */
+};
+void takeover_twins_add(struct takeover_twins *w, uint64_t hash);
+void takeover_twins_tick(struct takeover_twins *w, struct takeover *t);
+void takeover_twins_from_home(struct takeover_twins *w, const struct takeover_note *note);
+void takeover_twins_on_frame(
+    struct takeover *t, unsigned place, uint64_t since, struct slice clientid);
+/* Of a client worker: */
+struct takeover_twins_walk {
+	struct takeover_note *hashes; /* NULL: nobody is looked for */
+	uint64_t at;
+	struct timer step;
+};
+void takeover_twins_walk(struct takeover_twins_walk *w, struct takeover_note **note);
+void takeover_twins_meet(const struct takeover_note *note);
+void takeover_twins_walk_end(struct takeover_twins_walk *w);
 
 /* The taker's worker stands in the number. */
 #define TAKEOVER_WORKER_SHIFT 48u

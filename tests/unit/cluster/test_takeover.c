@@ -8,6 +8,7 @@
 #include "emqxd/cluster/takeover.h"
 #include "emqxd/model/nodes.h"
 #include "emqxd/session/claim.h"
+#include "ipc/base/wbuf.h"
 #include "tests/unit/session/house.h"
 
 #include <stdio.h>
@@ -24,7 +25,7 @@ static VEC(struct sent) queue;
 static struct takeover *takeover;
 static struct guest guest, newcomer;
 static unsigned old_home, new_home, full_for, frames[TAKEOVER_FRAME_N];
-static bool is_down, somebody_has_it;
+static bool is_down, somebody_has_it, is_also_here;
 static struct claim claim;
 static unsigned answers, heard;
 
@@ -52,7 +53,7 @@ on_places(void *arg, uint64_t hash)
 {
 	(void)arg;
 	OK(hash == claim_hash(ID));
-	return somebody_has_it ? UINT64_C(1) << PEER : 0;
+	return (somebody_has_it ? UINT64_C(1) << PEER : 0) | is_also_here;
 }
 
 static void
@@ -426,6 +427,65 @@ TEST(a_client_that_is_back_at_the_old_node_keeps_its_session_there)
 	EQ(answers, 1);
 	OK(is_at(old_home) && !is_at(new_home));
 	nothing_is_on_the_way();
+	end_all();
+}
+
+static void
+twin_comes(uint64_t since)
+{
+	struct wbuf w = wbuf_growing(64);
+
+	wbuf_u64(&w, since);
+	wbuf_bytes(&w, ID);
+	worker_act_as(worker_link());
+	takeover_on_frame(takeover, PEER, TAKEOVER_TWIN, wbuf_slice(&w));
+	wbuf_fini(&w);
+	for (unsigned i = 0; i < 4; i++) {
+		as(old_home);
+		house_turn();
+		worker_act_as(worker_link());
+		house_turn();
+	}
+}
+
+TEST(of_two_clients_of_one_id_the_later_stays)
+{
+	uint64_t mine;
+
+	begin();
+	settle_in();
+	mine = (uint64_t)guest.session->attached.ns;
+	twin_comes(mine - 1);
+	OK(is_at(old_home) && !guest.was_taken);
+	EQ(frames[TAKEOVER_TWIN], 1); /* and says so */
+	drop_sent();
+	twin_comes(mine); /* the other's site is the higher one */
+	OK(!is_at(old_home) && guest.was_taken);
+	EQ(frames[TAKEOVER_TWIN], 1);
+	end_all();
+}
+
+TEST(twins_are_looked_for_when_their_rows_stay)
+{
+	struct slice body;
+
+	begin();
+	is_also_here = true;
+	settle_in();
+	worker_act_as(worker_link());
+	takeover_on_twin(takeover, claim_hash(ID));
+	while (frames[TAKEOVER_TWIN] == 0) {
+		for (unsigned i = 0; i < worker_count(); i++) {
+			as(i);
+			house_turn();
+		}
+		worker_act_as(worker_link());
+		loop_turn(worker_self()->loop);
+	}
+	body = queue.p[0].body;
+	EQ(body.n, 8 + ID.n);
+	OK(slice_eq(slice_from(body, 8), ID));
+	is_also_here = false;
 	end_all();
 }
 
