@@ -71,7 +71,7 @@ TEST(nothing_acknowledged_is_lost_when_the_child_is_killed_under_load)
 	    node[1].acked.n + node[1].unknown + node[1].refused == 10 + (number - 1000));
 }
 
-TEST(a_restart_takes_less_than_200_ms)
+TEST(a_restart_takes_a_moment_only)
 {
 	unsigned ups = node[1].ups;
 	mono_t since;
