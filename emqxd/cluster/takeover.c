@@ -168,7 +168,8 @@ coming_over(struct takeover *t, struct coming *c, enum takeover_over how)
 	coming_free(t, c);
 }
 
-static void
+/* False: it cannot be asked. */
+static bool
 ask_place(struct takeover *t, struct coming *c)
 {
 	uint8_t clean = c->clean_start;
@@ -176,8 +177,8 @@ ask_place(struct takeover *t, struct coming *c)
 	    slice_of(&clean, 1), slice_of(c->id, c->id_n));
 
 	c->until = mono_add(clock_mono(), TAKEOVER_PATIENCE);
-	/* What did not go is asked again. */
 	c->state = err == EM_OK ? COMING_ASKED : COMING_AGAIN;
+	return err == EM_OK || err == EM_FULL;
 }
 
 /* The next of the places; over when there is none. */
@@ -187,14 +188,20 @@ ask_next(struct takeover *t, struct coming *c)
 	while (c->left != 0) {
 		c->place = (unsigned)__builtin_ctzll(c->left);
 		c->left &= c->left - 1;
-		if (!nodes_is_running(c->place)) {
-			c->has_failed = true;
-			continue;
-		}
-		ask_place(t, c);
-		return;
+		if (nodes_is_running(c->place) && ask_place(t, c))
+			return;
+		c->has_failed = true;
 	}
 	coming_over(t, c, c->has_failed ? TAKEOVER_LOST : TAKEOVER_NOBODY);
+}
+
+static void
+ask_again(struct takeover *t, struct coming *c)
+{
+	if (clock_mono().ns < c->last.ns && ask_place(t, c))
+		return;
+	c->has_failed = true;
+	ask_next(t, c);
 }
 
 static void
@@ -549,7 +556,7 @@ on_tick(struct timer *timer)
 			say(t, c->place, TAKEOVER_STOP, c->number);
 			coming_over(t, c, TAKEOVER_LOST);
 		} else if (c->state == COMING_AGAIN) {
-			ask_place(t, c);
+			ask_again(t, c);
 		}
 	}
 	LIST_EACH_SAFE (n, &t->waiting) {

@@ -406,6 +406,17 @@ TEST(a_link_that_breaks_behind_leave_leaves_it_at_the_new_one)
 	end_all();
 }
 
+TEST(who_cannot_be_asked_holds_up_nobody)
+{
+	begin();
+	settle_in();
+	is_down = true;
+	come_and_wait(false);
+	OK(is_at(old_home) && !is_at(new_home) && !guest.was_taken);
+	nothing_is_on_the_way();
+	end_all();
+}
+
 TEST(a_client_that_is_back_at_the_old_node_keeps_its_session_there)
 {
 	bool present;
