@@ -324,7 +324,7 @@ do_entry(struct applying *a, struct incoming *in)
 	err = apply_seen_of(a->s, a->o->group, h.site, &in->seen);
 	if (err != EM_OK)
 		return err;
-	in->fate = fate_of(&h, &in->seen);
+	in->fate = (uint8_t)fate_of(&h, &in->seen);
 	if (in->fate != APPLY_TAKEN)
 		return EM_OK;
 	err = put_seen(a, &h, in->index, in->seen.incarnation == 0);
