@@ -12,6 +12,7 @@
 #include "ctl/files.h"
 #include "ctl/interrupt.h"
 #include "ctl/local.h"
+#include "ctl/secrets.h"
 #include "ctl/suggest.h"
 #include "ctl/watch.h"
 #include "ipc/cmdline.h"
@@ -285,6 +286,8 @@ remote(struct run *r, struct fault *f)
 		err = reach(r, f);
 	if (err == EM_OK)
 		err = files_open(params, &r->made, f);
+	if (err == EM_OK)
+		err = secrets_read(params, f);
 	if (err != EM_OK)
 		return err;
 	r->asked = true;
