@@ -45,6 +45,14 @@ ctl_o   := $(call objs,$(ctl_src))
 .PHONY: all
 all: $(BUILD)/emqxd $(BUILD)/emqx_ctl
 
+# A vendor's own: the public key (PEM) that its licences are verified with when
+# license.public_key is not set.
+LICENSE_PUBLIC_KEY ?=
+ifneq ($(LICENSE_PUBLIC_KEY),)
+$(BUILD)/obj/emqxd/license/license_key.o: CFLAGS += -DEMQXD_LICENSE_PUBLIC_KEY='"$(shell sed '/-----/d' '$(LICENSE_PUBLIC_KEY)' | tr -d '\n')"'
+$(BUILD)/obj/emqxd/license/license_key.o: $(LICENSE_PUBLIC_KEY)
+endif
+
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<

@@ -260,6 +260,7 @@ local_run(const struct local *l)
 		{ CMD_WAIT_READY, wait_ready },
 		{ CMD_WAIT_CLIENTS, wait_clients },
 		{ CMD_CONF_CHECK, preflight_conf_check },
+		{ CMD_LICENSE_CHECK, preflight_license_check },
 		{ CMD_HELP, run_help },
 		{ CMD_CHEAT, run_cheat },
 		{ CMD_VERSION, local_version },

@@ -158,18 +158,16 @@ tell_check(const struct local *l, const struct str *said, const char *file, bool
 	return ok ? code : err_exit(EM_FAILED);
 }
 
-int
-preflight_conf_check(const struct local *l)
+/* Runs emqxd with the words behind its name, and tells what it says of @file. */
+static int
+run_check(const struct local *l, const char **argv, const char *file)
 {
-	const struct cmd_arg *arg = cmd_find_arg(l->params->cmd, SLICE_LIT("file"));
-	struct slice given = params_text(l->params, "file");
 	char *program = program_find("emqxd");
-	char *file = given.n > 0 ? mem_dup(given.p, given.n) : mem_strdup(arg->dflt);
-	const char *argv[] = { program, "check_config", file, NULL };
 	struct str said = { 0 };
 	struct fault f = { 0 };
 	int status, code;
 
+	argv[0] = program;
 	if (program == NULL) {
 		fault_set(
 		    &f, EM_FAILED, "there is no emqxd beside emqx_ctl and none in PATH");
@@ -182,6 +180,38 @@ preflight_conf_check(const struct local *l)
 	}
 	str_fini(&said);
 	mem_free(program);
+	return code;
+}
+
+/* The argument or option @name as it was given, or what applies without: owned. */
+static char *
+given_or_default(const struct local *l, const struct cmd_arg *arg)
+{
+	struct slice given = params_text(l->params, arg->name);
+
+	return given.n > 0 ? mem_dup(given.p, given.n) : mem_strdup(arg->dflt);
+}
+
+int
+preflight_conf_check(const struct local *l)
+{
+	char *file = given_or_default(l, cmd_find_arg(l->params->cmd, SLICE_LIT("file")));
+	const char *argv[] = { NULL, "check_config", file, NULL };
+	int code = run_check(l, argv, file);
+
 	mem_free(file);
+	return code;
+}
+
+int
+preflight_license_check(const struct local *l)
+{
+	char *file = given_or_default(l, cmd_find_arg(l->params->cmd, SLICE_LIT("file")));
+	char *conf = given_or_default(l, cmd_find_opt(l->params->cmd, SLICE_LIT("conf")));
+	const char *argv[] = { NULL, "check_license", file, "-c", conf, NULL };
+	int code = run_check(l, argv, file);
+
+	mem_free(file);
+	mem_free(conf);
 	return code;
 }

@@ -14,6 +14,8 @@ struct local;
 int preflight_run(const struct local *l);
 /* `conf check`: emqxd check_config FILE. */
 int preflight_conf_check(const struct local *l);
+/* `license check`: emqxd check_license FILE. */
+int preflight_license_check(const struct local *l);
 
 struct preflight_problem {
 	char *text, *hint; /* owned; hint may be NULL */

@@ -192,9 +192,9 @@ cmdline_is_of_emqx(struct slice word)
 		"luahook", "resource-types", "rule-actions", "sasl", "user", "authz",
 		"ban", "banned", "bridges", "cluster", "cluster_call", "data", "ds",
 		"eviction", "exclusive", "gateway", "gateway-clients", "gateway-metrics",
-		"gateway-registry", "license", "mgmt", "mnesia", "modules", "node_dump",
-		"observer", "olp", "pem_cache", "plugins", "rebalance", "recon",
-		"resources", "retainer", "rules", "telemetry", "traces" };
+		"gateway-registry", "mgmt", "mnesia", "modules", "node_dump", "observer",
+		"olp", "pem_cache", "plugins", "rebalance", "recon", "resources",
+		"retainer", "rules", "telemetry", "traces" };
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (slice_eq_str(word, names[i]))

@@ -21,6 +21,8 @@
 #include "ipc/row.h"
 #include "emqxd/admin/answer.h"
 
+#include <sys/types.h>
+
 struct op_ctx;
 typedef em_err op_fn(struct op_ctx *op);
 
@@ -52,6 +54,7 @@ struct op_ctx {
 	const struct op *op;
 	struct params *params; /* shared by all parts: only OP_ADMIN takes its files */
 	unsigned flags;        /* WIRE_REQ_ */
+	uid_t uid;             /* of who asks */
 	struct slice value;    /* OP_AT_HOME: the value of this call */
 	bool is_one_of_many;
 	bool is_missing;    /* there is no client `value` */

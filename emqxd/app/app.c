@@ -9,6 +9,7 @@
 #include "emqxd/access/authn.h"
 #include "emqxd/admin/admin.h"
 #include "emqxd/app/boot.h"
+#include "emqxd/app/check_license.h"
 #include "emqxd/app/core_conf.h"
 #include "emqxd/app/daemon.h"
 #include "emqxd/app/docs.h"
@@ -26,7 +27,9 @@
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/client/client.h"
+#include "emqxd/license/license.h"
 #include "emqxd/limit/limit.h"
+#include "emqxd/limit/quota.h"
 #include "emqxd/model/hook.h"
 #include "emqxd/model/nodes.h"
 #include "emqxd/model/zone.h"
@@ -84,8 +87,16 @@ birth_of_limit(struct fault *f)
 {
 	(void)f;
 	limit_birth();
+	quota_birth();
 	follow_limit();
 	return EM_OK;
+}
+
+static void
+death_of_limit(void)
+{
+	quota_death();
+	limit_death();
 }
 
 static em_err
@@ -218,6 +229,14 @@ birth_of_modules(struct fault *f)
 }
 
 static em_err
+birth_of_license(struct fault *f)
+{
+	const struct core_conf *conf = conf_get(CONF_CORE);
+
+	return license_birth(conf_get(CONF_LICENSE), conf->data_dir, f);
+}
+
+static em_err
 birth_of_admin(struct fault *f)
 {
 	const struct core_conf *conf = conf_get(CONF_CORE);
@@ -237,7 +256,7 @@ static const struct app_room rooms[] = {
 	    .birth = birth_of_limit,
 	    .worker_birth = limit_worker_birth,
 	    .worker_death = limit_worker_death,
-	    .death = limit_death,
+	    .death = death_of_limit,
 	    .reload = follow_limit },
 	{ .name = "model", .birth = birth_of_model, .death = hook_death },
 	{ .name = "nodes", .birth = birth_of_nodes, .death = nodes_death },
@@ -301,8 +320,15 @@ static const struct app_room rooms[] = {
 	    .death = sys_topics_death,
 	    .reload = follow_modules,
 	    .on_admin = true },
+	{ .name = "license",
+	    .birth = birth_of_license,
+	    .worker_birth = license_worker_birth,
+	    .worker_death = license_worker_death,
+	    .death = license_death,
+	    .on_admin = true },
 	{ .name = "recovery", .birth = store_recover },
 	{ .name = "overridden", .birth = override_recovered },
+	{ .name = "license in force", .birth = license_settle },
 	{ .name = "admin",
 	    .birth = birth_of_admin,
 	    .worker_birth = admin_worker_birth,
@@ -498,6 +524,7 @@ app_run(int argc, char **argv)
 		[OPTIONS_RESTART] = daemon_restart,
 		[OPTIONS_PING] = daemon_ping,
 		[OPTIONS_CHECK_CONFIG] = check_config,
+		[OPTIONS_CHECK_LICENSE] = check_license_run,
 		[OPTIONS_VERSION] = version,
 		[OPTIONS_DOCS] = docs,
 		[OPTIONS_CSTORE] = cstore,

@@ -22,6 +22,7 @@ static const struct word {
 	{ "restart", OPTIONS_RESTART, NULL, true },
 	{ "ping", OPTIONS_PING, NULL, true },
 	{ "check_config", OPTIONS_CHECK_CONFIG, "FILE", true },
+	{ "check_license", OPTIONS_CHECK_LICENSE, "FILE", true },
 	{ "version", OPTIONS_VERSION, NULL, true },
 	{ "help", OPTIONS_HELP, NULL, true },
 	{ "docs", OPTIONS_DOCS, "conf|reasons|metrics", false },
@@ -47,6 +48,8 @@ options_usage(void)
 	       "  restart              stop, then start\n"
 	       "  ping                 print pong when the daemon answers\n"
 	       "  check_config [FILE]  say what is wrong in the configuration\n"
+	       "  check_license FILE   say what a licence allows, and whether it is "
+	       "genuine\n"
 	       "  docs conf|reasons|metrics\n"
 	       "                       reference of the manual pages, as mdoc source\n"
 	       "  version              versions of emqxd and of the libraries\n"
@@ -120,5 +123,7 @@ options_parse(int argc, char *const *argv, struct options *out, struct fault *f)
 		out->conf = out->argument;
 	if (out->word == OPTIONS_DOCS && out->argument == NULL)
 		return fault_set(f, EM_USAGE, "docs needs one of %s", word->argument);
+	if (out->word == OPTIONS_CHECK_LICENSE && out->argument == NULL)
+		return fault_set(f, EM_USAGE, "check_license needs a file");
 	return EM_OK;
 }

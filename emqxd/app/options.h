@@ -17,6 +17,7 @@ enum options_word {
 	OPTIONS_RESTART,
 	OPTIONS_PING,
 	OPTIONS_CHECK_CONFIG,
+	OPTIONS_CHECK_LICENSE,
 	OPTIONS_VERSION,
 	OPTIONS_DOCS,
 	OPTIONS_CSTORE, /* the child of a daemon of several nodes */
@@ -27,7 +28,7 @@ enum options_word {
 struct options {
 	enum options_word word;
 	const char *conf;     /* the configuration's file */
-	const char *argument; /* of docs: what */
+	const char *argument; /* of docs: what; of check_license: the file */
 };
 
 /* EM_USAGE with a sentence, and "did you mean" as its hint. */

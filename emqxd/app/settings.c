@@ -10,6 +10,7 @@
 #include "emqxd/conf/persist.h"
 #include "emqxd/conf/report.h"
 #include "emqxd/core/log.h"
+#include "emqxd/license/license_conf.h"
 #include "emqxd/model/zone.h"
 #include "emqxd/net/listener_conf.h"
 #include "emqxd/modules/sys_conf.h"
@@ -26,7 +27,7 @@
 static const struct conf_section *const sections[] = { &core_conf, &ctl_conf, &zone_conf,
 	&listener_conf, &retain_conf, &store_conf, &delayed_conf, &rewrite_conf,
 	&auto_subscribe_conf, &sys_topics_conf, &sys_alarm_conf, &authn_conf,
-	&share_conf };
+	&license_conf, &share_conf };
 enum { SECTIONS_N = sizeof sections / sizeof sections[0] };
 
 const struct conf_section *const *

@@ -11,7 +11,9 @@
 #include "emqxd/client/topics.h"
 #include "emqxd/core/slab.h"
 #include "emqxd/core/trace_point.h"
+#include "emqxd/core/log.h"
 #include "emqxd/limit/limit.h"
+#include "emqxd/limit/quota.h"
 #include "emqxd/model/hook.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/model/topic.h"
@@ -20,6 +22,7 @@
 #include "emqxd/net/listener.h"
 #include "emqxd/net/listener_conf.h"
 #include "emqxd/session/claim.h"
+#include "emqxd/session/registry.h"
 
 static uint32_t
 max_packet_of(const struct mqtt_connect *p)
@@ -425,6 +428,33 @@ told_in(struct channel *ch)
 	hook_run_client_connected(&who);
 }
 
+/* Is there a place for a new session?  Who has one comes back to it; a claim has brought it
+ * here by now.  False: refused. */
+static bool
+has_place(struct conn *c, const struct mqtt_connect *p)
+{
+	enum quota_verdict verdict;
+	const char *detail;
+
+	if (registry_find(p->client_id) != NULL)
+		return true;
+	verdict = quota_ask(registry_count_all());
+	if (verdict == QUOTA_OPEN)
+		return true;
+	metric_inc(METRIC_LICENSE_REFUSED);
+	if (verdict == QUOTA_CLOSED) {
+		detail = "the licence has expired";
+		LOG(WARN, "connection_rejected_due_to_license_expired", "clientid",
+		    p->client_id);
+	} else {
+		detail = "as many sessions as the licence allows";
+		LOG(WARN, "connection_rejected_due_to_license_limit_reached", "clientid",
+		    p->client_id);
+	}
+	connect_refuse(c, p, p->version, REASON_QUOTA_EXCEEDED, detail);
+	return false;
+}
+
 void
 connect_accept(struct conn *c, struct mqtt_connect *p, const struct connect_how *how)
 {
@@ -457,6 +487,10 @@ connect_accept(struct conn *c, struct mqtt_connect *p, const struct connect_how 
 	if (EM_UNLIKELY(claim_is_on()) && !how->is_claimed && !how->assigned) {
 		message_unref(&open.will.message);
 		claiming_start(c, p, how);
+		return;
+	}
+	if (EM_UNLIKELY(quota_is_on()) && !has_place(c, p)) {
+		message_unref(&open.will.message);
 		return;
 	}
 	open.username = p->username;

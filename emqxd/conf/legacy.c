@@ -89,6 +89,10 @@ translate(enum name_how how, struct slice v, struct str *out, bool *says)
 		word = "infinity";
 		break;
 	case HOW_DISC: word = is_word(v, "disc_only") ? "disc" : NULL; break;
+	case HOW_FILE_URL:
+		str_add(out, "file://");
+		str_add_slice(out, v);
+		return true;
 	case HOW_TEMPLATE: legacy_template(v, out); return true;
 	case HOW_SHARE: word = is_word(v, "hash") ? "hash_clientid" : NULL; break;
 	case HOW_RULE_ALL:

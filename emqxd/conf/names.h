@@ -39,6 +39,7 @@ enum name_how {
 	HOW_PRIORITIES,    /* t/1=10,t/2=8 or none: a map or disabled */
 	HOW_DISC,          /* disc_only: disc */
 	HOW_TEMPLATE,      /* %c %u: ${clientid} ${username} */
+	HOW_FILE_URL,      /* etc/emqx.lic: file://etc/emqx.lic */
 	HOW_SHARE,         /* hash: hash_clientid */
 	/* items, in their order */
 	HOW_RULE_ALL,

@@ -30,6 +30,7 @@ enum conf_id {
 	CONF_SYS_TOPICS,     /* struct sys_topics_conf  modules/sys_topics.h */
 	CONF_ALARM,          /* struct alarm_limits  core/alarm.h */
 	CONF_SHARES,         /* struct share_conf []  router/share_rule.h */
+	CONF_LICENSE,        /* struct license_conf  license/license_conf.h */
 	CONF_AUTHN,          /* struct authn_conf []  access/authn.h */
 	CONF_DISCOVERY,      /* struct discover_keys discover/discover_conf.h */
 	CONF_ID_N

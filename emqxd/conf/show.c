@@ -73,6 +73,7 @@ describe(const struct conf_snapshot *s, const struct place *p,
     const struct tree_node *node, const struct str *path, struct conf_shown *out)
 {
 	const struct conf_pending *waits = snapshot_pending(s, str_get(path));
+	bool is_open; /* what the manual says is no secret */
 
 	*out = (struct conf_shown){ .field = p->field };
 	snprintf(out->path, sizeof(out->path), "%s", str_get(path));
@@ -81,7 +82,9 @@ describe(const struct conf_snapshot *s, const struct place *p,
 	value_print(p->field, p->object, &out->value);
 	if (waits != NULL)
 		add_pending(waits, p->field, &out->value);
-	if (out->is_secret && out->value.n > 0) {
+	is_open =
+	    p->field->def != NULL && strcmp(str_get(&out->value), p->field->def) == 0;
+	if (out->is_secret && out->value.n > 0 && !is_open) {
 		str_reset(&out->value);
 		str_add(&out->value, MASK);
 	}

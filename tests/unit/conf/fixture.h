@@ -13,6 +13,7 @@
 #include "emqxd/net/listener_conf.h"
 #include "emqxd/client/auto_subscribe.h"
 #include "emqxd/client/rewrite.h"
+#include "emqxd/license/license_conf.h"
 #include "emqxd/modules/sys_conf.h"
 #include "emqxd/publish/delayed_conf.h"
 #include "emqxd/retain/retain_conf.h"
@@ -20,7 +21,7 @@
 #include "emqxd/store/store_conf.h"
 #include "tests/unit/tap.h"
 
-#define FIXTURE_SECTIONS 13
+#define FIXTURE_SECTIONS 14
 
 struct loaded {
 	em_err err;
@@ -35,7 +36,7 @@ fixture_sections(void)
 	static const struct conf_section *const sections[FIXTURE_SECTIONS] = { &core_conf,
 		&ctl_conf, &zone_conf, &listener_conf, &retain_conf, &store_conf,
 		&delayed_conf, &rewrite_conf, &auto_subscribe_conf, &sys_topics_conf,
-		&sys_alarm_conf, &authn_conf, &share_conf };
+		&sys_alarm_conf, &authn_conf, &license_conf, &share_conf };
 
 	return sections;
 }

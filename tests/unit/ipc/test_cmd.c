@@ -168,7 +168,7 @@ TEST(abbreviations_count_only_when_asked_and_unique)
 	size_t used;
 
 	EQ(match("cl l", true, &used)->id, CMD_CLIENTS_LIST);
-	EQ(match("li sto tcp:default", true, &used)->id, CMD_LISTENERS_STOP);
+	EQ(match("lis sto tcp:default", true, &used)->id, CMD_LISTENERS_STOP);
 	EQ(match("log h s", true, &used) == NULL, true); /* start stop set-level */
 	OK(match("cl l", false, &used) == NULL);
 	OK(match("s", true, &used) == NULL);
