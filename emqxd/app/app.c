@@ -27,6 +27,7 @@
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/client/client.h"
+#include "emqxd/cluster/cluster.h"
 #include "emqxd/license/license.h"
 #include "emqxd/limit/limit.h"
 #include "emqxd/limit/quota.h"
@@ -237,6 +238,17 @@ birth_of_license(struct fault *f)
 }
 
 static em_err
+birth_of_cluster(struct fault *f)
+{
+	const struct core_conf *conf = conf_get(CONF_CORE);
+	const struct cluster_me me = {
+		.node = conf->node_name, .cookie = conf->cookie, .product = EMQXD_VERSION
+	};
+
+	return cluster_birth(&me, f);
+}
+
+static em_err
 birth_of_admin(struct fault *f)
 {
 	const struct core_conf *conf = conf_get(CONF_CORE);
@@ -329,6 +341,12 @@ static const struct app_room rooms[] = {
 	{ .name = "recovery", .birth = store_recover },
 	{ .name = "overridden", .birth = override_recovered },
 	{ .name = "license in force", .birth = license_settle },
+	{ .name = "cluster",
+	    .birth = birth_of_cluster,
+	    .worker_birth = cluster_worker_birth,
+	    .worker_death = cluster_worker_death,
+	    .death = cluster_death,
+	    .on_link_only = true },
 	{ .name = "admin",
 	    .birth = birth_of_admin,
 	    .worker_birth = admin_worker_birth,

@@ -3,6 +3,7 @@
  * core_conf: the fields of node.* and log.*.
  */
 #include "emqxd/app/core_conf.h"
+#include "emqxd/cluster/cluster.h"
 #include "emqxd/core/log.h"
 #include "emqxd/core/worker.h"
 
@@ -32,13 +33,16 @@ static const struct conf_field fields[] = {
 	    .reload = CONF_RESTART,
 	    .help = "Name of the node, in $SYS topics and in the prompt" },
 	{ .path = "node.cookie",
-	    .built = CONF_IGNORED,
 	    CORE(cookie),
 	    .type = CONF_TEXT,
-	    .def = "",
+	    .def = CLUSTER_COOKIE,
+	    .min = 1,
+	    .max = 255,
 	    .secret = true,
 	    .reload = CONF_RESTART,
-	    .help = "Secret that the nodes of a cluster share" },
+	    .help = "Secret that the nodes of a cluster share; while it is the default, "
+		    "other "
+		    "nodes can come from this machine only" },
 	{ .path = "node.data_dir",
 	    CORE(data_dir),
 	    .type = CONF_TEXT,

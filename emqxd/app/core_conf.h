@@ -19,7 +19,7 @@ struct core_log_sink {
 
 struct core_conf {
 	const char *node_name; /* "emqx@127.0.0.1" */
-	const char *cookie;    /* accepted; means nothing while there is one node */
+	const char *cookie;    /* what nodes of one cluster share */
 	const char *data_dir;
 	const char *user;      /* whom root becomes; "": nobody else */
 	uint32_t workers;      /* 0: as many as there are CPUs for us */

@@ -5,6 +5,7 @@
 #include "emqxd/app/options.h"
 #include "emqxd/access/authn.h"
 #include "emqxd/admin/ctl_conf.h"
+#include "emqxd/cluster/cluster_conf.h"
 #include "emqxd/client/auto_subscribe.h"
 #include "emqxd/client/rewrite.h"
 #include "emqxd/conf/persist.h"
@@ -27,7 +28,7 @@
 static const struct conf_section *const sections[] = { &core_conf, &ctl_conf, &zone_conf,
 	&listener_conf, &retain_conf, &store_conf, &delayed_conf, &rewrite_conf,
 	&auto_subscribe_conf, &sys_topics_conf, &sys_alarm_conf, &authn_conf,
-	&license_conf, &share_conf };
+	&license_conf, &share_conf, &cluster_conf };
 enum { SECTIONS_N = sizeof sections / sizeof sections[0] };
 
 const struct conf_section *const *

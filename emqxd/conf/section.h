@@ -33,6 +33,7 @@ enum conf_id {
 	CONF_LICENSE,        /* struct license_conf  license/license_conf.h */
 	CONF_AUTHN,          /* struct authn_conf []  access/authn.h */
 	CONF_DISCOVERY,      /* struct discover_keys discover/discover_conf.h */
+	CONF_CLUSTER,        /* struct cluster_conf  cluster/cluster_conf.h */
 	CONF_ID_N
 };
 

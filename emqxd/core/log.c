@@ -31,7 +31,7 @@ enum {
 
 static const char *const rooms[] = { "ipc", "core", "conf", "model", "mqtt", "limit",
 	"store", "net", "router", "retain", "access", "publish", "session", "client",
-	"modules", "discover", "cstore", "cluster", "license", "observe", "admin",
+	"modules", "discover", "cstore", "cluster", "link", "license", "observe", "admin",
 	"app" };
 enum { ROOMS_N = sizeof rooms / sizeof rooms[0], ROOM_OF_MAIN = ROOMS_N - 1 };
 

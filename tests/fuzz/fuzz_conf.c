@@ -13,6 +13,7 @@
 #include "emqxd/model/zone.h"
 #include "emqxd/license/license_conf.h"
 #include "emqxd/net/listener_conf.h"
+#include "emqxd/cluster/cluster_conf.h"
 #include "emqxd/client/auto_subscribe.h"
 #include "emqxd/client/rewrite.h"
 #include "emqxd/modules/sys_conf.h"
@@ -28,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 static const struct conf_section *const sections[] = { &core_conf, &ctl_conf, &zone_conf,
 	&listener_conf, &retain_conf, &store_conf, &delayed_conf, &rewrite_conf,
 	&auto_subscribe_conf, &sys_topics_conf, &sys_alarm_conf, &authn_conf,
-	&license_conf, &share_conf };
+	&license_conf, &share_conf, &cluster_conf };
 
 static void
 show(const struct conf_snapshot *s)

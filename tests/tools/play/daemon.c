@@ -143,6 +143,9 @@ daemon_is_gone(struct daemon *d)
 
 /* ---- where it listens */
 
+/* For other nodes; the kernel gives no listener a port that low. */
+#define CLUSTER_PORT 4370
+
 /* Is the socket with this inode one of the daemon's? */
 static bool
 has_socket(const struct daemon *d, unsigned long inode)
@@ -181,7 +184,7 @@ find_port(const struct daemon *d)
 		if (sscanf(line, " %*s %*8x:%x %*s %x %*s %*s %*s %*s %*s %lu", &port,
 			&state, &inode) != 3)
 			continue;
-		if (state == 0x0a && has_socket(d, inode))
+		if (state == 0x0a && port != CLUSTER_PORT && has_socket(d, inode))
 			found = port;
 	}
 	if (file != NULL)

@@ -11,6 +11,7 @@
 #include "emqxd/conf/load.h"
 #include "emqxd/model/zone.h"
 #include "emqxd/net/listener_conf.h"
+#include "emqxd/cluster/cluster_conf.h"
 #include "emqxd/client/auto_subscribe.h"
 #include "emqxd/client/rewrite.h"
 #include "emqxd/license/license_conf.h"
@@ -21,7 +22,7 @@
 #include "emqxd/store/store_conf.h"
 #include "tests/unit/tap.h"
 
-#define FIXTURE_SECTIONS 14
+#define FIXTURE_SECTIONS 15
 
 struct loaded {
 	em_err err;
@@ -36,7 +37,7 @@ fixture_sections(void)
 	static const struct conf_section *const sections[FIXTURE_SECTIONS] = { &core_conf,
 		&ctl_conf, &zone_conf, &listener_conf, &retain_conf, &store_conf,
 		&delayed_conf, &rewrite_conf, &auto_subscribe_conf, &sys_topics_conf,
-		&sys_alarm_conf, &authn_conf, &license_conf, &share_conf };
+		&sys_alarm_conf, &authn_conf, &license_conf, &share_conf, &cluster_conf };
 
 	return sections;
 }

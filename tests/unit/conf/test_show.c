@@ -64,7 +64,7 @@ TEST(a_secret_is_masked)
 	shows(&l, "node.cookie", "******", ":1:");
 	fixture_free(&l);
 	l = fixture_takes("");
-	shows(&l, "node.cookie", "", "default");
+	shows(&l, "node.cookie", "emqxsecretcookie", "default");
 	fixture_free(&l);
 }
 

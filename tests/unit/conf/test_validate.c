@@ -327,11 +327,12 @@ TEST(keys_of_the_retainer_that_mean_nothing_here_are_known)
 
 TEST(known_keys_get_one_warning_and_are_listed)
 {
-	struct loaded l = fixture_load("rpc.mode = async\nnode.process_limit = 2048\n"
-				       "sysmon { os { cpu_high_watermark = 80% } }\n"
-				       "node.async_threads = 4\ncluster.name = c\n"
-				       "dashboard { listeners.http.bind = 18083 }\n",
-	    NULL, NULL);
+	struct loaded l =
+	    fixture_load("rpc.mode = async\nnode.process_limit = 2048\n"
+			 "sysmon { os { cpu_high_watermark = 80% } }\n"
+			 "node.async_threads = 4\ncluster.proto_dist = inet_tcp\n"
+			 "dashboard { listeners.http.bind = 18083 }\n",
+		NULL, NULL);
 
 	EQ(l.err, EM_OK);
 	EQ(l.report.warning.n, 1);

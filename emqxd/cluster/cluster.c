@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cluster: see cluster.h. */
+#include "emqxd/cluster/cluster.h"
+#include "emqxd/cluster/cluster_conf.h"
+#include "emqxd/cluster/inside.h"
+#include "emqxd/link/link_tls.h"
+#include "emqxd/conf/snapshot.h"
+#include "emqxd/core/clock.h"
+#include "emqxd/core/log.h"
+#include "emqxd/core/worker.h"
+#include "emqxd/model/addr.h"
+#include "ipc/base/hash.h"
+#include "ipc/base/mem.h"
+#include "ipc/cmd.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BACKLOG 64
+
+struct cluster_own {
+	struct link_tls *tls; /* until the house has it */
+	int door;             /* the same */
+	unsigned port;
+	struct fault closed; /* why nobody can come */
+	char *node, *cookie, *product, *name, *advertise;
+	size_t buffer;
+};
+
+static struct cluster_own *
+own(void)
+{
+	return cluster_inside()->own;
+}
+
+unsigned
+cluster_port_of(const char *node)
+{
+	const char *at = strchr(node, '@');
+	const char *p = at != NULL ? at : node + strlen(node);
+	unsigned n = 0, scale = 1;
+
+	for (; p > node && p[-1] >= '0' && p[-1] <= '9' && scale < 100000; p--) {
+		n += scale * (unsigned)(p[-1] - '0');
+		scale *= 10;
+	}
+	return n <= 65535 - CLUSTER_PORT ? CLUSTER_PORT + n : CLUSTER_PORT;
+}
+
+/* ---- the port */
+
+static em_err
+find_address(
+    const struct cluster_conf *conf, const struct cluster_me *me, struct net_addr *out)
+{
+	struct conf_addr bind = { .host = "" };
+
+	*out = (struct net_addr){ .family = AF_INET };
+	if (strcmp(conf->listen, "auto") != 0) {
+		if (conf_addr_parse(slice_str(conf->listen), &bind) != EM_OK)
+			return EM_MALFORMED;
+	} else {
+		if (strcmp(me->cookie, CLUSTER_COOKIE) == 0)
+			snprintf(bind.host, sizeof bind.host, "127.0.0.1");
+		bind.port = (uint16_t)cluster_port_of(me->node);
+	}
+	if (strcmp(bind.host, "localhost") == 0)
+		snprintf(bind.host, sizeof bind.host, "127.0.0.1");
+	if (bind.host[0] != '\0' && addr_parse(slice_str(bind.host), out) != EM_OK)
+		return EM_MALFORMED;
+	out->port = bind.port;
+	return EM_OK;
+}
+
+static em_err
+open_door(struct cluster_own *c, const struct net_addr *want, struct fault *f)
+{
+	struct sockaddr_storage ss;
+	socklen_t n = addr_to_sockaddr(want, &ss);
+	int fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	char text[ADDR_TEXT_MAX];
+	int on = 1;
+
+	addr_print(want, text);
+	if (fd < 0)
+		return fault_set(f, EM_IO, "the cluster port: %s", strerror(errno));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (bind(fd, (struct sockaddr *)&ss, n) != 0 || listen(fd, BACKLOG) != 0) {
+		int e = errno;
+
+		close(fd);
+		fault_set(f, EM_IO, "the cluster port: cannot listen on %s: %s", text,
+		    strerror(e));
+		if (e == EADDRINUSE)
+			fault_hint(f, "another program has that port (ss -ltnp); change "
+				      "cluster.listen");
+		return EM_IO;
+	}
+	n = sizeof ss;
+	getsockname(fd, (struct sockaddr *)&ss, &n);
+	c->door = fd;
+	c->port = addr_of(&ss).port;
+	return EM_OK;
+}
+
+/* The one named in the configuration, or else the default: that need not be free. */
+static em_err
+open_port(struct cluster_own *c, const struct cluster_conf *conf,
+    const struct cluster_me *me, struct fault *f)
+{
+	struct net_addr want;
+	em_err err = find_address(conf, me, &want);
+
+	if (err != EM_OK)
+		return fault_set(f, err, "cluster.listen: this is no address");
+	if (strcmp(conf->listen, "auto") != 0)
+		return open_door(c, &want, f);
+	if (open_door(c, &want, &c->closed) != EM_OK)
+		LOG(INFO, "cluster_port_closed", "text", c->closed.text, "hint",
+		    c->closed.hint != NULL ? c->closed.hint : "");
+	return EM_OK;
+}
+
+static char *
+advertise_of(
+    const struct cluster_own *c, const struct cluster_conf *conf, const char *node)
+{
+	const char *at = strrchr(node, '@');
+	const char *host = at != NULL && at[1] != '\0' ? at + 1 : "127.0.0.1";
+	bool is_ipv6 = strchr(host, ':') != NULL;
+	char text[LINK_ADDRESS_MAX + 1];
+
+	if (conf->advertise[0] != '\0')
+		return mem_strdup(conf->advertise);
+	snprintf(text, sizeof text, is_ipv6 ? "[%.118s]:%u" : "%.120s:%u", host,
+	    c->port != 0 ? c->port : cluster_port_of(node));
+	return mem_strdup(text);
+}
+
+/* ---- life */
+
+em_err
+cluster_birth(const struct cluster_me *me, struct fault *f)
+{
+	const struct cluster_conf *conf = conf_get(CONF_CLUSTER);
+	struct cluster_own *c = MEM_NEW(struct cluster_own);
+	struct cluster *all;
+	em_err err = EM_OK;
+
+	*c = (struct cluster_own){ .door = -1,
+		.node = mem_strdup(me->node),
+		.cookie = mem_strdup(me->cookie),
+		.product = mem_strdup(me->product),
+		.name = mem_strdup(conf->name),
+		.buffer = (size_t)conf->link_buffer };
+	all = MEM_NEW(struct cluster);
+	all->own = c;
+	node_slot_set(ROOM_CLUSTER, all);
+	if (conf->tls) {
+		c->tls = link_tls_new(conf->certfile, conf->keyfile, conf->cacertfile, f);
+		err = c->tls != NULL ? EM_OK : EM_IO;
+	}
+	if (err == EM_OK)
+		err = open_port(c, conf, me, f);
+	c->advertise = advertise_of(c, conf, me->node);
+	if (err != EM_OK)
+		cluster_death();
+	return err;
+}
+
+void
+cluster_death(void)
+{
+	struct cluster_own *c = own();
+
+	if (c->door >= 0)
+		close(c->door);
+	link_tls_free(&c->tls);
+	fault_clear(&c->closed);
+	mem_free(c->node);
+	mem_free(c->cookie);
+	mem_free(c->product);
+	mem_free(c->name);
+	mem_free(c->advertise);
+	mem_free(c);
+	mem_free(cluster_inside());
+	node_slot_set(ROOM_CLUSTER, NULL);
+}
+
+/* Of the commands that this build knows: nodes that differ ask by name and may be refused. */
+static uint64_t
+hash_of_table(void)
+{
+	struct str text = { 0 };
+	uint64_t hash;
+
+	for (unsigned i = 0; i < CMD_N; i++)
+		str_addf(&text, "%s\n", cmd_get((cmd_id)i)->path);
+	hash = hash_sip24(str_slice(&text), 0, 0);
+	str_fini(&text);
+	return hash;
+}
+
+/* What other rooms see of it. */
+static void
+on_event(struct link_peer *p, enum link_event event, void *arg)
+{
+	(void)arg;
+	if (link_peer_place(p) >= NODES_MAX)
+		return;
+	if (event == LINK_REACHABLE)
+		nodes_set_running(link_peer_place(p), true);
+	else if (event == LINK_UNREACHABLE)
+		nodes_set_running(link_peer_place(p), false);
+}
+
+void
+cluster_worker_birth(void)
+{
+	struct cluster_own *c = own();
+	struct link_house_conf conf = { .name = c->node,
+		.cluster = c->name,
+		.cookie = c->cookie,
+		.product = c->product,
+		.advertise = c->advertise,
+		.site = nodes_site(),
+		.incarnation = (uint64_t)clock_wall().ns,
+		.table = hash_of_table(),
+		.buffer = c->buffer,
+		.tls = c->tls,
+		.door = c->door };
+
+	cluster_inside()->house = link_house_new(&conf);
+	c->tls = NULL;
+	c->door = -1;
+	link_on_peer(cluster_house(), on_event, NULL);
+}
+
+void
+cluster_worker_death(void)
+{
+	link_house_free(&cluster_inside()->house);
+}
+
+/* ---- questions */
+
+struct link_house *
+cluster_house(void)
+{
+	return cluster_inside()->house;
+}
+
+bool
+cluster_is_open(void)
+{
+	return own()->port != 0;
+}
+
+const char *
+cluster_closed(void)
+{
+	return own()->closed.text;
+}
+
+const char *
+cluster_advertised(void)
+{
+	return own()->advertise;
+}
+
+unsigned
+cluster_port(void)
+{
+	return own()->port;
+}

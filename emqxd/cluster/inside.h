@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * inside: node_slot(ROOM_CLUSTER), for this room's files alone: one pointer a file that
+ * keeps state of the node.  cluster_birth() makes it on main, before the threads start;
+ * each pointer is set and used on the link thread, unless its file says otherwise.
+ */
+#ifndef CLUSTER_INSIDE_H
+#define CLUSTER_INSIDE_H
+
+#include "emqxd/core/worker.h"
+
+struct link_house;
+
+struct cluster {
+	struct cluster_own *own;  /* cluster.c: set on main */
+	struct link_house *house; /* link.h: the links */
+};
+
+static inline struct cluster *
+cluster_inside(void)
+{
+	return node_slot(ROOM_CLUSTER);
+}
+
+#endif
