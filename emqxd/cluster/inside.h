@@ -12,8 +12,12 @@
 struct link_house;
 
 struct cluster {
-	struct cluster_own *own;  /* cluster.c: set on main */
-	struct link_house *house; /* link.h: the links */
+	struct cluster_own *own;   /* cluster.c: set on main */
+	struct link_house *house;  /* link.h: the links */
+	struct ordering *ordering; /* ordering.c */
+	struct members *members;   /* members.c: set on main */
+	struct groups *groups;     /* groups.c */
+	struct join *join;         /* join.c */
 };
 
 static inline struct cluster *

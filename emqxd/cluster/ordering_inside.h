@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ordering_inside: what order's files share.  Only inside them. */
+#ifndef CLUSTER_ORDERING_INSIDE_H
+#define CLUSTER_ORDERING_INSIDE_H
+
+#include "emqxd/cluster/ordering.h"
+#include "emqxd/core/timer.h"
+#include "emqxd/core/worker.h"
+#include "emqxd/store/ordered.h"
+#include "ipc/base/list.h"
+
+enum { ORDERING_GIVEN_MAX = 8 }; /* exports at once */
+
+struct ordering {
+	struct link_house *house;
+	struct cstore *cstore;              /* NULL: not started */
+	struct ordering_fetching *fetching; /* the one under way */
+	bool wants[CSTORE_GROUP_N];         /* rows shall be fetched */
+	uint64_t wanted[CSTORE_GROUP_N];    /* up to this index at least */
+	struct list_node given;             /* exports */
+	unsigned given_n;
+	uint64_t given_last; /* number */
+	struct timer pace;
+};
+
+struct ordering *ordering_self(void); /* NULL: not born, or dead */
+
+/* The groups are ordered, though nobody gives an order yet. */
+void ordering_begin_rows(void);
+
+/* ordering_fetch.c */
+void ordering_fetch_birth(struct ordering *o);
+void ordering_fetch_death(struct ordering *o);
+/* Fetches what is wanted, if nothing is under way and the leader can be asked. */
+void ordering_fetch_wanted(struct ordering *o);
+/* Drops exports that nobody asks for any more. */
+void ordering_fetch_tidy(struct ordering *o);
+
+#endif
