@@ -199,6 +199,8 @@ coverage:
 .PHONY: run docs install dist clean help
 run: all
 	@BUILD=$(BUILD) sh packaging/node
+cluster: all
+	@BUILD=$(BUILD) sh packaging/cluster
 docs: all
 	sh tests/tools/docs.sh $(BUILD) .
 

@@ -241,9 +241,10 @@ static em_err
 birth_of_cluster(struct fault *f)
 {
 	const struct core_conf *conf = conf_get(CONF_CORE);
-	const struct cluster_me me = {
-		.node = conf->node_name, .cookie = conf->cookie, .product = EMQXD_VERSION
-	};
+	const struct cluster_me me = { .node = conf->node_name,
+		.cookie = conf->cookie,
+		.product = EMQXD_VERSION,
+		.data_dir = conf->data_dir };
 
 	return cluster_birth(&me, f);
 }
@@ -338,15 +339,15 @@ static const struct app_room rooms[] = {
 	    .worker_death = license_worker_death,
 	    .death = license_death,
 	    .on_admin = true },
-	{ .name = "recovery", .birth = store_recover },
-	{ .name = "overridden", .birth = override_recovered },
-	{ .name = "license in force", .birth = license_settle },
 	{ .name = "cluster",
 	    .birth = birth_of_cluster,
 	    .worker_birth = cluster_worker_birth,
 	    .worker_death = cluster_worker_death,
 	    .death = cluster_death,
 	    .on_link_only = true },
+	{ .name = "recovery", .birth = store_recover },
+	{ .name = "overridden", .birth = override_recovered },
+	{ .name = "license in force", .birth = license_settle },
 	{ .name = "admin",
 	    .birth = birth_of_admin,
 	    .worker_birth = admin_worker_birth,

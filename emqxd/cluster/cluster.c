@@ -3,6 +3,9 @@
 #include "emqxd/cluster/cluster.h"
 #include "emqxd/cluster/cluster_conf.h"
 #include "emqxd/cluster/inside.h"
+#include "emqxd/cluster/join.h"
+#include "emqxd/cluster/members.h"
+#include "emqxd/cluster/ordering.h"
 #include "emqxd/link/link_tls.h"
 #include "emqxd/conf/snapshot.h"
 #include "emqxd/core/clock.h"
@@ -26,7 +29,7 @@ struct cluster_own {
 	int door;             /* the same */
 	unsigned port;
 	struct fault closed; /* why nobody can come */
-	char *node, *cookie, *product, *name, *advertise;
+	char *node, *cookie, *product, *name, *advertise, *data_dir;
 	size_t buffer;
 };
 
@@ -155,10 +158,12 @@ cluster_birth(const struct cluster_me *me, struct fault *f)
 		.cookie = mem_strdup(me->cookie),
 		.product = mem_strdup(me->product),
 		.name = mem_strdup(conf->name),
+		.data_dir = mem_strdup(me->data_dir),
 		.buffer = (size_t)conf->link_buffer };
 	all = MEM_NEW(struct cluster);
 	all->own = c;
 	node_slot_set(ROOM_CLUSTER, all);
+	members_birth();
 	if (conf->tls) {
 		c->tls = link_tls_new(conf->certfile, conf->keyfile, conf->cacertfile, f);
 		err = c->tls != NULL ? EM_OK : EM_IO;
@@ -184,8 +189,10 @@ cluster_death(void)
 	mem_free(c->cookie);
 	mem_free(c->product);
 	mem_free(c->name);
+	mem_free(c->data_dir);
 	mem_free(c->advertise);
 	mem_free(c);
+	members_death();
 	mem_free(cluster_inside());
 	node_slot_set(ROOM_CLUSTER, NULL);
 }
@@ -237,11 +244,17 @@ cluster_worker_birth(void)
 	c->tls = NULL;
 	c->door = -1;
 	link_on_peer(cluster_house(), on_event, NULL);
+	ordering_birth(cluster_house());
+	join_birth(cluster_house(), c->data_dir, c->advertise);
 }
 
 void
 cluster_worker_death(void)
 {
+	/* Who waits for an answer has one, then nobody asks. */
+	link_house_stop(cluster_house());
+	join_death();
+	ordering_death();
 	link_house_free(&cluster_inside()->house);
 }
 

@@ -19,6 +19,7 @@
 
 struct cluster_me {
 	const char *node, *cookie, *product; /* node.name, node.cookie, "0.6.0" */
+	const char *data_dir;                /* node.data_dir */
 };
 
 /* Opens the cluster port.  One in use fails only if cluster.listen names it: else the node

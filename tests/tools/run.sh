@@ -4,7 +4,7 @@
 #
 #	sh tests/tools/run.sh SUITE...		from the top of the tree
 #
-# SUITE: lint units play bats sim mutants valgrind-units corpus.
+# SUITE: lint units play bats cluster sim mutants valgrind-units corpus.
 # Everything that a suite runs speaks TAP.  The last line is the sum:
 # "N passed, N failed, N skipped"; exit status 1 when something failed.
 #
@@ -116,6 +116,13 @@ run_bats() {
 	# shellcheck disable=SC2086
 	tap bats "$BATS" 600 bats --recursive --formatter tap --jobs $jobs \
 	    ${BATS_TAGS:+--filter-tags "$BATS_TAGS"} $BATS
+}
+
+# Several nodes on this machine; a test starts and ends its own.
+run_cluster() {
+	for test in tests/cluster/test_*.py; do
+		tap cluster "${test##*/}" 300 /usr/bin/python3 "$test"
+	done
 }
 
 # What the fuzzers found and kept must not fail again.

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cluster: which nodes are one broker.  What is asked is the link thread's to say, by
+ * letter there and back.
+ */
+#include "emqxd/admin/admin.h"
+#include "emqxd/admin/op.h"
+#include "emqxd/cluster/join.h"
+#include "emqxd/cluster/status.h"
+#include "emqxd/core/worker.h"
+#include "emqxd/model/nodes.h"
+#include "emqxd/retain/retain.h"
+#include "emqxd/session/registry.h"
+#include "ipc/base/list.h"
+#include "ipc/base/mem.h"
+
+enum what { STATUS, JOIN, LEAVE, FORCE_LEAVE };
+
+struct errand {
+	struct letter letter;
+	struct op_ctx *op; /* the admin thread's */
+	enum what what;
+	bool is_dry_run, recover;
+	struct str node;
+	/* The answer. */
+	em_err err;
+	struct str text, hint, cluster, backup;
+	unsigned n; /* rows, or members */
+	struct status_row rows[NODES_MAX];
+};
+
+static void
+errand_free(struct errand *e)
+{
+	str_fini(&e->node);
+	str_fini(&e->text);
+	str_fini(&e->hint);
+	str_fini(&e->cluster);
+	str_fini(&e->backup);
+	mem_free(e);
+}
+
+/* ---- rows */
+
+static void
+status_row(struct op_ctx *op, const struct status_row *r)
+{
+	struct row_writer *row = op_row(op);
+
+	row_str(row, "node", r->node);
+	row_str(row, "state", r->is_running ? "running" : "stopped");
+	row_str(row, "role", r->role);
+	row_str(row, "version", r->version[0] != '\0' ? r->version : NULL);
+	row_bool(row, "quorum", r->has_quorum);
+	if (r->lag >= 0)
+		row_int(row, "lag", r->lag);
+	if (r->has_clock && !r->is_me) {
+		row_span(row, "rtt", r->rtt);
+		row_span(row, "clock_offset", r->offset);
+	}
+	row_str(row, "address", r->address);
+	if (r->joined.ns != 0)
+		row_time(row, "joined_at", r->joined);
+	row_str(row, "hint", r->hint[0] != '\0' ? r->hint : NULL);
+	op_row_end(op);
+}
+
+static void
+join_row(struct op_ctx *op, const struct errand *e)
+{
+	struct row_writer *row = op_row(op);
+
+	row_str(row, "node", admin_house()->node);
+	row_str(row, "cluster", str_get(&e->cluster));
+	row_int(row, "retained", (int64_t)retain_count());
+	row_int(row, "sessions", (int64_t)registry_count_all());
+	row_str(row, "backup", e->backup.n > 0 ? str_get(&e->backup) : NULL);
+	op_row_end(op);
+}
+
+static void
+left_row(struct op_ctx *op, const struct errand *e)
+{
+	struct row_writer *row = op_row(op);
+
+	row_str(row, "node", e->what == LEAVE ? admin_house()->node : str_get(&e->node));
+	row_int(row, "members", e->n);
+	op_row_end(op);
+}
+
+static void
+on_answer(struct letter *l)
+{
+	struct errand *e = LIST_OWNER(l, struct errand, letter);
+	struct op_ctx *op = e->op;
+	em_err err = e->err;
+
+	if (err != EM_OK) {
+		op_fault(op, err, "%s", str_get(&e->text));
+		if (e->hint.n > 0)
+			fault_hint(&op->fault, "%s", str_get(&e->hint));
+	} else if (e->what == STATUS) {
+		for (unsigned i = 0; i < e->n; i++)
+			status_row(op, &e->rows[i]);
+	} else if (e->what == JOIN) {
+		join_row(op, e);
+	} else {
+		left_row(op, e);
+	}
+	errand_free(e);
+	op_done(op, err);
+}
+
+/* ---- on the link thread */
+
+static void
+go_home(struct errand *e)
+{
+	e->letter = (struct letter){ .open = on_answer };
+	worker_post(worker_admin(), &e->letter);
+}
+
+static void
+on_end(void *arg, const struct join_end *end)
+{
+	struct errand *e = arg;
+
+	e->err = end->err;
+	e->n = end->members;
+	str_add(&e->text, end->text);
+	if (end->hint != NULL)
+		str_add(&e->hint, end->hint);
+	if (end->cluster != NULL)
+		str_add(&e->cluster, end->cluster);
+	if (end->backup != NULL)
+		str_add(&e->backup, end->backup);
+	go_home(e);
+}
+
+static void
+on_link(struct letter *l)
+{
+	struct errand *e = LIST_OWNER(l, struct errand, letter);
+
+	switch (e->what) {
+	case STATUS:
+		e->n = status_rows(e->rows, NODES_MAX);
+		go_home(e);
+		break;
+	case JOIN: join_cluster(str_slice(&e->node), e->is_dry_run, on_end, e); break;
+	case LEAVE: join_leave(e->is_dry_run, on_end, e); break;
+	case FORCE_LEAVE:
+		join_force_leave(
+		    str_slice(&e->node), e->recover, e->is_dry_run, on_end, e);
+		break;
+	}
+}
+
+static em_err
+send(struct op_ctx *op, enum what what, bool has_node)
+{
+	struct errand *e = MEM_NEW(struct errand);
+
+	e->op = op;
+	e->what = what;
+	e->is_dry_run = op_is_dry_run(op);
+	if (has_node)
+		str_add_slice(&e->node, params_text(op->params, "node"));
+	if (what == FORCE_LEAVE)
+		e->recover = params_bool(op->params, "recover");
+	e->letter = (struct letter){ .open = on_link };
+	worker_post(worker_link(), &e->letter);
+	return EM_AGAIN;
+}
+
+static em_err
+status_call(struct op_ctx *op)
+{
+	return send(op, STATUS, false);
+}
+
+const struct op op_CLUSTER_STATUS = { .where = OP_ADMIN, .call = status_call };
+
+static em_err
+join_call(struct op_ctx *op)
+{
+	return send(op, JOIN, true);
+}
+
+const struct op op_CLUSTER_JOIN = {
+	.where = OP_ADMIN, .call = join_call, .can_dry_run = true
+};
+
+static em_err
+leave_call(struct op_ctx *op)
+{
+	return send(op, LEAVE, false);
+}
+
+const struct op op_CLUSTER_LEAVE = {
+	.where = OP_ADMIN, .call = leave_call, .can_dry_run = true
+};
+
+static em_err
+force_leave_call(struct op_ctx *op)
+{
+	return send(op, FORCE_LEAVE, true);
+}
+
+const struct op op_CLUSTER_FORCE_LEAVE = {
+	.where = OP_ADMIN, .call = force_leave_call, .can_dry_run = true
+};

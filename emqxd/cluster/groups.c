@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* groups: the child's life, its streams, and the questions at the top of groups.h. */
+#include "emqxd/cluster/groups.h"
+#include "emqxd/cluster/groups_inside.h"
+#include "emqxd/cluster/inside.h"
+#include "emqxd/core/log.h"
+#include "ipc/base/list.h"
+#include "ipc/base/mem.h"
+
+#include <unistd.h>
+
+static const char *const group_name[CSTORE_GROUP_N] = { "meta", "ret" };
+
+struct groups *
+groups(void)
+{
+	return cluster_inside()->groups;
+}
+
+const char *
+groups_name(enum cstore_group g)
+{
+	return group_name[g];
+}
+
+/* CSTORE_GROUP_N: there is none of that name. */
+static enum cstore_group
+group_of(struct slice name)
+{
+	unsigned g = 0;
+
+	while (g < CSTORE_GROUP_N && !slice_eq_str(name, group_name[g]))
+		g++;
+	return (enum cstore_group)g;
+}
+
+/* ---- streams between children */
+
+struct dial {
+	uint32_t request;
+	uint64_t life; /* of the child that asked */
+};
+
+static void
+on_stream(em_err err, int fd, void *arg)
+{
+	struct dial *d = arg;
+	struct groups *all = groups();
+
+	if (all != NULL && all->cstore != NULL && d->life == all->life)
+		cstore_connected(all->cstore, d->request, err == EM_OK ? fd : -1);
+	else if (fd >= 0)
+		close(fd);
+	mem_free(d);
+}
+
+static void
+dial(struct groups *all, const struct cstore_event *e)
+{
+	struct dial *d = MEM_NEW(struct dial);
+
+	d->request = e->request;
+	d->life = all->life;
+	link_raft_connect(all->house, slice_str(e->name), slice_str(group_name[e->group]),
+	    on_stream, d);
+}
+
+static void
+on_accept(struct link_peer *from, struct slice group, int fd, void *arg)
+{
+	struct groups *all = arg;
+	enum cstore_group g = group_of(group);
+
+	if (g == CSTORE_GROUP_N || all->cstore == NULL) {
+		close(fd);
+		return;
+	}
+	cstore_accepted(all->cstore, g, link_peer_name(from), fd);
+}
+
+/* ---- the child */
+
+static void
+note_state(struct groups *all, const struct cstore_event *e)
+{
+	struct groups_part *part = &all->part[e->group];
+
+	if (e->state == CSTORE_LEADER && !part->leads)
+		part->led_since = worker_self()->now;
+	part->leads = e->state == CSTORE_LEADER;
+	part->differs_since = (mono_t){ 0 };
+	LOG(INFO, "cluster_leader", "group", group_name[e->group], "leader", e->name,
+	    "term", e->term);
+}
+
+static void
+on_cstore(void *arg, const struct cstore_event *e)
+{
+	struct groups *all = arg;
+
+	switch (e->kind) {
+	case CSTORE_CONNECT: dial(all, e); return;
+	case CSTORE_STATE: note_state(all, e); break;
+	case CSTORE_UP: all->life++; break;
+	case CSTORE_DOWN: LOG(WARN, "cluster_store_down", "why", e->text); break;
+	case CSTORE_OPENED:
+		if (e->err != EM_OK)
+			LOG(ERROR, "cluster_log_unusable", "group", group_name[e->group],
+			    "error", err_name(e->err), "why", e->text);
+		break;
+	case CSTORE_ENTRY:
+	case CSTORE_MARKER:
+	case CSTORE_PROPOSED: break;
+	}
+	all->ops->on_cstore(e);
+}
+
+void
+groups_start(const struct groups_start *s)
+{
+	struct groups *all = groups();
+	const struct cstore_conf conf = {
+		.folder = s->folder, .on_event = on_cstore, .arg = all
+	};
+
+	CHECK(all->cstore == NULL);
+	all->raft_id = s->raft_id;
+	all->cstore = cstore_start(&conf);
+	for (unsigned g = 0; g < CSTORE_GROUP_N; g++) {
+		const struct cstore_open how = { .mode = s->mode,
+			.raft_id = s->raft_id,
+			.name = nodes_me(),
+			.applied = s->applied[g] };
+
+		all->part[g] = (struct groups_part){ .lag = -1 };
+		if (cstore_group_open(all->cstore, (enum cstore_group)g, &how) != EM_OK)
+			LOG(ERROR, "cluster_log_unusable", "group", group_name[g],
+			    "error", "state", "why", "it is open");
+	}
+	groups_watch_start(all);
+}
+
+void
+groups_stop(void)
+{
+	struct groups *all = groups();
+
+	if (all->cstore == NULL)
+		return;
+	groups_watch_stop(all);
+	cstore_stop(&all->cstore);
+	all->raft_id = 0;
+}
+
+struct wipe {
+	void (*done)(void *arg);
+	void *arg;
+	unsigned left;
+};
+
+static void
+on_wiped(void *arg, em_err err, const char *text)
+{
+	struct wipe *w = arg;
+
+	if (err != EM_OK && err != EM_CANCELLED)
+		LOG(ERROR, "cluster_log_stays", "error", err_name(err), "why", text);
+	if (--w->left > 0)
+		return;
+	if (err != EM_CANCELLED) /* then the child is being ended */
+		w->done(w->arg);
+	mem_free(w);
+}
+
+void
+groups_wipe(void (*done)(void *arg), void *arg)
+{
+	struct groups *all = groups();
+	struct wipe *w;
+
+	if (all->cstore == NULL) {
+		done(arg);
+		return;
+	}
+	w = MEM_NEW(struct wipe);
+	*w = (struct wipe){ .done = done, .arg = arg, .left = CSTORE_GROUP_N };
+	groups_watch_stop(all);
+	for (unsigned g = 0; g < CSTORE_GROUP_N; g++)
+		cstore_group_wipe(all->cstore, (enum cstore_group)g, on_wiped, w);
+}
+
+/* ---- life */
+
+void
+groups_birth(struct link_house *h, const struct groups_ops *ops)
+{
+	struct groups *all = MEM_NEW(struct groups);
+
+	all->house = h;
+	all->ops = ops;
+	cluster_inside()->groups = all;
+	link_on_raft(h, on_accept, all);
+	groups_ask_birth(all);
+}
+
+void
+groups_death(void)
+{
+	struct groups *all = groups();
+
+	groups_stop();
+	groups_ask_death(all);
+	MEM_FREE(cluster_inside()->groups);
+}
+
+/* ---- questions */
+
+struct cstore *
+groups_cstore(void)
+{
+	return groups()->cstore;
+}
+
+uint64_t
+groups_raft_id(void)
+{
+	return groups()->raft_id;
+}
+
+const char *
+groups_leader(enum cstore_group g)
+{
+	struct groups *all = groups();
+
+	return all->cstore != NULL ? cstore_status(all->cstore, g)->leader : "";
+}
+
+bool
+groups_have_quorum(void)
+{
+	for (unsigned g = 0; g < CSTORE_GROUP_N; g++)
+		if (groups_leader((enum cstore_group)g)[0] == '\0')
+			return false;
+	return true;
+}
+
+int64_t
+groups_lag(enum cstore_group g)
+{
+	return groups()->part[g].lag;
+}
+
+const char *
+groups_role(enum cstore_group g, uint64_t raft_id)
+{
+	static const char *const name[] = { "spare", "standby", "voter" };
+	struct groups *all = groups();
+	const struct cstore_status *s;
+
+	if (all->cstore == NULL)
+		return "-";
+	s = cstore_status(all->cstore, g);
+	if (s->leader_id == raft_id && raft_id != 0)
+		return "leader";
+	for (unsigned i = 0; i < s->members_n; i++)
+		if (s->member[i].id == raft_id)
+			return name[s->member[i].role];
+	return "-";
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * groups_ask: a change of who is in a group, carried to its leader.
+ *
+ * The leader may be this node, another, or nobody for a while: what it refuses because it
+ * does not lead, or is busy, is tried again until the limit, at whom it named.
+ *
+ * A node that is joining asks a member through its guest's link; that one passes it on.
+ *
+ * GROUP_CHANGE, asked: u8 group, u8 change, u64 Raft id, u64 site, then name and address
+ * (2 bytes of size each).  The answer of one that does not lead is EM_REFUSED, and its body
+ * names who does.
+ */
+#include "emqxd/cluster/groups_inside.h"
+#include "emqxd/cluster/inside.h"
+#include "emqxd/cluster/members.h"
+#include "emqxd/core/clock.h"
+#include "ipc/base/mem.h"
+#include "ipc/base/rbuf.h"
+#include "ipc/base/str.h"
+#include "ipc/base/wbuf.h"
+
+#define AGAIN span_ms(200)
+#define REPLY_WITHIN span_s(10) /* a voter catches up first */
+#define PASS_ON_LIMIT span_s(8)
+enum { BODY_MAX = 1024 };
+
+struct groups_ask {
+	struct groups_ask *next;
+	struct groups_change c; /* slices of its own */
+	groups_done_fn *done;
+	void *arg;
+	mono_t until;
+	struct timer timer;
+	bool is_away; /* at the leader */
+	char leader[CSTORE_NAME_MAX];
+	struct str text; /* name, address; what they point into */
+};
+
+static void attempt(struct groups_ask *a);
+
+/* ---- asking */
+
+static void
+finish(struct groups_ask *a, em_err err, const char *text)
+{
+	struct groups_ask **at = &groups()->asks;
+
+	while (*at != a)
+		at = &(*at)->next;
+	*at = a->next;
+	timer_cancel(&a->timer);
+	a->done(a->arg, err, text);
+	str_fini(&a->text);
+	mem_free(a);
+}
+
+static void
+on_again(struct timer *t)
+{
+	attempt(LIST_OWNER(t, struct groups_ask, timer));
+}
+
+static bool
+is_worth_it(em_err err)
+{
+	return err == EM_REFUSED || err == EM_BUSY || err == EM_AGAIN ||
+	       err == EM_UNREACHABLE || err == EM_TIMEOUT || err == EM_FULL ||
+	       err == EM_STATE || err == EM_NOQUORUM;
+}
+
+static void
+answered(struct groups_ask *a, em_err err, const char *text)
+{
+	a->is_away = false;
+	if (!is_worth_it(err)) {
+		finish(a, err, text);
+		return;
+	}
+	if (clock_mono().ns >= a->until.ns) {
+		finish(a, EM_NOQUORUM,
+		    text[0] != '\0' ? text : "no leader of the cluster answered");
+		return;
+	}
+	timer_arm(&a->timer, AGAIN, on_again);
+}
+
+static void
+on_changed(void *arg, em_err err, const char *text)
+{
+	answered(arg, err, text);
+}
+
+static void
+learn_leader(struct groups_ask *a, struct slice name)
+{
+	if (name.n >= sizeof a->leader)
+		return;
+	if (name.n > 0)
+		memcpy(a->leader, name.p, name.n);
+	a->leader[name.n] = '\0';
+}
+
+static void
+on_reply(struct link_peer *p, em_err err, struct slice body, void *arg)
+{
+	struct groups_ask *a = arg;
+	struct str text = { 0 };
+
+	(void)p;
+	if (err == EM_REFUSED)
+		learn_leader(a, body);
+	else
+		str_add_escaped(&text, body);
+	answered(a, err, str_get(&text));
+	str_fini(&text);
+}
+
+static em_err
+send(struct groups_ask *a, struct link_peer *p)
+{
+	uint8_t body[BODY_MAX];
+	struct wbuf w = wbuf_fixed(body, sizeof body);
+
+	wbuf_u8(&w, (uint8_t)a->c.group);
+	wbuf_u8(&w, (uint8_t)a->c.what);
+	wbuf_u64(&w, a->c.raft_id);
+	wbuf_u64(&w, a->c.site);
+	wbuf_bytes16(&w, a->c.name);
+	wbuf_bytes16(&w, a->c.address);
+	CHECK(w.err == EM_OK);
+	return link_request(
+	    p, LINK_GROUP_CHANGE, wbuf_slice(&w), REPLY_WITHIN, on_reply, a);
+}
+
+/* Who leads: as this node knows, else as it was told. */
+static const char *
+leader_of(const struct groups_ask *a)
+{
+	const char *name = groups_leader(a->c.group);
+
+	return name[0] != '\0' ? name : a->leader;
+}
+
+static void
+attempt(struct groups_ask *a)
+{
+	const char *leader = leader_of(a);
+	struct link_peer *p;
+	em_err err = EM_UNREACHABLE;
+
+	a->is_away = true;
+	if (strcmp(leader, nodes_me()) == 0 && groups_cstore() != NULL) {
+		cstore_change(groups_cstore(), a->c.group, a->c.what, a->c.raft_id,
+		    (const char *)a->c.name.p, on_changed, a);
+		return;
+	}
+	p = a->c.via != NULL ? *a->c.via
+			     : link_peer_find(groups()->house, slice_str(leader));
+	if (p != NULL)
+		err = send(a, p);
+	if (err != EM_OK) {
+		a->leader[0] = '\0';
+		answered(a, err, "");
+	}
+}
+
+void
+groups_change(const struct groups_change *c, groups_done_fn *done, void *arg)
+{
+	struct groups *all = groups();
+	struct groups_ask *a = MEM_NEW(struct groups_ask);
+
+	CHECK(c->name.n < CSTORE_NAME_MAX && c->address.n <= MEMBER_ADDRESS_MAX);
+	str_add_slice(&a->text, c->name);
+	str_add_slice(&a->text, SLICE_LIT("\0"));
+	str_add_slice(&a->text, c->address);
+	a->c = *c;
+	a->c.name = slice_of(str_get(&a->text), c->name.n);
+	a->c.address = slice_of(str_get(&a->text) + c->name.n + 1, c->address.n);
+	a->c.leader = SLICE_NONE;
+	learn_leader(a, c->leader);
+	a->done = done;
+	a->arg = arg;
+	a->until = mono_add(clock_mono(), c->limit);
+	a->next = all->asks;
+	all->asks = a;
+	timer_arm(&a->timer, span_ms(0), on_again);
+}
+
+/* ---- being asked */
+
+struct asked {
+	struct link_ask ask;
+};
+
+static void
+on_done(void *arg, em_err err, const char *text)
+{
+	struct asked *q = arg;
+
+	link_reply(q->ask, err, slice_str(err == EM_REFUSED ? "" : text));
+	mem_free(q);
+}
+
+static void
+change_here(struct link_ask ask, enum cstore_group g, enum cstore_change what,
+    uint64_t raft_id, struct slice name)
+{
+	struct asked *q = MEM_NEW(struct asked);
+	struct str text = { 0 };
+
+	q->ask = ask;
+	str_add_slice(&text, name);
+	cstore_change(groups_cstore(), g, what, raft_id, str_get(&text), on_done, q);
+	str_fini(&text);
+}
+
+/* For a node that is no member yet, and that the leader does not let in. */
+static void
+pass_on(struct link_ask ask, const struct groups_change *c)
+{
+	struct asked *q = MEM_NEW(struct asked);
+
+	q->ask = ask;
+	groups_change(c, on_done, q);
+}
+
+static void
+on_group_change(struct link_peer *from, struct link_ask ask, struct slice body, void *arg)
+{
+	struct groups *all = arg;
+	struct rbuf r = rbuf_of(body);
+	uint8_t g = rbuf_u8(&r), what = rbuf_u8(&r);
+	uint64_t raft_id = rbuf_u64(&r), site = rbuf_u64(&r);
+	struct slice name = rbuf_bytes16(&r), address = rbuf_bytes16(&r);
+	em_err err = EM_OK;
+
+	if (r.err != EM_OK || g >= CSTORE_GROUP_N || what > CSTORE_REMOVE ||
+	    raft_id == 0 || name.n == 0 || name.n > NODES_NAME_MAX) {
+		link_reply(ask, EM_MALFORMED, SLICE_NONE);
+		return;
+	}
+	if (all->cstore != NULL && !all->part[g].leads && link_peer_is_guest(from)) {
+		pass_on(ask, &(struct groups_change){ .group = (enum cstore_group)g,
+				 .what = (enum cstore_change)what,
+				 .raft_id = raft_id,
+				 .site = site,
+				 .name = name,
+				 .address = address,
+				 .limit = PASS_ON_LIMIT });
+		return;
+	}
+	if (all->cstore == NULL || !all->part[g].leads) {
+		link_reply(
+		    ask, EM_REFUSED, slice_str(groups_leader((enum cstore_group)g)));
+		return;
+	}
+	if (what == CSTORE_ADD) {
+		err = members_expect(name, address, site);
+		groups_watch_expect(&all->part[g], raft_id);
+	}
+	if (err != EM_OK)
+		link_reply(ask, err, slice_str("another node has that name"));
+	else
+		change_here(
+		    ask, (enum cstore_group)g, (enum cstore_change)what, raft_id, name);
+}
+
+void
+groups_ask_birth(struct groups *all)
+{
+	link_on(all->house, LINK_GROUP_CHANGE, on_group_change, all);
+	groups_watch_birth(all);
+}
+
+/* Those that are at a leader are answered by the link's end, which comes first. */
+void
+groups_ask_death(struct groups *all)
+{
+	while (all->asks != NULL)
+		finish(all->asks, EM_CANCELLED, "");
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * groups_inside: what groups.c (life), groups_ask.c (changes, asked of the leader) and
+ * groups_watch.c (what the leader does by itself, and who differs) share.
+ */
+#ifndef CLUSTER_GROUPS_INSIDE_H
+#define CLUSTER_GROUPS_INSIDE_H
+
+#include "emqxd/cluster/groups.h"
+#include "emqxd/core/timer.h"
+#include "emqxd/core/worker.h"
+#include "ipc/base/list.h"
+
+enum { GROUPS_ADDED_MAX = 64 };
+
+/* A Raft id that was let in and has no row yet. */
+struct groups_added {
+	uint64_t raft_id;
+	mono_t until;
+};
+
+struct groups_part {
+	bool leads;
+	bool is_changing; /* a change of the leader's own is under way */
+	bool is_asked;    /* the leader, about the members */
+	mono_t led_since;
+	mono_t differs_since; /* ns 0: it does not */
+	int64_t lag;          /* -1: not known */
+	struct groups_added added[GROUPS_ADDED_MAX];
+};
+
+struct groups_ask;
+
+struct groups {
+	struct link_house *house;
+	const struct groups_ops *ops;
+	struct cstore *cstore;
+	uint64_t raft_id;
+	uint64_t life; /* how often the child was started */
+	struct timer watch;
+	struct groups_ask *asks; /* changes that this node waits for */
+	struct groups_part part[CSTORE_GROUP_N];
+};
+
+struct groups *groups(void);
+const char *groups_name(enum cstore_group g);
+void groups_ask_birth(struct groups *all);
+void groups_ask_death(struct groups *all);
+void groups_watch_start(struct groups *all);
+void groups_watch_stop(struct groups *all);
+/* It was let in: its row follows. */
+void groups_watch_expect(struct groups_part *part, uint64_t raft_id);
+/* The frame GROUP_STATE. */
+void groups_watch_birth(struct groups *all);
+
+#endif

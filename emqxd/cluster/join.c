@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * join: the room's face; what is done at boot; and a member that is asked.
+ *
+ * JOIN_ASK, asked of a guest's or member's link: u8 flags (1: only look), name and address
+ * (2 bytes of size each), u64 site.  Answer: the leaders' names of both groups, u8 n, then n
+ * times name, address, u64 site.
+ */
+#include "emqxd/cluster/join.h"
+#include "emqxd/cluster/inside.h"
+#include "emqxd/cluster/join_inside.h"
+#include "emqxd/cluster/ordering.h"
+#include "emqxd/core/clock.h"
+#include "emqxd/core/log.h"
+#include "emqxd/store/change.h"
+#include "emqxd/store/ordered.h"
+#include "ipc/base/mem.h"
+#include "ipc/base/rand.h"
+#include "ipc/base/rbuf.h"
+
+#include <stdarg.h>
+
+#define LEADER_LOOK span_ms(50)
+
+struct join *
+join_self(void)
+{
+	return cluster_inside()->join;
+}
+
+bool
+join_is_member(void)
+{
+	return join_self()->is_member;
+}
+
+/* ---- tasks */
+
+static void
+end_at_once(join_done_fn *done, void *arg, em_err err, const char *text)
+{
+	const struct join_end e = { .err = err, .text = text };
+
+	done(arg, &e);
+}
+
+bool
+join_take(enum join_task task, join_done_fn *done, void *arg)
+{
+	struct join *j = join_self();
+
+	if (j->task != JOIN_NOTHING) {
+		if (done != NULL)
+			end_at_once(done, arg, EM_BUSY,
+			    "this node is joining or leaving a cluster just now");
+		return false;
+	}
+	j->task = task;
+	j->done = done;
+	j->arg = arg;
+	j->err = EM_OK;
+	str_reset(&j->target);
+	str_reset(&j->leader);
+	str_reset(&j->backup);
+	str_reset(&j->victim);
+	str_reset(&j->why);
+	return true;
+}
+
+void
+join_finish(const struct join_end *e)
+{
+	struct join *j = join_self();
+	join_done_fn *done = j->done;
+
+	timer_cancel(&j->wait);
+	if (j->guest != NULL)
+		link_guest_close(&j->guest);
+	j->task = JOIN_NOTHING;
+	j->done = NULL;
+	if (e->err != EM_OK)
+		LOG(WARN, "cluster_task_failed", "error", err_name(e->err), "why",
+		    e->text);
+	if (done != NULL)
+		done(j->arg, e);
+}
+
+void
+join_fail(em_err err, const char *hint, const char *fmt, ...)
+{
+	struct str text = { 0 };
+	va_list ap;
+
+	va_start(ap, fmt);
+	str_vaddf(&text, fmt, ap);
+	va_end(ap);
+	join_finish(
+	    &(struct join_end){ .err = err, .text = str_get(&text), .hint = hint });
+	str_fini(&text);
+}
+
+/* ---- this node's part */
+
+void
+join_open_groups(enum cstore_open_mode mode, uint64_t raft_id)
+{
+	struct join *j = join_self();
+	const struct groups_start s = { .folder = j->raft_dir,
+		.mode = mode,
+		.raft_id = raft_id,
+		.applied = {
+		    store_applied(CHANGE_GROUP_META), store_applied(CHANGE_GROUP_RET) } };
+
+	j->raft_id = raft_id;
+	j->is_member = true;
+	groups_start(&s);
+	ordering_start(groups_cstore());
+}
+
+/* The child is not ended within what it says. */
+static void
+on_wiped_later(struct timer *t)
+{
+	struct join *j = LIST_OWNER(t, struct join, wait);
+
+	groups_stop();
+	ordering_stop();
+	j->is_member = false;
+	j->raft_id = 0;
+	j->then();
+}
+
+static void
+on_wiped(void *arg)
+{
+	struct join *j = arg;
+
+	timer_arm(&j->wait, span_ms(0), on_wiped_later);
+}
+
+void
+join_go_alone(void (*then)(void))
+{
+	struct join *j = join_self();
+
+	j->then = then;
+	groups_wipe(on_wiped, j);
+}
+
+void
+join_write_row(uint64_t raft_id, change_done_fn *then)
+{
+	struct join *j = join_self();
+	const struct member m = { .name = slice_str(nodes_me()),
+		.address = slice_str(j->advertise),
+		.site = nodes_site(),
+		.raft_id = raft_id,
+		.joined = clock_wall() };
+	struct wbuf w = wbuf_growing(1024);
+	struct change *c;
+	uint8_t *blob;
+
+	member_write(&m, &w);
+	c = change_put(CHANGE_MEMBER, m.name, w.n, &blob);
+	if (c == NULL) {
+		wbuf_fini(&w);
+		then(j, EM_NOMEM);
+		return;
+	}
+	memcpy(blob, w.p, w.n);
+	wbuf_fini(&w);
+	change_send(&c, then, j);
+}
+
+em_err
+join_delete_row(struct slice name, change_done_fn *then)
+{
+	struct change *c = change_del(CHANGE_MEMBER, name);
+
+	if (c == NULL)
+		return EM_NOMEM;
+	change_send(&c, then, join_self());
+	return EM_OK;
+}
+
+/* ---- a cluster of one */
+
+static void
+answer_waiters(struct join *j, em_err err, const char *text)
+{
+	while (j->waiters != NULL) {
+		struct join_waiter *w = j->waiters;
+
+		j->waiters = w->next;
+		if (err == EM_OK)
+			join_in_asked(w->ask);
+		else
+			link_reply(w->ask, err, slice_str(text));
+		mem_free(w);
+	}
+}
+
+static void
+begun(struct join *j, em_err err, const char *text)
+{
+	const struct join_end e = { .err = err, .text = text };
+
+	join_finish(&e);
+	answer_waiters(j, err, text);
+}
+
+static void
+not_begun(void)
+{
+	begun(join_self(), EM_FAILED,
+	    "the node that was asked could not begin a cluster; its log says why");
+}
+
+static void
+on_first_row(void *arg, em_err err)
+{
+	struct join *j = arg;
+
+	if (err == EM_OK)
+		begun(j, EM_OK, "");
+	else
+		join_go_alone(not_begun);
+}
+
+static void
+on_leader_wait(struct timer *t)
+{
+	struct join *j = LIST_OWNER(t, struct join, wait);
+
+	if (groups_have_quorum())
+		join_write_row(j->raft_id, on_first_row);
+	else if (clock_mono().ns < j->until.ns)
+		timer_arm(t, LEADER_LOOK, on_leader_wait);
+	else
+		join_go_alone(not_begun);
+}
+
+/* The rows that this node has are the first state of its cluster. */
+static void
+begin(struct join *j)
+{
+	uint64_t id = 0;
+
+	LOG(INFO, "cluster_begins", "node", nodes_me());
+	while (id == 0)
+		rand_bytes(&id, sizeof id);
+	join_open_groups(CSTORE_BOOTSTRAP, id);
+	j->until = mono_add(clock_mono(), span_s(15));
+	timer_arm(&j->wait, LEADER_LOOK, on_leader_wait);
+}
+
+/* ---- being asked */
+
+void
+join_in_asked(struct link_ask ask)
+{
+	struct wbuf w = wbuf_growing(64u << 10);
+	unsigned n = members_count();
+
+	wbuf_bytes16(&w, slice_str(groups_leader(CSTORE_META)));
+	wbuf_bytes16(&w, slice_str(groups_leader(CSTORE_RET)));
+	wbuf_u8(&w, (uint8_t)n);
+	for (unsigned i = 0; i < n; i++) {
+		const struct members_entry *e = members_at(i);
+
+		wbuf_bytes16(&w, e->m.name);
+		wbuf_bytes16(&w, e->m.address);
+		wbuf_u64(&w, e->m.site);
+	}
+	link_reply(ask, w.err, wbuf_slice(&w));
+	wbuf_fini(&w);
+}
+
+/* Somebody else of that name, or the same node that is one already? */
+static bool
+is_refused(struct link_ask ask, struct slice name, uint64_t site)
+{
+	const struct members_entry *e = members_find(name);
+
+	if (e == NULL && !slice_eq_str(name, nodes_me()))
+		return false;
+	link_reply(ask, EM_EXISTS,
+	    slice_str(e != NULL && e->m.site == site
+			  ? "it is a member already"
+			  : "another node of that name is a member: give each its own "
+			    "node.name"));
+	return true;
+}
+
+static void
+wait_for_beginning(struct join *j, struct link_ask ask)
+{
+	struct join_waiter *w = MEM_NEW(struct join_waiter);
+
+	w->ask = ask;
+	w->next = j->waiters;
+	j->waiters = w;
+}
+
+static void
+on_join_ask(struct link_peer *from, struct link_ask ask, struct slice body, void *arg)
+{
+	struct join *j = arg;
+	struct rbuf r = rbuf_of(body);
+	bool only_look = (rbuf_u8(&r) & 1) != 0;
+	struct slice name = rbuf_bytes16(&r);
+	uint64_t site;
+
+	(void)from;
+	rbuf_bytes16(&r);
+	site = rbuf_u64(&r);
+	if (r.err != EM_OK || name.n == 0) {
+		link_reply(ask, EM_MALFORMED, SLICE_NONE);
+		return;
+	}
+	if (is_refused(ask, name, site))
+		return;
+	if (j->is_member && members_me() != NULL) {
+		if (groups_have_quorum() || only_look)
+			join_in_asked(ask);
+		else
+			link_reply(ask, EM_NOQUORUM, SLICE_NONE);
+		return;
+	}
+	if (only_look) {
+		join_in_asked(ask);
+		return;
+	}
+	if (j->task != JOIN_BEGIN && !join_take(JOIN_BEGIN, NULL, NULL)) {
+		link_reply(ask, EM_BUSY,
+		    slice_str("it is joining or leaving a cluster just now"));
+		return;
+	}
+	wait_for_beginning(j, ask);
+	if (!j->is_member)
+		begin(j);
+}
+
+/* ---- life */
+
+static void
+on_cstore(const struct cstore_event *e)
+{
+	ordering_on_event(e);
+}
+
+static void
+on_diverged(enum cstore_group g)
+{
+	(void)g;
+	join_anew();
+}
+
+static void
+on_row_dropped(void *arg, em_err err)
+{
+	(void)arg;
+	if (err != EM_OK)
+		LOG(ERROR, "cluster_row_stays", "error", err_name(err));
+}
+
+/* Alone, rows of members mean nothing: what a leave or an interrupted join has left. */
+void
+join_drop_rows(void)
+{
+	members_drop_expected();
+	for (unsigned i = members_count(); i-- > 0;)
+		if (join_delete_row(members_at(i)->m.name, on_row_dropped) != EM_OK)
+			LOG(ERROR, "cluster_row_stays", "error", "nomem");
+}
+
+static void
+on_members(enum members_event event, void *arg)
+{
+	struct join *j = arg;
+
+	if (event != MEMBERS_REMOVED || !j->is_member || j->task == JOIN_OUT)
+		return;
+	LOG(ERROR, "cluster_removed_here", "node", nodes_me());
+	join_go_alone(join_drop_rows);
+}
+
+static const struct groups_ops ops = { .on_cstore = on_cstore,
+	.on_diverged = on_diverged };
+
+/* What the rows say at the start. */
+static void
+resume(void)
+{
+	const struct members_entry *me = members_me();
+
+	if (members_count() == 0)
+		return;
+	if (me == NULL || me->m.site != nodes_site()) {
+		LOG(WARN, "cluster_rows_left_over", "members", members_count());
+		ordering_stop();
+		join_drop_rows();
+		return;
+	}
+	join_open_groups(CSTORE_JOIN, me->m.raft_id);
+}
+
+static void
+on_peer(struct link_peer *p, enum link_event event, void *arg)
+{
+	struct join *j = arg;
+
+	if (event == LINK_GUEST_GONE && p == j->guest)
+		j->guest = NULL;
+}
+
+void
+join_birth(struct link_house *h, const char *data_dir, const char *advertise)
+{
+	struct join *j = MEM_NEW(struct join);
+	struct str dir = { 0 };
+
+	str_addf(&dir, "%s/raft", data_dir);
+	j->house = h;
+	j->data_dir = mem_strdup(data_dir);
+	j->raft_dir = str_take(&dir);
+	j->advertise = mem_strdup(advertise);
+	cluster_inside()->join = j;
+	groups_birth(h, &ops);
+	link_on(h, LINK_JOIN_ASK, on_join_ask, j);
+	link_on_peer(h, on_peer, j);
+	members_start(h, on_members, j);
+	resume();
+}
+
+void
+join_death(void)
+{
+	struct join *j = join_self();
+
+	timer_cancel(&j->wait);
+	answer_waiters(j, EM_CANCELLED, "it ends");
+	if (j->task != JOIN_NOTHING)
+		join_finish(
+		    &(struct join_end){ .err = EM_CANCELLED, .text = "the node ends" });
+	groups_death();
+	members_stop();
+	mem_free(j->data_dir);
+	mem_free(j->raft_dir);
+	mem_free(j->advertise);
+	str_fini(&j->target);
+	str_fini(&j->leader);
+	str_fini(&j->backup);
+	str_fini(&j->victim);
+	str_fini(&j->why);
+	MEM_FREE(cluster_inside()->join);
+}

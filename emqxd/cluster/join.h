@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * join: how this node becomes a member, and how it is one no more.
+ *
+ * What lives here: the steps of joining, leaving, removing a dead member, recovery without
+ * a quorum and joining anew, one at a time.  What does not: the rows themselves
+ * (members.h), the Raft groups (groups.h), the rows that are fetched (order.h).
+ *
+ * Joining: the node asks a member (JOIN_ASK, as a guest), which becomes a cluster of one
+ * first if it was alone; it keeps a copy of its store, fetches all rows, opens empty
+ * logs, is let into both groups, and at last makes itself a member by a row, which all
+ * apply.  A step that fails undoes what came before, but for the rows, whose copy it names.
+ *
+ * The link thread's.
+ */
+#ifndef CLUSTER_JOIN_H
+#define CLUSTER_JOIN_H
+
+#include "emqxd/link/link.h"
+#include "ipc/base/str.h"
+
+void join_birth(struct link_house *h, const char *data_dir, const char *advertise);
+void join_death(void);
+
+/* What came of it; texts good for the call. */
+struct join_end {
+	em_err err;
+	const char *text;    /* why not, a sentence */
+	const char *hint;    /* or NULL */
+	const char *cluster; /* JOIN: the member that was asked */
+	const char *backup;  /* JOIN: the folder with what was stored; or NULL */
+	unsigned members;    /* that there are now */
+};
+typedef void join_done_fn(void *arg, const struct join_end *e);
+
+/* At most one of these at a time: EM_BUSY.  @done follows, once, later. */
+/* @target: "name@host[:port]". */
+void join_cluster(struct slice target, bool is_dry_run, join_done_fn *done, void *arg);
+void join_leave(bool is_dry_run, join_done_fn *done, void *arg);
+/* @recover: without a quorum go on with this node alone. */
+void join_force_leave(
+    struct slice name, bool recover, bool is_dry_run, join_done_fn *done, void *arg);
+
+/* Is the store ordered by a cluster now? */
+bool join_is_member(void);
+
+#endif

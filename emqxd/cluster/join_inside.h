@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * join_inside: what join.c (the face, boot, being asked), join_in.c (joining, and joining
+ * anew) and join_out.c (leaving, removing, recovery) share.
+ *
+ * A task is a chain of steps; each ends in a callback that begins the next, or in
+ * join_fail().
+ */
+#ifndef CLUSTER_JOIN_INSIDE_H
+#define CLUSTER_JOIN_INSIDE_H
+
+#include "emqxd/cluster/groups.h"
+#include "emqxd/cluster/join.h"
+#include "emqxd/cluster/members.h"
+#include "emqxd/core/timer.h"
+#include "emqxd/store/change.h"
+#include "ipc/base/list.h"
+
+#define JOIN_CHANGE_LIMIT span_s(30) /* to find a leader that lets us in, or out */
+
+enum join_task { JOIN_NOTHING, JOIN_IN, JOIN_ANEW, JOIN_BEGIN, JOIN_OUT, JOIN_REMOVE };
+
+/* Who waits for this node to be a cluster of one. */
+struct join_waiter {
+	struct link_ask ask;
+	struct join_waiter *next;
+};
+
+struct join {
+	struct link_house *house;
+	char *data_dir, *raft_dir, *advertise;
+	enum join_task task;
+	join_done_fn *done; /* NULL: nobody asked */
+	void *arg;
+	/* The task's. */
+	struct link_peer *guest;
+	struct str target, leader, backup;
+	struct str victim; /* whose row goes */
+	uint64_t raft_id, old_id;
+	unsigned left; /* of several at once */
+	em_err err;    /* the first of theirs */
+	struct str why;
+	struct timer wait;
+	mono_t until;
+	void (*then)(void); /* once this node is alone */
+	bool is_member;     /* the store is ordered */
+	struct join_waiter *waiters;
+};
+
+struct join *join_self(void);
+/* EM_BUSY is answered when another task is under way. */
+bool join_take(enum join_task task, join_done_fn *done, void *arg);
+void join_finish(const struct join_end *e);
+void join_fail(em_err err, const char *hint, const char *fmt, ...) EM_PRINTF(3, 4);
+
+/* Opens the groups and orders the store: @mode with an id of its own. */
+void join_open_groups(enum cstore_open_mode mode, uint64_t raft_id);
+/* Closes them, removes their logs, and is alone again; then @then. */
+void join_go_alone(void (*then)(void));
+/* Makes this node's row; @then when all have it. */
+void join_write_row(uint64_t raft_id, change_done_fn *then);
+/* Deletes the rows of all members, here: this node is alone. */
+void join_drop_rows(void);
+em_err join_delete_row(struct slice name, change_done_fn *then);
+
+/* The frame's body of who we are; and the list of members as the answer to it. */
+void join_in_asked(struct link_ask ask);
+void join_anew(void);
+/* All sessions of this node end, soon. */
+void join_end_sessions(void);
+
+#endif

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* join_out: leaving, removing a dead member, and going on without a quorum. */
+#include "emqxd/cluster/inside.h"
+#include "emqxd/cluster/join_inside.h"
+#include "emqxd/cluster/ordering.h"
+#include "emqxd/core/clock.h"
+#include "emqxd/core/log.h"
+#include "emqxd/store/change.h"
+#include "emqxd/store/ordered.h"
+
+#include <string.h>
+
+#define TRANSFER_LIMIT span_s(5)
+#define LOOK span_ms(50)
+
+static const char hint_recover[] =
+    "with most members lost for good: emqx_ctl cluster force-leave NODE --recover";
+
+static void
+finish_ok(unsigned members)
+{
+	join_finish(&(struct join_end){ .err = EM_OK, .text = "", .members = members });
+}
+
+/* A Raft id out of both groups, then on_out. */
+static void
+let_out(struct join *j, uint64_t raft_id, struct slice name, groups_done_fn *on_out)
+{
+	j->left = CSTORE_GROUP_N;
+	for (unsigned g = 0; g < CSTORE_GROUP_N; g++) {
+		const struct groups_change c = { .group = (enum cstore_group)g,
+			.what = CSTORE_REMOVE,
+			.raft_id = raft_id,
+			.name = name,
+			.limit = JOIN_CHANGE_LIMIT };
+
+		groups_change(&c, on_out, j);
+	}
+}
+
+/* ---- leaving */
+
+static void
+on_alone(void)
+{
+	struct join *j = join_self();
+	unsigned stay = j->left;
+
+	join_drop_rows();
+	LOG(INFO, "cluster_left", "node", nodes_me());
+	finish_ok(stay);
+}
+
+/* The others remove what is left of this node by themselves, should they not have heard. */
+static void
+on_let_out(void *arg, em_err err, const char *text)
+{
+	struct join *j = arg;
+
+	if (err != EM_OK && err != EM_NOTFOUND)
+		LOG(WARN, "cluster_left_unheard", "error", err_name(err), "why", text);
+	if (--j->left > 0)
+		return;
+	j->left = members_count();
+	join_go_alone(on_alone);
+}
+
+static void
+on_own_row_gone(void *arg, em_err err)
+{
+	struct join *j = arg;
+
+	if (err != EM_OK)
+		join_fail(err, err == EM_NOQUORUM ? hint_recover : NULL,
+		    "this node is still a member: %s", err_text(err));
+	else
+		let_out(j, j->raft_id, slice_str(nodes_me()), on_let_out);
+}
+
+static bool
+leads_any(void)
+{
+	for (unsigned g = 0; g < CSTORE_GROUP_N; g++)
+		if (strcmp(groups_leader((enum cstore_group)g), nodes_me()) == 0)
+			return true;
+	return false;
+}
+
+static void
+on_transfer_wait(struct timer *t)
+{
+	struct join *j = LIST_OWNER(t, struct join, wait);
+	em_err err;
+
+	if ((leads_any() || !groups_have_quorum()) && clock_mono().ns < j->until.ns) {
+		timer_arm(t, LOOK, on_transfer_wait);
+		return;
+	}
+	err = join_delete_row(slice_str(nodes_me()), on_own_row_gone);
+	if (err != EM_OK)
+		join_fail(err, NULL, "this node is still a member: %s", err_text(err));
+}
+
+static void
+on_transferred(void *arg, em_err err, const char *text)
+{
+	(void)arg;
+	if (err != EM_OK)
+		LOG(INFO, "cluster_transfer_failed", "error", err_name(err), "why", text);
+}
+
+void
+join_leave(bool is_dry_run, join_done_fn *done, void *arg)
+{
+	struct join *j = join_self();
+
+	if (!join_take(JOIN_OUT, done, arg))
+		return;
+	if (members_count() < 2 || !j->is_member) {
+		join_fail(
+		    EM_STATE, NULL, "this node is alone: there is nothing to leave");
+		return;
+	}
+	if (is_dry_run) {
+		finish_ok(members_count() - 1);
+		return;
+	}
+	for (unsigned g = 0; g < CSTORE_GROUP_N; g++)
+		if (strcmp(groups_leader((enum cstore_group)g), nodes_me()) == 0)
+			cstore_transfer(groups_cstore(), (enum cstore_group)g, 0,
+			    on_transferred, NULL);
+	j->until = mono_add(clock_mono(), TRANSFER_LIMIT);
+	timer_arm(&j->wait, LOOK, on_transfer_wait);
+}
+
+/* ---- removing another */
+
+static void
+on_other_out(void *arg, em_err err, const char *text)
+{
+	struct join *j = arg;
+
+	if (err != EM_OK && err != EM_NOTFOUND && j->err == EM_OK) {
+		j->err = err;
+		str_reset(&j->why);
+		str_add(&j->why, text[0] != '\0' ? text : err_text(err));
+	}
+	if (--j->left > 0)
+		return;
+	if (j->err != EM_OK)
+		join_fail(j->err, NULL, "it is no member any more, but counts still: %s",
+		    str_get(&j->why));
+	else
+		finish_ok(members_count());
+}
+
+static void
+on_row_gone(void *arg, em_err err)
+{
+	struct join *j = arg;
+
+	if (err == EM_OK)
+		let_out(j, j->old_id, slice_str(str_get(&j->victim)), on_other_out);
+	else
+		join_fail(err, err == EM_NOQUORUM ? hint_recover : NULL,
+		    "nothing has changed: %s", err_text(err));
+}
+
+static void
+remove_row(struct join *j, change_done_fn *then)
+{
+	em_err err = join_delete_row(slice_str(str_get(&j->victim)), then);
+
+	if (err != EM_OK)
+		join_fail(err, NULL, "nothing has changed: %s", err_text(err));
+}
+
+/* ---- without a quorum */
+
+static void
+on_lost_row_gone(void *arg, em_err err)
+{
+	struct join *j = arg;
+
+	if (err != EM_OK)
+		join_fail(err, NULL,
+		    "this node has a quorum again, but %s is a member still",
+		    str_get(&j->victim));
+	else
+		finish_ok(members_count());
+}
+
+static void
+on_recovery_wait(struct timer *t)
+{
+	struct join *j = LIST_OWNER(t, struct join, wait);
+
+	if (groups_have_quorum())
+		remove_row(j, on_lost_row_gone);
+	else if (clock_mono().ns < j->until.ns)
+		timer_arm(t, LOOK, on_recovery_wait);
+	else
+		join_fail(EM_TIMEOUT, NULL, "this node does not lead what is left");
+}
+
+static void
+on_recovered(void *arg, em_err err, const char *text)
+{
+	struct join *j = arg;
+
+	if (err != EM_OK && j->err == EM_OK) {
+		j->err = err;
+		str_reset(&j->why);
+		str_add(&j->why, text[0] != '\0' ? text : err_text(err));
+	}
+	if (--j->left > 0)
+		return;
+	if (j->err != EM_OK) {
+		join_fail(
+		    j->err, NULL, "the log cannot be recovered: %s", str_get(&j->why));
+		return;
+	}
+	j->until = mono_add(clock_mono(), span_s(20));
+	timer_arm(&j->wait, LOOK, on_recovery_wait);
+}
+
+static void
+recover(struct join *j)
+{
+	struct cstore_member me = { .id = j->raft_id, .role = CSTORE_VOTER };
+
+	strcpy(me.name, nodes_me());
+	j->left = CSTORE_GROUP_N;
+	LOG(WARN, "cluster_recovers", "node", nodes_me());
+	for (unsigned g = 0; g < CSTORE_GROUP_N; g++) {
+		const struct cstore_open how = { .mode = CSTORE_JOIN,
+			.raft_id = j->raft_id,
+			.name = nodes_me(),
+			.applied = store_applied((enum change_group)g) };
+
+		cstore_recover(
+		    groups_cstore(), (enum cstore_group)g, &how, &me, 1, on_recovered, j);
+	}
+}
+
+void
+join_force_leave(
+    struct slice name, bool with_recovery, bool is_dry_run, join_done_fn *done, void *arg)
+{
+	struct join *j = join_self();
+	const struct members_entry *e;
+
+	if (!join_take(JOIN_REMOVE, done, arg))
+		return;
+	e = members_find(name);
+	str_add_slice(&j->victim, name);
+	if (e == NULL || !j->is_member) {
+		join_fail(EM_NOTFOUND, "emqx_ctl cluster status", "no member '%s'",
+		    str_get(&j->victim));
+	} else if (e->place == 0) {
+		join_fail(
+		    EM_USAGE, "emqx_ctl cluster leave", "a node does not remove itself");
+	} else if (is_dry_run && (groups_have_quorum() || with_recovery)) {
+		finish_ok(members_count() - 1);
+	} else if (groups_have_quorum()) {
+		j->old_id = e->m.raft_id;
+		remove_row(j, on_row_gone);
+	} else if (with_recovery) {
+		recover(j);
+	} else {
+		join_fail(EM_NOQUORUM, hint_recover,
+		    "no quorum: most members do not answer; nothing has changed");
+	}
+}

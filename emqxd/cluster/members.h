@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * members: the rows of CHANGE_MEMBER in memory: who belongs to the cluster.
+ *
+ * What lives here: the table by name, and what follows from it: a peer to dial for each
+ * other member (link.h), and a place (model/nodes.h).  What does not: how rows come about
+ * (join.h), who votes (groups.h).
+ *
+ * Rows come from the store: at boot on main, before the threads start; then on the store
+ * thread as they are committed, and by letter to the link thread, in their order.  A row
+ * of this node that goes means that the others have removed it.
+ *
+ * Threads: birth and death on main; members_start() and all else on the link thread.
+ */
+#ifndef CLUSTER_MEMBERS_H
+#define CLUSTER_MEMBERS_H
+
+#include "emqxd/link/link.h"
+#include "emqxd/cluster/member.h"
+
+struct members_entry {
+	struct member m;        /* slices of its own */
+	struct link_peer *peer; /* NULL: this node, or no place was left for it */
+	unsigned place;         /* NODES_MAX: none */
+	mono_t silent_since;    /* not reachable since; ns 0: it is */
+};
+
+/* Registers the kind; before the store's recovery. */
+void members_birth(void);
+void members_death(void);
+
+enum members_event {
+	MEMBERS_CHANGED, /* a row came, changed or went */
+	MEMBERS_REMOVED, /* this node's own row went */
+};
+typedef void members_event_fn(enum members_event event, void *arg);
+
+/* Peers for the rows there are, and the events from now on.  @fn is not called within. */
+void members_start(struct link_house *h, members_event_fn *fn, void *arg);
+void members_stop(void);
+
+/* Of what a row says without a cluster: how many there are, this node's among them. */
+unsigned members_count(void);
+/* By number, in the order of names; good until the next turn. */
+const struct members_entry *members_at(unsigned i);
+const struct members_entry *members_find(struct slice name);
+const struct members_entry *members_find_raft(uint64_t raft_id);
+/* This node's own, or NULL: it is alone, or not yet a member. */
+const struct members_entry *members_me(void);
+
+/* A peer before its row is there: a node that is joining must be reached by the leader, and
+ * those that it joins by itself.  The row makes it a member; members_drop() forgets those
+ * that no row names. */
+EM_MUST_USE em_err members_expect(struct slice name, struct slice address, uint64_t site);
+void members_drop_expected(void);
+
+/* Who drops what is kept by a place before that is given to another node: @done(@place)
+ * follows, in this call or later.  Without one a place is free at once. */
+typedef void members_forget_fn(unsigned place, void (*done)(unsigned place));
+void members_on_forget(members_forget_fn *fn);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* status: see status.h. */
+#include "emqxd/cluster/status.h"
+#include "emqxd/cluster/cluster.h"
+#include "emqxd/cluster/groups.h"
+#include "emqxd/cluster/join.h"
+#include "emqxd/cluster/members.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CLOCKS_APART_MS 500 /* from here on the order of retained messages suffers */
+
+static void
+copy(char *out, size_t room, struct slice s)
+{
+	size_t n = s.n < room ? s.n : room - 1;
+
+	if (n > 0)
+		memcpy(out, s.p, n);
+	out[n] = '\0';
+}
+
+static void
+fill_me(struct status_row *r)
+{
+	r->is_me = true;
+	r->is_running = true;
+	r->has_clock = true;
+	copy(r->version, sizeof r->version, SLICE_LIT(EMQXD_VERSION));
+	r->lag = groups_lag(CSTORE_META);
+	if (groups_lag(CSTORE_RET) > r->lag)
+		r->lag = groups_lag(CSTORE_RET);
+	if (cluster_closed() != NULL)
+		snprintf(r->hint, sizeof r->hint, "%s", cluster_closed());
+}
+
+/* What keeps it away, or what is wrong with it. */
+static void
+fill_hint(struct status_row *r, const struct link_peer_info *info)
+{
+	long apart = (long)span_to_ms(info->offset);
+
+	if (!info->is_reachable && info->why[0] != '\0')
+		snprintf(r->hint, sizeof r->hint, "%s", info->why);
+	else if (!info->is_reachable && info->is_up_to[0] != info->is_up_from[0])
+		snprintf(r->hint, sizeof r->hint,
+		    "only one direction works: look for a firewall between the two");
+	else if (info->has_clock && labs(apart) > CLOCKS_APART_MS)
+		snprintf(r->hint, sizeof r->hint,
+		    "the clocks are %ld ms apart: is NTP running on both?", apart);
+}
+
+static void
+fill_peer(struct status_row *r, const struct members_entry *e)
+{
+	struct link_peer_info info;
+
+	if (e->peer == NULL)
+		return;
+	link_peer_info(e->peer, &info);
+	copy(r->version, sizeof r->version, slice_str(info.product));
+	r->is_running = info.is_reachable;
+	r->has_clock = info.has_clock;
+	r->rtt = info.rtt;
+	r->offset = info.offset;
+	fill_hint(r, &info);
+}
+
+static void
+fill_alone(struct status_row *r)
+{
+	*r = (struct status_row){ .role = "alone", .has_quorum = true };
+	fill_me(r);
+	r->lag = 0;
+	copy(r->node, sizeof r->node, slice_str(nodes_me()));
+	copy(r->address, sizeof r->address, slice_str(cluster_advertised()));
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	const struct status_row *x = a, *y = b;
+
+	return strcmp(x->node, y->node);
+}
+
+unsigned
+status_rows(struct status_row *out, unsigned max)
+{
+	unsigned n = join_is_member() ? members_count() : 0;
+
+	if (n == 0 || members_me() == NULL) {
+		fill_alone(&out[0]);
+		return 1;
+	}
+	if (n > max)
+		n = max;
+	for (unsigned i = 0; i < n; i++) {
+		const struct members_entry *e = members_at(i);
+		struct status_row *r = &out[i];
+
+		*r = (struct status_row){ .lag = -1,
+			.joined = e->m.joined,
+			.has_quorum = groups_have_quorum() };
+		copy(r->node, sizeof r->node, e->m.name);
+		copy(r->address, sizeof r->address, e->m.address);
+		r->role = groups_role(CSTORE_META, e->m.raft_id);
+		if (e->place == 0)
+			fill_me(r);
+		else
+			fill_peer(r, e);
+	}
+	qsort(out, n, sizeof *out, by_name);
+	return n;
+}

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several nodes on one machine, for tests: starts, kills, pauses and asks them.
+
+A node has a folder of its own with emqx.conf, data, ctl.sock, out and err. Ports are
+the kernel's: asked for once, then configured, so that a node keeps its ports over a
+restart. Everything that waits waits for a condition, with a limit that SLOW stretches.
+"""
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
+SLOW = int(os.environ.get("SLOW", "1"))
+COOKIE = "a-cookie-of-the-tests"
+
+
+class Failed(Exception):
+    """What was waited for did not come, or a command said no."""
+
+
+def free_port():
+    """A port that was free a moment ago."""
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_until(what, seconds, fn):
+    """Until fn() is true; its value. Errors of a command count as not yet."""
+    end = time.monotonic() + seconds * SLOW
+    last = None
+    while time.monotonic() < end:
+        try:
+            value = fn()
+            if value:
+                return value
+        except (Failed, OSError, ValueError) as e:
+            last = e
+        time.sleep(0.02)
+    raise Failed("not within %d s: %s%s" % (seconds * SLOW, what, "; %s" % last if last else ""))
+
+
+class Node:
+    """One daemon."""
+
+    def __init__(self, house, n, lines):
+        self.house, self.n = house, n
+        self.name = "emqx%d@127.0.0.1" % n
+        self.dir = os.path.join(house.dir, "n%d" % n)
+        self.mqtt, self.port = free_port(), free_port()
+        self.process = None
+        self.lines = list(lines)
+        os.makedirs(self.dir)
+        self.write_conf()
+
+    @property
+    def address(self):
+        return "%s:%d" % (self.name, self.port)
+
+    def path(self, *names):
+        return os.path.join(self.dir, *names)
+
+    def write_conf(self):
+        lines = [
+            'node.name = "%s"' % self.name,
+            'node.cookie = "%s"' % COOKIE,
+            'node.data_dir = "%s"' % self.path("data"),
+            'ctl.socket = "%s"' % self.path("ctl.sock"),
+            'listeners.tcp.default.bind = "127.0.0.1:%d"' % self.mqtt,
+            'cluster.listen = "127.0.0.1:%d"' % self.port,
+            'log.console.level = "info"',
+        ]
+        with open(self.path("emqx.conf"), "w", encoding="utf-8") as f:
+            f.write("\n".join(lines + self.lines) + "\n")
+
+    def start(self, wait=True):
+        with open(self.path("out"), "ab") as out, open(self.path("err"), "ab") as err:
+            self.process = subprocess.Popen(
+                [BUILD + "/emqxd", "foreground", "-c", self.path("emqx.conf")],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        if wait:
+            self.wait_ready()
+
+    def is_up(self):
+        return self.process is not None and self.process.poll() is None
+
+    def wait_ready(self):
+        def is_ready():
+            if not self.is_up():
+                raise SystemExit("%s ended: %s" % (self.name, self.tail()))
+            return self.rows("status")[0]["state"] == "ready"
+        wait_until(self.name + " is ready", 15, is_ready)
+
+    def tail(self, n=15):
+        with open(self.path("err"), encoding="utf-8", errors="replace") as f:
+            return "".join(f.readlines()[-n:])
+
+    def kill(self, sig=signal.SIGKILL):
+        if self.is_up():
+            self.process.send_signal(sig)
+            self.process.wait(30 * SLOW)
+
+    def stop(self):
+        """Ends it as an operator would; anything but status 0 is a failure."""
+        if not self.is_up():
+            return
+        self.process.terminate()
+        if self.process.wait(30 * SLOW) != 0:
+            raise Failed("%s ended with %d: %s" % (self.name, self.process.returncode, self.tail()))
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def children(self):
+        """Pids of its children: the one that holds the Raft log."""
+        with open("/proc/%d/task/%d/children" % (self.process.pid, self.process.pid), encoding="ascii") as f:
+            return [int(p) for p in f.read().split()]
+
+    def ctl(self, *words, timeout=30):
+        """(exit code, stdout, stderr) of emqx_ctl."""
+        done = subprocess.run(
+            [BUILD + "/emqx_ctl", "--socket", self.path("ctl.sock"), *words],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=timeout * SLOW, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    def ok(self, *words, timeout=30):
+        """stdout of a command that must succeed."""
+        rc, out, err = self.ctl(*words, timeout=timeout)
+        if rc != 0:
+            raise Failed("%s: emqx_ctl %s: exit %d: %s" % (self.name, " ".join(words), rc, err.strip()))
+        return out
+
+    def rows(self, *words):
+        """The rows of a command; one that is no list has one."""
+        rows = json.loads(self.ok(*words, "--json"))
+        return rows if isinstance(rows, list) else [rows]
+
+    def members(self):
+        """name -> row of cluster status."""
+        return {r["node"]: r for r in self.rows("cluster", "status")}
+
+    def running(self):
+        return sorted(n for n, r in self.members().items() if r["state"] == "running")
+
+
+class House:
+    """All nodes of a test; a context manager that leaves nothing behind."""
+
+    def __init__(self, n, *lines):
+        self.dir = tempfile.mkdtemp(prefix="emqxd-cluster.")
+        self.nodes = [Node(self, i + 1, lines) for i in range(n)]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        for node in self.nodes:
+            if node.is_up():
+                node.go_on()
+                node.kill()
+            if kind is not None and os.path.exists(node.path("err")):
+                print("--- %s\n%s" % (node.name, node.tail(40)))
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def __getitem__(self, n):
+        """By number, from 1."""
+        return self.nodes[n - 1]
+
+    def start(self):
+        for node in self.nodes:
+            node.start(wait=False)
+        for node in self.nodes:
+            node.wait_ready()
+
+    def join(self, to=1):
+        """All others join node @to; until everybody sees everybody."""
+        for node in self.nodes:
+            if node is not self[to]:
+                node.ok("cluster", "join", self[to].address, "--yes")
+        self.wait_whole()
+
+    def wait_whole(self, nodes=None):
+        nodes = nodes or self.nodes
+        names = sorted(n.name for n in nodes)
+        for node in nodes:
+            wait_until("%s sees %s" % (node.name, names), 15, lambda n=node: n.running() == names)
+
+
+def run(*tests):
+    """Plays the functions as a TAP test each; the first line of its docstring is the name."""
+    failed = 0
+    print("1..%d" % len(tests), flush=True)
+    for i, test in enumerate(tests, 1):
+        name = test.__doc__.strip().split("\n")[0]
+        try:
+            test()
+            print("ok %d - %s" % (i, name), flush=True)
+        except (Failed, AssertionError, OSError, KeyError, ValueError, subprocess.TimeoutExpired) as e:
+            failed += 1
+            where = e.__traceback__
+            while where.tb_next is not None:
+                where = where.tb_next
+            print("not ok %d - %s" % (i, name))
+            for line in ("%s: %s" % (type(e).__name__, e)).splitlines():
+                print("# " + line)
+            print("# at %s:%d" % (where.tb_frame.f_code.co_filename, where.tb_lineno), flush=True)
+    raise SystemExit(1 if failed else 0)

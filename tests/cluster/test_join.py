@@ -1,0 +1,97 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Joining and leaving: what the commands say is so."""
+import os
+import re
+
+from house import House, run, wait_until
+
+
+def expect_exit(node, rc, text, *words):
+    got, _, err = node.ctl(*words)
+    assert got == rc, "exit %d, not %d: %s" % (got, rc, err)
+    assert text in err, "%r is not in %r" % (text, err)
+
+
+def alone():
+    """a node alone is a cluster of one that needs nothing"""
+    with House(1) as h:
+        h.start()
+        rows = h[1].rows("cluster", "status")
+        assert [(r["node"], r["state"], r["role"], r["quorum"]) for r in rows] == \
+            [(h[1].name, "running", "alone", True)], rows
+        assert h[1].children() == []
+        expect_exit(h[1], 1, "nothing to leave", "cluster", "leave")
+        expect_exit(h[1], 3, "no member", "cluster", "force-leave", "emqx9@127.0.0.1")
+        expect_exit(h[1], 2, "this node itself", "cluster", "join", h[1].name)
+        h[1].stop()
+
+
+def three():
+    """three nodes are one cluster, and are it again after each was restarted"""
+    with House(3) as h:
+        h.start()
+        out = h[2].ok("cluster", "join", h[1].address, "--dry-run")
+        assert "would join" in out, out
+        assert h[1].rows("cluster", "status")[0]["role"] == "alone"
+        h.join()
+        roles = sorted(r["role"] for r in h[1].members().values())
+        wait_until("all vote", 20, lambda: sorted(
+            r["role"] for r in h[1].members().values()) == ["leader", "voter", "voter"])
+        assert os.listdir(h[2].path("data", "backup")), roles
+        expect_exit(h[2], 1, "a member of a cluster already", "cluster", "join", h[3].address)
+        for node in h.nodes:
+            node.stop()
+            node.start()
+            h.wait_whole()
+
+
+def leave():
+    """who leaves is alone, and may come again"""
+    with House(3) as h:
+        h.start()
+        h.join()
+        h[3].ok("cluster", "leave", "--yes")
+        h.wait_whole(h.nodes[:2])
+        wait_until("it is alone", 10, lambda: h[3].rows("cluster", "status")[0]["role"] == "alone")
+        assert h[3].children() == []
+        h[3].ok("cluster", "join", h[2].address, "--yes")
+        h.wait_whole()
+
+
+def force_leave():
+    """a dead member is removed, and no longer counts"""
+    with House(3) as h:
+        h.start()
+        h.join()
+        wait_until("all vote", 20, lambda: sorted(
+            r["role"] for r in h[1].members().values()) == ["leader", "voter", "voter"])
+        h[3].kill()
+        wait_until("it is seen", 15, lambda: h[3].name not in h[1].running())
+        h[1].ok("cluster", "force-leave", h[3].name, "--yes")
+        for node in h.nodes[:2]:
+            wait_until("it is gone", 10, lambda n=node: h[3].name not in n.members())
+
+
+def refused():
+    """a wrong cookie, another cluster and a port where nobody is are told apart"""
+    with House(3) as h:
+        h[2].lines.append('cluster.name = "other"')
+        h[2].write_conf()
+        h[3].write_conf()
+        conf = open(h[3].path("emqx.conf"), encoding="utf-8").read()
+        with open(h[3].path("emqx.conf"), "w", encoding="utf-8") as f:
+            f.write(re.sub(r'node.cookie = ".*"', 'node.cookie = "wrong"', conf))
+        h.start()
+        texts = []
+        for node, to in ((h[2], h[1].address), (h[3], h[1].address), (h[2], "emqx@127.0.0.1:1")):
+            rc, _, err = node.ctl("cluster", "join", to, "--yes")
+            assert rc in (1, 4, 5), (rc, err)
+            texts.append(err.splitlines()[0])
+            assert node.rows("cluster", "status")[0]["role"] == "alone"
+        assert len(set(texts)) == 3, texts
+        assert "cookie" in texts[1] and "cluster" in texts[0], texts
+
+
+if __name__ == "__main__":
+    run(alone, three, leave, force_leave, refused)
