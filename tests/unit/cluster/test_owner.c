@@ -59,6 +59,8 @@ on_pending(void *arg, unsigned place)
 static void
 drop_sent(size_t n)
 {
+	if (n == 0)
+		return;
 	for (size_t i = 0; i < n; i++)
 		mem_free(sent.p[i].bytes);
 	sent.n -= n;
