@@ -7,7 +7,7 @@
 #define CLUSTER_TAKEOVER_INSIDE_H
 
 #include "emqxd/cluster/takeover.h"
-#include "emqxd/cluster/hashes.h"
+#include "emqxd/routes/hashes.h"
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
 

@@ -3,8 +3,8 @@
  * fuzz_nodes: what another node tells: frames of owner tables and of forwarded messages,
  * each u8 which, u16 length, body.  Afterwards the node is forgotten, and nothing is left.
  */
-#include "emqxd/cluster/forward.h"
-#include "emqxd/cluster/owner.h"
+#include "emqxd/routes/forward.h"
+#include "emqxd/routes/owner.h"
 #include "emqxd/core/jobs.h"
 #include "emqxd/core/loop.h"
 #include "emqxd/core/worker.h"

@@ -6,8 +6,8 @@
  * changes of a row arrive in their order, and what a worker posts behind them (a settle)
  * finds them numbered.  The deltas of a turn are one frame, for all peers the same.
  */
-#include "emqxd/cluster/owner.h"
-#include "emqxd/cluster/owner_inside.h"
+#include "emqxd/routes/owner.h"
+#include "emqxd/routes/owner_inside.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
 #include "emqxd/core/loop.h"

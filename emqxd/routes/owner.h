@@ -22,8 +22,8 @@
  * Threads: the link thread, but for what says otherwise.  Frames come from authenticated
  * peers; a malformed one is counted, logged and ignored.
  */
-#ifndef CLUSTER_OWNER_H
-#define CLUSTER_OWNER_H
+#ifndef ROUTES_OWNER_H
+#define ROUTES_OWNER_H
 
 #include "emqxd/model/nodes.h"
 #include "emqxd/router/remote.h"

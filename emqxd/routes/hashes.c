@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hashes: see hashes.h.  Open addressing; at most two thirds of the cells have a key. */
-#include "emqxd/cluster/hashes.h"
+#include "emqxd/routes/hashes.h"
 #include "ipc/base/check.h"
 #include "ipc/base/mem.h"
 

@@ -6,8 +6,8 @@
  * 0 is no key.  A value of 0 is no entry: it is forgotten when the table is made anew.
  * Walks go cell by cell and begin again when it was.  One thread.  Zero-initialise.
  */
-#ifndef CLUSTER_HASHES_H
-#define CLUSTER_HASHES_H
+#ifndef ROUTES_HASHES_H
+#define ROUTES_HASHES_H
 
 #include <stdbool.h>
 #include <stddef.h>

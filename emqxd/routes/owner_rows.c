@@ -8,7 +8,7 @@
  *
  * A body may grow at its end: what is behind what this version knows is passed over.
  */
-#include "emqxd/cluster/owner_inside.h"
+#include "emqxd/routes/owner_inside.h"
 #include "emqxd/model/topic.h"
 #include "ipc/base/hash.h"
 #include "ipc/base/rbuf.h"

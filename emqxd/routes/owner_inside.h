@@ -3,11 +3,11 @@
  * owner_inside: the state of owner tables, for owner.c (who is told what, and when),
  * owner_rows.c (rows to bytes and back) and owner_walk.c (snapshots and purges, in steps).
  */
-#ifndef CLUSTER_OWNER_INSIDE_H
-#define CLUSTER_OWNER_INSIDE_H
+#ifndef ROUTES_OWNER_INSIDE_H
+#define ROUTES_OWNER_INSIDE_H
 
-#include "emqxd/cluster/hashes.h"
-#include "emqxd/cluster/owner.h"
+#include "emqxd/routes/hashes.h"
+#include "emqxd/routes/owner.h"
 #include "emqxd/core/timer.h"
 #include "ipc/base/rbuf.h"
 #include "ipc/base/str.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* forward_record: see forward_record.h. */
-#include "emqxd/cluster/forward_record.h"
+#include "emqxd/routes/forward_record.h"
 #include "emqxd/model/topic.h"
 
 #define FLAG_QOS 3u

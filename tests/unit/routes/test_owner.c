@@ -5,7 +5,7 @@
  * Two processes are two nodes.  Both play the same random script, so each knows what the
  * other must have; at the end of a round they exchange what their links sent.
  */
-#include "emqxd/cluster/owner.h"
+#include "emqxd/routes/owner.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/model/nodes.h"
 #include "emqxd/router/share_inside.h"

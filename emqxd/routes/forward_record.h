@@ -13,8 +13,8 @@
  *
  * Flags that this version does not know make a record that is passed over.
  */
-#ifndef CLUSTER_FORWARD_RECORD_H
-#define CLUSTER_FORWARD_RECORD_H
+#ifndef ROUTES_FORWARD_RECORD_H
+#define ROUTES_FORWARD_RECORD_H
 
 #include "emqxd/model/message.h"
 #include "emqxd/model/nodes.h"

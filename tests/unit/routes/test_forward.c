@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages to other nodes and from them: what they carry, in what order, and what is done
  * when the link takes no more. */
-#include "emqxd/cluster/forward.h"
-#include "emqxd/cluster/forward_record.h"
+#include "emqxd/routes/forward.h"
+#include "emqxd/routes/forward_record.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/model/nodes.h"

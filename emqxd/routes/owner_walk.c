@@ -4,7 +4,7 @@
  * that it no longer has.  In steps of a bounded size, by the place where the last one
  * ended, so that what changes between them does no harm.
  */
-#include "emqxd/cluster/owner_inside.h"
+#include "emqxd/routes/owner_inside.h"
 #include "emqxd/core/qsbr.h"
 
 #define A_STEP 256u             /* filters or clients looked at */

@@ -22,8 +22,8 @@
  * Threads: the link thread.  Frames come from authenticated peers; a malformed one is
  * counted, logged, and what is behind it in the frame is lost.
  */
-#ifndef CLUSTER_FORWARD_H
-#define CLUSTER_FORWARD_H
+#ifndef ROUTES_FORWARD_H
+#define ROUTES_FORWARD_H
 
 #include "emqxd/model/nodes.h"
 #include "emqxd/router/remote.h"

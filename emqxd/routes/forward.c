@@ -5,8 +5,8 @@
  * A batch is written to while the turn lasts.  What the link does not take stands in a
  * queue of whole frames, and then everything does, so that the order is kept.
  */
-#include "emqxd/cluster/forward.h"
-#include "emqxd/cluster/forward_record.h"
+#include "emqxd/routes/forward.h"
+#include "emqxd/routes/forward_record.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
 #include "emqxd/core/loop.h"
@@ -114,6 +114,7 @@ pieces_drop_first(struct pieces *q)
 {
 	struct piece *p = q->first;
 
+	CHECK(p != NULL);
 	q->first = p->next;
 	q->bytes -= p->n;
 	mem_free(p);
