@@ -52,7 +52,7 @@ const struct help_topic help_topics[] = {
 	    "\n"
 	    "  Tab             completes, also names that the daemon knows\n"
 	    "  ?               explains what may stand here\n"
-	    "  cl l            commands may be shortened as long as they stay unique\n"
+	    "  cli l           commands may be shortened as long as they stay unique\n"
 	    "  ... | grep [-iv] TEXT     only these lines of the answer\n"
 	    "  ... > FILE, >> FILE       into a file; both take what is seen, whole\n"
 	    "  'a b' \"a b\" a\\ b          one word; an open quote or a \\ at the end "

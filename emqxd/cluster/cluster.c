@@ -7,6 +7,7 @@
 #include "emqxd/cluster/members.h"
 #include "emqxd/cluster/ordering.h"
 #include "emqxd/link/link_tls.h"
+#include "emqxd/routes/routes.h"
 #include "emqxd/conf/snapshot.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
@@ -31,6 +32,7 @@ struct cluster_own {
 	struct fault closed; /* why nobody can come */
 	char *node, *cookie, *product, *name, *advertise, *data_dir;
 	size_t buffer;
+	span_t down_timeout, suback_wait;
 };
 
 static struct cluster_own *
@@ -159,7 +161,9 @@ cluster_birth(const struct cluster_me *me, struct fault *f)
 		.product = mem_strdup(me->product),
 		.name = mem_strdup(conf->name),
 		.data_dir = mem_strdup(me->data_dir),
-		.buffer = (size_t)conf->link_buffer };
+		.buffer = (size_t)conf->link_buffer,
+		.down_timeout = conf->down_timeout,
+		.suback_wait = conf->suback_wait };
 	all = MEM_NEW(struct cluster);
 	all->own = c;
 	node_slot_set(ROOM_CLUSTER, all);
@@ -244,6 +248,11 @@ cluster_worker_birth(void)
 	c->tls = NULL;
 	c->door = -1;
 	link_on_peer(cluster_house(), on_event, NULL);
+	cluster_inside()->routes = routes_new(
+	    cluster_house(), &(struct routes_conf){ .incarnation = conf.incarnation,
+				 .buffer = c->buffer,
+				 .node_down_timeout = c->down_timeout,
+				 .suback_wait = c->suback_wait });
 	ordering_birth(cluster_house());
 	join_birth(cluster_house(), c->data_dir, c->advertise);
 }
@@ -255,6 +264,7 @@ cluster_worker_death(void)
 	link_house_stop(cluster_house());
 	join_death();
 	ordering_death();
+	routes_free(&cluster_inside()->routes);
 	link_house_free(&cluster_inside()->house);
 }
 

@@ -71,8 +71,17 @@ static const struct conf_field fields[] = {
 	    .reload = CONF_RESTART,
 	    .help = "Bytes that may wait for one other node, in each of the two "
 		    "connections to it" },
+	{ .path = "suback_wait",
+	    OF(suback_wait),
+	    .type = CONF_SPAN,
+	    .def = "200ms",
+	    .min = 0,
+	    .max = 10 * SECOND_NS,
+	    .unit = "ms",
+	    .reload = CONF_RESTART,
+	    .help = "How long SUBACK waits at most until the other nodes know of the "
+		    "subscription" },
 	{ .path = "node_down_timeout",
-	    .built = CONF_IGNORED,
 	    OF(down_timeout),
 	    .type = CONF_SPAN,
 	    .def = "30s",

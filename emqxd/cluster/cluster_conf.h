@@ -15,7 +15,7 @@ struct cluster_conf {
 	bool tls;
 	const char *certfile, *keyfile, *cacertfile;
 	uint64_t link_buffer; /* bytes, a peer and channel */
-	span_t down_timeout;
+	span_t down_timeout, suback_wait;
 };
 
 extern const struct conf_section cluster_conf;

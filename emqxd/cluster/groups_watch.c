@@ -167,8 +167,9 @@ is_same_list(
 
 		*has_me = *has_me || id == me;
 		for (unsigned k = 0; k < s->members_n; k++)
-			is_found = is_found || (s->member[k].id == id &&
-						   s->member[k].role == (int)role);
+			is_found =
+			    is_found || (s->member[k].id == id &&
+					    s->member[k].role == (enum cstore_role)role);
 		is_same = is_same && is_found;
 	}
 	return is_same;

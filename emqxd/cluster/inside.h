@@ -10,11 +10,13 @@
 #include "emqxd/core/worker.h"
 
 struct link_house;
+struct routes;
 
 struct cluster {
 	struct cluster_own *own;   /* cluster.c: set on main */
 	struct link_house *house;  /* link.h: the links */
 	struct ordering *ordering; /* ordering.c */
+	struct routes *routes;     /* routes.h: what the others\' clients want */
 	struct members *members;   /* members.c: set on main */
 	struct groups *groups;     /* groups.c */
 	struct join *join;         /* join.c */

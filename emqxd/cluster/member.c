@@ -51,7 +51,8 @@ find(const struct member_seat *seats, size_t n, bool votes, bool runs)
 }
 
 static bool
-change_is(struct member_change *out, const struct member_seat *seat, int what)
+change_is(
+    struct member_change *out, const struct member_seat *seat, enum member_what what)
 {
 	out->raft_id = seat->raft_id;
 	out->what = what;

@@ -46,9 +46,11 @@ struct member_seat {
 	bool is_member;  /* a row names it; else it is left over */
 };
 
+enum member_what { MEMBER_PROMOTE, MEMBER_DEMOTE, MEMBER_REMOVE };
+
 struct member_change {
 	uint64_t raft_id;
-	enum { MEMBER_PROMOTE, MEMBER_DEMOTE, MEMBER_REMOVE } what;
+	enum member_what what;
 };
 
 /* The next change that brings a group to what it should be: nobody who is no member,

@@ -6,6 +6,7 @@
 #include "emqxd/core/log.h"
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
+#include "emqxd/routes/routes.h"
 #include "emqxd/store/change.h"
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
@@ -24,7 +25,6 @@ struct members {
 	struct link_house *house; /* NULL: not started */
 	members_event_fn *on_event;
 	void *arg;
-	members_forget_fn *forget;
 	struct timer sweep;
 	VEC(struct entry *) v; /* by name, expected ones among them */
 };
@@ -105,13 +105,14 @@ is_me(const struct entry *e)
 /* ---- peers and places */
 
 static void
-forgotten(unsigned place)
+on_forgotten(void *arg, unsigned place)
 {
+	(void)arg;
 	nodes_del(place);
 }
 
 static void
-disconnect(struct members *t, struct entry *e)
+disconnect(struct entry *e)
 {
 	unsigned place = e->e.place;
 
@@ -121,10 +122,10 @@ disconnect(struct members *t, struct entry *e)
 	if (place == NODES_MAX || place == 0)
 		return;
 	nodes_set_running(place, false);
-	if (t->forget != NULL)
-		t->forget(place, forgotten);
+	if (cluster_inside()->routes != NULL)
+		routes_forget(cluster_inside()->routes, place, on_forgotten, NULL);
 	else
-		forgotten(place);
+		nodes_del(place);
 }
 
 static void
@@ -186,7 +187,7 @@ put(struct members *t, const struct member *m, bool is_expected)
 	if (is_same(before, m)) {
 		inherit(e, before);
 	} else {
-		disconnect(t, before);
+		disconnect(before);
 		connect_to(t, e);
 	}
 	mem_free(before);
@@ -198,7 +199,7 @@ drop(struct members *t, size_t at)
 	struct entry *e = t->v.p[at];
 
 	take_out(t, at);
-	disconnect(t, e);
+	disconnect(e);
 	mem_free(e);
 }
 
@@ -291,7 +292,7 @@ on_followed(struct slice key, struct slice blob, bool is_own)
 		.is_gone = blob.p == NULL,
 		.blob_n = (uint32_t)blob.n };
 	memcpy(row->bytes, key.p, key.n);
-	if (blob.n > 0)
+	if (blob.p != NULL)
 		memcpy(row->bytes + key.n, blob.p, blob.n);
 	worker_post_now(worker_link(), &row->letter);
 }
@@ -356,12 +357,6 @@ members_stop(void)
 	timer_cancel(&t->sweep);
 	t->house = NULL;
 	t->on_event = NULL;
-}
-
-void
-members_on_forget(members_forget_fn *fn)
-{
-	members()->forget = fn;
 }
 
 /* ---- those that are expected */

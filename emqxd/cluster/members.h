@@ -54,9 +54,4 @@ const struct members_entry *members_me(void);
 EM_MUST_USE em_err members_expect(struct slice name, struct slice address, uint64_t site);
 void members_drop_expected(void);
 
-/* Who drops what is kept by a place before that is given to another node: @done(@place)
- * follows, in this call or later.  Without one a place is free at once. */
-typedef void members_forget_fn(unsigned place, void (*done)(unsigned place));
-void members_on_forget(members_forget_fn *fn);
-
 #endif

@@ -62,11 +62,11 @@ subscriber() {
 	shows 'left 0'
 }
 
-@test "cl and Tab is clients, commands may be shortened" {
+@test "cli and Tab is clients, commands may be shortened" {
 	shell
-	keys cl Tab
+	keys cli Tab
 	shows '> clients '
-	keys C-u 'cl l' Enter
+	keys C-u 'cli l' Enter
 	shows 'No clients.'
 }
 

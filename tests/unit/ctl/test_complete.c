@@ -58,7 +58,7 @@ TEST(a_group_says_what_is_in_it)
 
 TEST(a_command_word_is_completed)
 {
-	STR_EQ(complete("cl", 0), "clients");
+	STR_EQ(complete("cl", 0), "cluster clients");
 	STR_EQ(complete("listeners st", 0), "start stop");
 	STR_EQ(complete("clients ", 0), "list show kick");
 	STR_EQ(complete("qu", 0), "");
@@ -77,7 +77,7 @@ TEST(live_names_come_from_the_daemon)
 {
 	STR_EQ(complete("clients show se", 0), "sensor-1 sensor-2");
 	STR_EQ(complete("clients kick sensor-1 x", 0), "x y");
-	STR_EQ(complete("cl sh sensor-2", CMDLINE_ABBREV), "sensor-2");
+	STR_EQ(complete("cli sh sensor-2", CMDLINE_ABBREV), "sensor-2");
 	STR_EQ(complete("clients show nobody", 0), "");
 }
 
@@ -110,7 +110,7 @@ TEST(columns_of_the_command)
 
 TEST(help_completes_commands)
 {
-	STR_EQ(complete("help cl", 0), "clients");
+	STR_EQ(complete("help cl", 0), "cluster clients");
 	STR_EQ(complete("help clients k", 0), "kick");
 }
 

@@ -183,7 +183,8 @@ TEST(several_at_once_need_yes_where_nobody_can_be_asked)
 	EQ(d.calls, 3);
 	EQ(run(&t, "log set-level info --dry-run"), 2);
 	STR_EQ(err(), "emqx_ctl: log set-level has no --dry-run\n"
-		      "  hint: these have one: listeners stop, listeners restart, "
+		      "  hint: these have one: cluster join, cluster leave, cluster "
+		      "force-leave, listeners stop, listeners restart, "
 		      "clients kick, retainer clean, conf set, conf unset\n");
 	EQ(d.calls, 3);
 	EQ(run(&t, "clients kick a"), 0);
@@ -292,7 +293,7 @@ TEST(completion_offers_live_names_as_one_shot)
 	str_addf(&line, "__complete --socket %s clients show sensor-1", d.path);
 	EQ(run(&t, str_get(&line)), 0);
 	STR_EQ(out(), "sensor-1\t\n");
-	EQ(run(&t, "__complete cl"), 0);
+	EQ(run(&t, "__complete cli"), 0);
 	STR_EQ(out(), "clients\tlist, show, kick\n");
 	str_fini(&line);
 	daemon_stop(&d);
@@ -374,7 +375,7 @@ TEST(a_script_stops_at_its_first_error_unless_told_otherwise)
 	EQ(script(&t, "status\nnonsense\nstatus"), 7);
 	EQ(d.calls, 5);
 	EQ(script(&t, "nonsense\nnonsense\n"), 2);
-	EQ(script(&t, "cl list\n"), 2); /* abbreviations are the shell's */
+	EQ(script(&t, "cli list\n"), 2); /* abbreviations are the shell's */
 	reach_fini(&t.reach);
 	daemon_stop(&d);
 }
@@ -388,7 +389,7 @@ TEST(a_shell_may_shorten_commands)
 	t = tool_for(&d);
 	t.script = false;
 	t.shell = true;
-	EQ(run(&t, "cl l -o name"), 0);
+	EQ(run(&t, "cli l -o name"), 0);
 	STR_EQ(out(), "sensor-0\n");
 	reach_fini(&t.reach);
 	daemon_stop(&d);

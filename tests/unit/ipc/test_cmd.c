@@ -167,10 +167,10 @@ TEST(abbreviations_count_only_when_asked_and_unique)
 {
 	size_t used;
 
-	EQ(match("cl l", true, &used)->id, CMD_CLIENTS_LIST);
+	EQ(match("cli l", true, &used)->id, CMD_CLIENTS_LIST);
 	EQ(match("lis sto tcp:default", true, &used)->id, CMD_LISTENERS_STOP);
 	EQ(match("log h s", true, &used) == NULL, true); /* start stop set-level */
-	OK(match("cl l", false, &used) == NULL);
+	OK(match("cli l", false, &used) == NULL);
 	OK(match("s", true, &used) == NULL);
 	EQ(match("broker", true, &used)->id, CMD_BROKER);
 	EQ(match("__names clientid x", true, &used)->id, CMD_NAMES);

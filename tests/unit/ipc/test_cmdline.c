@@ -214,7 +214,7 @@ TEST(help_is_answered_whatever_else_is_wrong)
 
 TEST(abbreviations_are_for_the_shell)
 {
-	struct parsed p = parse("cl l", CMDLINE_ABBREV | CMDLINE_SHELL);
+	struct parsed p = parse("cli l", CMDLINE_ABBREV | CMDLINE_SHELL);
 
 	EQ(p.c.cmd->id, CMD_CLIENTS_LIST);
 	OK(slice_eq_str(p.c.path[0], "clients"));
@@ -226,7 +226,7 @@ TEST(abbreviations_are_for_the_shell)
 	EQ(p.err, EM_USAGE);
 	STR_EQ(p.f.hint, "one of status, subscriptions");
 	done(&p);
-	p = parse("cl l", 0);
+	p = parse("cli l", 0);
 	EQ(p.err, EM_USAGE);
 	done(&p);
 }
@@ -294,7 +294,7 @@ TEST(a_place_tells_what_is_being_typed)
 	OK(slice_eq_str(p.prefix, "cl"));
 	cmdline_words_fini(&w);
 
-	p = place("cl sh se", &w);
+	p = place("cli sh se", &w);
 	EQ(p.cmd->id, CMD_CLIENTS_SHOW);
 	EQ(p.arg->type, CT_CLIENTID);
 	OK(slice_eq_str(p.prefix, "se"));

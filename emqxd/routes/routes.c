@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* routes: see routes.h. */
+#include "emqxd/routes/routes.h"
+#include "emqxd/routes/forward.h"
+#include "emqxd/core/worker.h"
+#include "ipc/base/mem.h"
+
+/* One kind of frame, and whose it is. */
+struct routed {
+	struct routes *routes;
+	unsigned frame;
+};
+
+struct known {
+	struct link_peer *ctl, *data; /* NULL: not up */
+	bool is_known;                /* it was up once, and is not forgotten */
+	owner_forgot_fn *forgot;
+	void *forgot_arg;
+};
+
+struct routes {
+	struct link_house *house;
+	struct owner *owner;
+	struct forward *forward;
+	struct known known[NODES_MAX];
+	struct routed to_owner[OWNER_FRAME_N], to_forward[FORWARD_FRAME_N];
+};
+
+static const enum link_kind owner_kind[OWNER_FRAME_N] = {
+	[OWNER_SNAP] = LINK_OWNER_SNAP,
+	[OWNER_ROWS] = LINK_OWNER_ROWS,
+	[OWNER_DONE] = LINK_OWNER_DONE,
+	[OWNER_ACK] = LINK_OWNER_ACK,
+	[OWNER_AGAIN] = LINK_OWNER_AGAIN,
+};
+
+static const enum link_kind forward_kind[FORWARD_FRAME_N] = {
+	[FORWARD_BATCH] = LINK_FORWARD,
+	[FORWARD_PART] = LINK_FORWARD_PART,
+	[FORWARD_ACK] = LINK_FORWARD_ACK,
+};
+
+static const struct router_remote remote = { owner_changed, forward_nodes, forward_group,
+	owner_settle };
+
+/* ---- to links */
+
+static em_err
+send_owner(void *arg, unsigned place, enum owner_frame frame, struct slice body)
+{
+	struct link_peer *p = ((struct routes *)arg)->known[place].ctl;
+
+	return p != NULL ? link_send(p, LINK_CTL, owner_kind[frame], body)
+			 : EM_UNREACHABLE;
+}
+
+static em_err
+send_forward(void *arg, unsigned place, enum forward_frame frame, struct slice body)
+{
+	struct known *k = &((struct routes *)arg)->known[place];
+	bool is_ctl = frame == FORWARD_ACK;
+	struct link_peer *p = is_ctl ? k->ctl : k->data;
+
+	if (p == NULL)
+		return EM_UNREACHABLE;
+	return link_send(p, is_ctl ? LINK_CTL : LINK_DATA, forward_kind[frame], body);
+}
+
+static uint64_t
+pending(void *arg, unsigned place)
+{
+	return link_pending(((struct routes *)arg)->house, place);
+}
+
+static void
+hold(void *arg, unsigned place, bool is_held)
+{
+	const char *name = nodes_name(place);
+	struct link_peer *p =
+	    name != NULL ? link_peer_find(((struct routes *)arg)->house, slice_str(name))
+			 : NULL;
+
+	if (p != NULL)
+		link_hold(p, is_held);
+}
+
+/* ---- from links */
+
+static void
+on_owner_frame(struct link_peer *from, struct link_ask ask, struct slice body, void *arg)
+{
+	struct routed *to = arg;
+	unsigned place = link_peer_place(from);
+
+	(void)ask;
+	if (place > 0 && place < NODES_MAX)
+		owner_on_frame(
+		    to->routes->owner, place, (enum owner_frame)to->frame, body);
+}
+
+static void
+on_forward_frame(
+    struct link_peer *from, struct link_ask ask, struct slice body, void *arg)
+{
+	struct routed *to = arg;
+	unsigned place = link_peer_place(from);
+
+	(void)ask;
+	if (place > 0 && place < NODES_MAX)
+		forward_on_frame(
+		    to->routes->forward, place, (enum forward_frame)to->frame, body);
+}
+
+static void
+on_event(struct link_peer *p, enum link_event event, void *arg)
+{
+	struct routes *r = arg;
+	unsigned place = link_peer_place(p);
+	struct known *k;
+
+	if (place == 0 || place >= NODES_MAX)
+		return;
+	k = &r->known[place];
+	switch (event) {
+	case LINK_CTL_UP:
+		router_remote_use(&remote);
+		k->is_known = true;
+		k->ctl = p;
+		owner_up(r->owner, place);
+		break;
+	case LINK_CTL_DOWN:
+		k->ctl = NULL;
+		owner_down(r->owner, place);
+		break;
+	case LINK_DATA_UP:
+		k->data = p;
+		forward_up(r->forward, place, true);
+		break;
+	case LINK_DATA_DOWN:
+		k->data = NULL;
+		forward_up(r->forward, place, false);
+		break;
+	case LINK_REACHABLE: owner_reachable(r->owner, place, true); break;
+	case LINK_UNREACHABLE:
+		owner_reachable(r->owner, place, false);
+		forward_lost(r->forward, place);
+		break;
+	case LINK_GUEST_GONE: break;
+	}
+}
+
+/* ---- members that left */
+
+static void
+on_forgot(void *arg, unsigned place)
+{
+	struct routes *r = arg;
+	struct known k = r->known[place];
+	bool is_alone = true;
+
+	r->known[place] = (struct known){ .ctl = NULL };
+	for (unsigned i = 0; i < NODES_MAX; i++)
+		is_alone &= !r->known[i].is_known;
+	if (is_alone)
+		router_remote_use(NULL);
+	if (k.forgot != NULL)
+		k.forgot(k.forgot_arg, place);
+}
+
+void
+routes_forget(struct routes *r, unsigned place, owner_forgot_fn *done, void *arg)
+{
+	r->known[place].forgot = done;
+	r->known[place].forgot_arg = arg;
+	forward_up(r->forward, place, false);
+	forward_lost(r->forward, place);
+	owner_forget(r->owner, place, on_forgot, r);
+}
+
+struct owner *
+routes_owner(struct routes *r)
+{
+	return r->owner;
+}
+
+/* ---- life */
+
+static void
+listen_to(struct routes *r)
+{
+	for (unsigned i = 0; i < OWNER_FRAME_N; i++) {
+		r->to_owner[i] = (struct routed){ r, i };
+		link_on(r->house, owner_kind[i], on_owner_frame, &r->to_owner[i]);
+	}
+	for (unsigned i = 0; i < FORWARD_FRAME_N; i++) {
+		r->to_forward[i] = (struct routed){ r, i };
+		link_on(r->house, forward_kind[i], on_forward_frame, &r->to_forward[i]);
+	}
+	link_on_peer(r->house, on_event, r);
+}
+
+struct routes *
+routes_new(struct link_house *house, const struct routes_conf *conf)
+{
+	struct routes *r = MEM_NEW(struct routes);
+	const struct owner_conf owner = { .links = { send_owner, pending, r },
+		.incarnation = conf->incarnation,
+		.node_down_timeout = conf->node_down_timeout,
+		.suback_wait = conf->suback_wait };
+	const struct forward_conf forward = {
+		.links = { send_forward, pending, hold, r },
+		.incarnation = conf->incarnation,
+		.buffer = conf->buffer,
+		.frame_max = LINK_FRAME_MAX,
+	};
+
+	r->house = house;
+	r->owner = owner_new(&owner);
+	r->forward = forward_new(&forward);
+	listen_to(r);
+	return r;
+}
+
+void
+routes_free(struct routes **rp)
+{
+	struct routes *r = *rp;
+
+	router_remote_use(NULL);
+	owner_free(&r->owner);
+	forward_free(&r->forward);
+	MEM_FREE(*rp);
+}
