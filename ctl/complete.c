@@ -131,6 +131,8 @@ offer_own_options(struct complete *c, const struct typed *t, const struct cmd *c
 		offer_options(c, t, cmd_list_opts);
 	if ((cmd->flags & CMDF_WATCH) != 0)
 		offer_options(c, t, cmd_watch_opts);
+	if (cmd_takes_nodes(cmd))
+		offer_options(c, t, cmd_node_opts);
 }
 
 /* A column's name behind what stands before it: "-", "a,b,". */

@@ -123,6 +123,8 @@ docs_markdown(struct str *s)
 		str_addf(s, "\n```\n%s\n```\n", cmd->example);
 	}
 	md_args(s, "option of every list", cmd_list_opts, "--");
+	md_args(s, "option of every list and what other nodes can be asked",
+	    cmd_node_opts, "--");
 	md_args(s, "option of every command", cmd_tool_opts, "--");
 }
 
@@ -208,6 +210,8 @@ json_command(struct json *j, const struct cmd *cmd)
 	json_bool(j, (cmd->flags & CMDF_LIST) != 0);
 	json_key(j, "watch");
 	json_bool(j, (cmd->flags & CMDF_WATCH) != 0);
+	json_key(j, "nodes");
+	json_bool(j, cmd_takes_nodes(cmd));
 	json_key(j, "arguments");
 	json_open(j, '[');
 	json_args(j, cmd->args);

@@ -128,6 +128,8 @@ add_command(struct str *s, const struct cmd *cmd)
 		str_add(s, "Takes the options of lists.\n");
 	if ((cmd->flags & CMDF_WATCH) != 0)
 		str_add(s, "Takes\n.Fl -watch .\n");
+	if (cmd_takes_nodes(cmd))
+		str_add(s, "Takes\n.Fl -node\nand\n.Fl -all-nodes .\n");
 	add_args(s, cmd);
 	add_options(s, cmd->opts);
 	str_add(s, ".Pp\n.Dl ");
@@ -174,6 +176,8 @@ options(struct str *s)
 	add_options(s, cmd_list_opts);
 	str_add(s, ".Ss Options of what can be watched\n");
 	add_options(s, cmd_watch_opts);
+	str_add(s, ".Ss Options of what other nodes can be asked\n");
+	add_options(s, cmd_node_opts);
 }
 
 static void

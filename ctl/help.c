@@ -232,13 +232,15 @@ help_command(const struct help *h, const struct cmd *cmd)
 		head(h, "Arguments");
 		arguments(h, cmd);
 	}
-	if (cmd->opts != NULL || (cmd->flags & (CMDF_LIST | CMDF_WATCH)) != 0)
+	if (cmd->opts != NULL || (cmd->flags & CMDF_WATCH) != 0 || cmd_takes_nodes(cmd))
 		head(h, "Options");
 	options(h, cmd->opts);
 	if ((cmd->flags & CMDF_LIST) != 0)
 		options(h, cmd_list_opts);
 	if ((cmd->flags & CMDF_WATCH) != 0)
 		options(h, cmd_watch_opts);
+	if (cmd_takes_nodes(cmd))
+		options(h, cmd_node_opts);
 	if (cmd_n_cols(cmd) > 0) {
 		head(h, has_wide(cmd) ? "Columns (* in a table only with --wide)"
 				      : "Columns");

@@ -78,7 +78,7 @@ choose(const struct render *r)
 	case RENDER_CLASSIC: return would ? &render_would : kind_of_pipe(r);
 	case RENDER_FORMAT_N: UNREACHABLE();
 	}
-	if (r->picked)
+	if (r->picked || r->opts.all_nodes)
 		return &render_table;
 	if (would)
 		return &render_would;
@@ -159,7 +159,8 @@ render_open(struct render *r, const struct cmd *cmd, const struct render_opts *o
 	for (unsigned i = 0; i < n && !r->picked; i++) {
 		bool narrow = r->kind == &render_table || r->kind == &render_pairs;
 
-		if (!narrow || !cmd->cols[i].wide || opts->format == RENDER_WIDE)
+		if (!narrow || !cmd->cols[i].wide || opts->format == RENDER_WIDE ||
+		    (opts->all_nodes && strcmp(cmd->cols[i].name, "node") == 0))
 			r->col[r->n_col++] = i;
 	}
 	if (r->kind->open != NULL)

@@ -30,9 +30,10 @@ typedef enum render_format {
 struct render_opts {
 	render_format format;
 	bool no_trunc, no_header, utc;
-	bool compat44; /* shapes of EMQX 4.4 */
-	bool dry_run;  /* rows say what would happen */
-	bool several;  /* things were named: a line says of which one it is */
+	bool compat44;  /* shapes of EMQX 4.4 */
+	bool dry_run;   /* rows say what would happen */
+	bool all_nodes; /* rows of several nodes: each says of which */
+	bool several;   /* things were named: a line says of which one it is */
 };
 
 struct render {

@@ -179,6 +179,8 @@ ask(struct run *r, struct out *out, struct fault *f)
 
 	opts.dry_run = r->prefs.dry_run;
 	opts.several = names_several(&line->params);
+	opts.all_nodes =
+	    cmd_takes_nodes(line->cmd) && params_bool(&line->params, "all-nodes");
 	err = reach(r, f);
 	if (err != EM_OK)
 		return err;

@@ -48,6 +48,16 @@ const struct cmd_arg cmd_watch_opts[] = {
 	{ .name = NULL },
 };
 
+const struct cmd_arg cmd_node_opts[] = {
+	{ .name = "node",
+	    .type = CT_NODE,
+	    .help = "ask this node of the cluster instead" },
+	{ .name = "all-nodes",
+	    .type = CT_FLAG,
+	    .help = "ask all nodes of the cluster; exit 7 when one does not answer" },
+	{ .name = NULL },
+};
+
 const struct cmd_arg cmd_tool_opts[] = {
 	{ .name = "socket",
 	    .type = CT_TEXT,
@@ -303,6 +313,12 @@ cmd_find_arg(const struct cmd *cmd, struct slice name)
 	return find_in(cmd->args, name);
 }
 
+bool
+cmd_takes_nodes(const struct cmd *cmd)
+{
+	return !cmd->local && (cmd->flags & (CMDF_LIST | CMDF_NODES)) != 0;
+}
+
 const struct cmd_arg *
 cmd_find_opt(const struct cmd *cmd, struct slice name)
 {
@@ -312,6 +328,8 @@ cmd_find_opt(const struct cmd *cmd, struct slice name)
 		opt = find_in(cmd_list_opts, name);
 	if (opt == NULL && (cmd->flags & CMDF_WATCH) != 0)
 		opt = find_in(cmd_watch_opts, name);
+	if (opt == NULL && cmd_takes_nodes(cmd))
+		opt = find_in(cmd_node_opts, name);
 	return opt;
 }
 

@@ -82,6 +82,7 @@ enum cmd_flag {
 	CMDF_HIDDEN = 1 << 5, /* not in help and completion */
 	CMDF_SHELL = 1 << 6,  /* only in the shell */
 	CMDF_RAW = 1 << 7,    /* what follows is taken as words, options too */
+	CMDF_NODES = 1 << 8,  /* takes cmd_node_opts, as every list does */
 };
 
 enum cmd_arg_flag {
@@ -183,15 +184,20 @@ size_t cmd_expand(const struct slice *words, size_t n, struct slice *full);
 size_t cmd_next_words(
     const struct slice *words, size_t n, bool shell, struct slice *out, size_t max);
 
-/* Options for all rows with CMDF_LIST, with CMDF_WATCH, and those of the tool itself
+/* Options for all rows with CMDF_LIST, with CMDF_WATCH, for those that other nodes can be
+ * asked, and those of the tool itself
  * (anywhere on the line); name == NULL at the end. */
 extern const struct cmd_arg cmd_list_opts[];
 extern const struct cmd_arg cmd_watch_opts[];
+extern const struct cmd_arg cmd_node_opts[];
 extern const struct cmd_arg cmd_tool_opts[];
 
 /* An argument or an option (own, list, watch; not the tool's) of @cmd, or NULL. */
 const struct cmd_arg *cmd_find_arg(const struct cmd *cmd, struct slice name);
 const struct cmd_arg *cmd_find_opt(const struct cmd *cmd, struct slice name);
+/* Can it be asked of other nodes (--node, --all-nodes)?  Then its rows have a column
+ * "node". */
+bool cmd_takes_nodes(const struct cmd *cmd);
 /* One of the tool's: by name or letter. */
 const struct cmd_arg *cmd_find_tool_opt(struct slice name, char letter);
 /* Index of a column, or -1. */

@@ -115,6 +115,8 @@ unknown_option(const struct cmd *cmd, struct slice word, const struct option_wor
 			offer_options(&near, cmd_list_opts);
 		if ((cmd->flags & CMDF_WATCH) != 0)
 			offer_options(&near, cmd_watch_opts);
+		if (cmd_takes_nodes(cmd))
+			offer_options(&near, cmd_node_opts);
 	}
 	offer_options(&near, cmd_tool_opts);
 	str_add_escaped(&text, word);

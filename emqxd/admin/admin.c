@@ -5,6 +5,7 @@
 #include "emqxd/core/clock.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/admin/control.h"
+#include "emqxd/admin/remote.h"
 
 #include <stdatomic.h>
 
@@ -62,15 +63,19 @@ admin_death(void)
 void
 admin_worker_birth(void)
 {
-	if (worker_self()->kind == WORKER_ADMIN)
+	if (worker_self()->kind == WORKER_ADMIN) {
+		remote_birth(self()->house.rpc);
 		control_serve(self()->control);
+	}
 }
 
 void
 admin_worker_death(void)
 {
-	if (worker_self()->kind == WORKER_ADMIN)
+	if (worker_self()->kind == WORKER_ADMIN) {
 		control_stop(self()->control);
+		remote_death();
+	}
 }
 
 void

@@ -22,6 +22,7 @@
 #include <stdbool.h>
 
 struct conf_changes;
+struct rpc_ops;
 
 /* On main's thread; takes what is in @changes and in @f. */
 typedef void admin_reloaded_fn(
@@ -41,6 +42,7 @@ struct admin_house {
 	/* On main's thread: reads the configuration again and puts it in force; @done is told,
 	 * at once or later.  NULL: cannot be done. */
 	void (*reload)(admin_reloaded_fn *done, void *arg);
+	const struct rpc_ops *rpc; /* remote.h; NULL: there are no other nodes */
 	/* On main's thread: sets it (the texts are good during the call) and reloads; @done is
 	 * told what changed, or would.  NULL: cannot be done. */
 	void (*set)(const struct admin_setting *s, admin_reloaded_fn *done, void *arg);

@@ -3,6 +3,8 @@
 #include "emqxd/admin/answer.h"
 #include "ipc/base/rbuf.h"
 #include "emqxd/admin/filter.h"
+#include "emqxd/core/worker.h"
+#include "emqxd/model/nodes.h"
 
 #define HEAD 8u               /* before a row's bytes */
 #define BATCH_MAX (16u << 20) /* far above what op_is_full lets gather */
@@ -12,6 +14,8 @@ answer_init(struct answer *a, const struct cmd *cmd, const struct filter *filter
 {
 	*a = (struct answer){ .batch = wbuf_growing(BATCH_MAX), .filter = filter };
 	row_writer_init(&a->row, cmd);
+	a->node = cmd_find_col(cmd, SLICE_LIT("node"));
+	a->me = node_slot(ROOM_NODES) != NULL ? nodes_me() : NULL;
 }
 
 void
@@ -54,6 +58,8 @@ answer_end(struct answer *a)
 	size_t at = a->batch.n, n;
 	struct wbuf head;
 
+	if (a->node >= 0 && a->row.span[a->node].n == 0)
+		row_str(&a->row, "node", a->me);
 	wbuf_u32(&a->batch, 0);
 	wbuf_u32(&a->batch, a->order);
 	if (a->batch.err != EM_OK || row_end(&a->row, &a->batch) != EM_OK) {

@@ -15,6 +15,8 @@
 struct filter;
 
 struct answer {
+	int node;       /* the column that says which node answers, or -1 */
+	const char *me; /* what stands there when the operation says nothing else */
 	struct row_writer row;
 	struct wbuf batch; /* u32 length, u32 order, bytes; again */
 	const struct filter *filter;

@@ -16,11 +16,14 @@
 #include "ipc/base/mem.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/worker.h"
+#include "emqxd/model/nodes.h"
 #include "emqxd/session/registry.h"
 #include "emqxd/admin/audit.h"
 #include "emqxd/admin/filter.h"
 #include "emqxd/admin/op.h"
+#include "emqxd/admin/remote.h"
 #include "emqxd/admin/sorted.h"
+#include "emqxd/admin/whom.h"
 
 #define TURN span_us(500)
 #define ROWS_AHEAD \
@@ -46,8 +49,21 @@ struct part {
 	bool is_away;
 };
 
+/* Another node that is asked too. */
+struct far {
+	struct gather *gather;
+	struct remote_call *call; /* NULL: it has answered */
+	char *name;
+};
+
 struct gather {
 	struct wire_req req;
+	enum whom whom;
+	struct far *far;
+	unsigned n_far, far_away;
+	bool was_found;  /* on another node */
+	struct str lost; /* nodes that did not answer */
+	struct str far_next, far_note;
 	struct gather_asker who;
 	const struct gather_sink *sink; /* NULL: nobody listens any more */
 	void *arg;
@@ -69,6 +85,8 @@ struct gather {
 };
 
 static void pump(struct gather *g);
+static void take_far(struct gather *g);
+static bool look_far(struct gather *g);
 
 /* ---- there */
 
@@ -271,10 +289,26 @@ start_parts(struct gather *g, const struct op *op, const struct cmd *cmd)
 static void
 sum_up(struct gather *g)
 {
+	if (g->lost.n > 0 && g->whom == WHOM_OTHERS && !g->was_found) {
+		fault_hint(
+		    &g->fault, "no answer from %s: it may be there", str_get(&g->lost));
+	} else if (g->lost.n > 0 && g->whom == WHOM_ALL && g->fault.err == EM_OK) {
+		fault_set(&g->fault, EM_PARTLY, "no answer from %s", str_get(&g->lost));
+		fault_hint(&g->fault, "how they are: emqx_ctl cluster status");
+	}
 	if (g->failed == 0 || g->fault.err != EM_OK)
 		return;
 	fault_set(&g->fault, g->failed < g->calls ? EM_PARTLY : g->first,
 	    "%zu of %zu failed", g->failed, g->calls);
+}
+
+static void
+free_far(struct gather *g)
+{
+	for (unsigned i = 0; i < g->n_far; i++)
+		mem_free(g->far[i].name);
+	MEM_FREE(g->far);
+	g->n_far = 0;
 }
 
 static void
@@ -283,6 +317,10 @@ free_gather(struct gather *g)
 	if (g->who.unfinished != NULL)
 		--*g->who.unfinished;
 	free_parts(g);
+	free_far(g);
+	str_fini(&g->lost);
+	str_fini(&g->far_next);
+	str_fini(&g->far_note);
 	sorted_fini(&g->rows);
 	filter_free(&g->filter);
 	fault_clear(&g->fault);
@@ -302,8 +340,13 @@ end(struct gather *g)
 		audit_write(g->who.uid, g->who.pid, &g->req.params, g->fault.err,
 		    mono_since(span_mono_now(), g->since));
 	if (g->sink != NULL && g->limit > 0 && g->sent == g->limit &&
+	    g->whom != WHOM_NODE &&
 	    (g->rows.is_full || sorted_count(&g->rows) > 0 || g->rows.is_fifo))
 		sorted_cursor(&g->rows, &next);
+	if (g->whom == WHOM_NODE) {
+		str_add_slice(&next, str_slice(&g->far_next));
+		str_add_slice(&note, str_slice(&g->far_note));
+	}
 	if (g->too_big > 0)
 		str_addf(&note, "%u rows are too large to be shown", g->too_big);
 	e.next = str_slice(&next);
@@ -319,6 +362,12 @@ static void
 stop(struct gather *g)
 {
 	g->is_stopped = true;
+	for (unsigned i = 0; i < g->n_far; i++) {
+		if (g->far[i].call == NULL)
+			continue;
+		remote_cancel(&g->far[i].call);
+		g->far_away--;
+	}
 }
 
 /* Posts the parts that are at home and not over: to close when all is stopped.  True:
@@ -361,15 +410,141 @@ send_rows(struct gather *g)
 		g->credit--;
 		g->sent++;
 	}
-	if (g->limit > 0 && g->sent == g->limit)
+	if (g->limit > 0 && g->sent == g->limit && g->whom != WHOM_NODE)
 		stop(g);
+}
+
+/* ---- other nodes */
+
+/* Those that may send more. */
+static void
+take_far(struct gather *g)
+{
+	if (g->rows.is_fifo && sorted_count(&g->rows) >= ROWS_AHEAD)
+		return;
+	for (unsigned i = 0; i < g->n_far; i++)
+		if (g->far[i].call != NULL)
+			remote_taken(g->far[i].call);
+}
+
+static void
+on_far_row(void *arg, struct slice row)
+{
+	struct far *far = arg;
+	struct gather *g = far->gather;
+
+	if (g->whom == WHOM_OTHERS && !g->was_found) {
+		g->was_found = true; /* it was not here, but there */
+		fault_clear(&g->fault);
+	}
+	if (has_rows(g) && sorted_add(&g->rows, row, 0, &g->fault) != EM_OK)
+		stop(g);
+	pump(g);
+}
+
+static void
+add_lost(struct gather *g, const struct far *far)
+{
+	str_addf(&g->lost, "%s%s", g->lost.n > 0 ? ", " : "", far->name);
+}
+
+static void
+fail(struct gather *g, const struct fault *f)
+{
+	fault_clear(&g->fault);
+	fault_set(&g->fault, f->err, "%s", f->text);
+	if (f->hint != NULL)
+		fault_hint(&g->fault, "%s", f->hint);
+	if (f->err != EM_PARTLY)
+		stop(g);
+}
+
+/* Where several are asked, one that is away is only told of. */
+static void
+take_far_fault(struct gather *g, const struct far *far, const struct fault *f)
+{
+	if (g->whom == WHOM_OTHERS && (f->err == EM_NOTFOUND || g->was_found))
+		return;
+	if (g->whom != WHOM_NODE && f->err == EM_UNREACHABLE)
+		add_lost(g, far);
+	else if (g->whom == WHOM_OTHERS || g->fault.err == EM_OK)
+		fail(g, f);
+}
+
+static void
+on_far_end(void *arg, const struct wire_end *end, const struct fault *f)
+{
+	struct far *far = arg;
+	struct gather *g = far->gather;
+
+	far->call = NULL;
+	g->far_away--;
+	if (f != NULL) {
+		take_far_fault(g, far, f);
+		g->is_missing = g->is_missing && g->fault.err == EM_NOTFOUND;
+	} else if (g->whom == WHOM_OTHERS) {
+		g->was_found = true;
+		fault_clear(&g->fault);
+	}
+	str_add_slice(&g->far_next, end->next);
+	str_add_slice(&g->far_note, end->note);
+	pump(g);
+}
+
+static const struct remote_sink far_sink = { .on_row = on_far_row, .on_end = on_far_end };
+
+/* A member that does not run is told of without asking. */
+static void
+ask_far(struct gather *g, unsigned place)
+{
+	const char *name = nodes_name(place);
+	struct fault f = { .err = EM_OK };
+	struct far *far;
+
+	if (name == NULL)
+		return;
+	far = &g->far[g->n_far++];
+	*far = (struct far){ .gather = g, .name = mem_strdup(name) };
+	if (!nodes_is_running(place))
+		fault_set(&f, EM_UNREACHABLE, "node '%s' does not run, or is not reached",
+		    name);
+	else
+		far->call = remote_ask(name, &g->req, &g->who, &far_sink, far, &f);
+	if (far->call != NULL)
+		g->far_away++;
+	else
+		take_far_fault(g, far, &f);
+	fault_clear(&f);
+}
+
+static void
+ask_others(struct gather *g)
+{
+	g->far = mem_new_array(nodes_end(), sizeof *g->far);
+	for (unsigned i = 1; i < nodes_end(); i++)
+		ask_far(g, i);
+}
+
+/* The client is not here: on which other node? */
+static bool
+look_far(struct gather *g)
+{
+	if (!g->is_missing || g->whom != WHOM_HERE || g->who.is_far || g->sink == NULL ||
+	    nodes_count() < 2)
+		return false;
+	g->whom = WHOM_OTHERS;
+	g->is_stopped = false;
+	g->rows.is_over = false;
+	ask_others(g);
+	return g->far_away > 0;
 }
 
 /* Nothing was there: does the operation know what may have been meant? */
 static bool
 look_near(struct gather *g)
 {
-	if (g->is_near || !g->is_missing || g->op->near == NULL || g->sink == NULL)
+	if (g->is_near || !g->is_missing || g->was_found || g->op->near == NULL ||
+	    g->sink == NULL)
 		return false;
 	g->is_near = true;
 	g->is_stopped = false;
@@ -403,16 +578,18 @@ pump(struct gather *g)
 	send_rows(g);
 	if (g->sink == NULL)
 		stop(g);
-	is_over = send_parts(g);
-	if (!is_over)
+	is_over = send_parts(g) && g->far_away == 0;
+	if (!is_over) {
+		take_far(g);
 		return;
+	}
 	sorted_end(&g->rows);
 	send_rows(g);
 	if (has_rows(g) && !g->is_stopped && sorted_count(&g->rows) > 0)
 		return; /* until there is credit, or room */
 	if (g->is_near)
 		tell_near(g);
-	else if (look_near(g))
+	else if (look_far(g) || look_near(g))
 		return;
 	end(g);
 }
@@ -508,7 +685,9 @@ read_options(struct gather *g)
 {
 	const struct params *p = &g->req.params;
 	struct slice sort = SLICE_NONE;
-	bool is_fifo = g->op->keeps_order || (!is_list(g) && g->op->most == 0);
+	bool is_fifo =
+	    g->whom == WHOM_NODE || ((g->op->keeps_order && g->whom != WHOM_ALL) ||
+					(!is_list(g) && g->op->most == 0));
 	em_err err = EM_OK;
 
 	g->limit = g->op->most;
@@ -516,9 +695,11 @@ read_options(struct gather *g)
 		sort = params_text(p, "sort");
 		g->limit = (uint64_t)params_int(p, "limit", 0);
 	}
+	if (g->whom == WHOM_NODE)
+		sort = SLICE_NONE; /* all of it is done there */
 	sorted_init(&g->rows, g->req.cmd, is_fifo && sort.n == 0, sort, g->limit,
 	    g->who.list_bytes);
-	if (!is_list(g))
+	if (!is_list(g) || g->whom == WHOM_NODE)
 		return EM_OK;
 	if (params_has(p, "filter"))
 		err = filter_new(g->req.cmd, params_text(p, "filter"), clock_wall(),
@@ -530,11 +711,25 @@ read_options(struct gather *g)
 	return err;
 }
 
+static void
+start_asking(struct gather *g, unsigned place)
+{
+	if (g->whom == WHOM_NODE) {
+		g->far = mem_new_array(1, sizeof *g->far);
+		ask_far(g, place);
+		return;
+	}
+	if (g->whom == WHOM_ALL)
+		ask_others(g);
+	start_parts(g, g->op, g->req.cmd);
+}
+
 struct gather *
 gather_start(struct wire_req *req, const struct op *op, const struct gather_asker *who,
     const struct gather_sink *sink, void *arg)
 {
 	struct gather *g = MEM_NEW(struct gather);
+	unsigned place = 0;
 
 	g->req = *req;
 	*req = (struct wire_req){ 0 };
@@ -546,12 +741,18 @@ gather_start(struct wire_req *req, const struct op *op, const struct gather_aske
 	g->op = op;
 	g->credit = g->req.credit;
 	g->since = span_mono_now();
+	if (!who->is_far &&
+	    whom_read(&g->req.params, &g->whom, &place, &g->fault) != EM_OK) {
+		end(g);
+		return NULL;
+	}
 	if ((g->req.flags & WIRE_REQ_DRY_RUN) != 0 && params_is_write(&g->req.params) &&
 	    !g->op->can_dry_run)
 		fault_set(&g->fault, EM_UNSUPPORTED, "--dry-run is not possible here");
 	else if (read_options(g) == EM_OK) {
-		start_parts(g, g->op, g->req.cmd);
-		return g;
+		start_asking(g, place);
+		if (g->n_parts > 0 || g->far_away > 0)
+			return g;
 	}
 	end(g);
 	return NULL;

@@ -11,6 +11,10 @@
  * Rows go to the sink in their order while it has credit and room.  When the asker
  * cancels or leaves, parts that come home are sent once more, to close.
  *
+ * Other nodes are asked beside the parts (--all-nodes) or instead of them (--node), and
+ * also for a client that is not here (remote.h); what they answer is put in order with the
+ * rest.
+ *
  * The admin thread's.
  */
 #ifndef ADMIN_GATHER_H
@@ -18,6 +22,7 @@
 
 #include "ipc/wire.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct gather;
@@ -36,6 +41,7 @@ struct gather_asker {
 	pid_t pid;
 	size_t *list_bytes; /* that lists keep, all together; lives until gather_leave */
 	unsigned *unfinished; /* requests, also those that were left; or NULL */
+	bool is_far;          /* another node asks: only this one answers */
 };
 
 /* Takes the request, to be answered by @op.  What is wrong with its options is told through

@@ -10,6 +10,7 @@
 #include "ipc/pack.h"
 #include "ipc/base/mem.h"
 
+#define NODE_CELL (SORTED_CELLS - 1)
 #define ROW_COST (sizeof(struct sorted_row) + 16)
 
 void
@@ -24,6 +25,7 @@ sorted_init(struct sorted *s, const struct cmd *cmd, bool is_fifo, struct slice 
 		s->col = cmd_find_col(cmd, slice_from(sort, s->is_descending ? 1 : 0));
 		CHECK(s->col >= 0); /* params_check saw to it */
 	}
+	s->node = cmd_find_col(cmd, SLICE_LIT("node"));
 	s->is_bounded = limit > 0 && !is_fifo;
 }
 
@@ -67,7 +69,8 @@ cell_cmp(const struct sorted_cell *a, const struct sorted_cell *b)
 	return a->d < b->d ? -1 : a->d > b->d;
 }
 
-/* By what is shown: cell 0 (the column to sort by), then the first two columns. */
+/* By what is shown: cell 0 (the column to sort by), then the first two columns, then the
+ * node. */
 static int
 key_cmp(const struct sorted *s, const struct sorted_row *a, const struct sorted_row *b)
 {
@@ -197,8 +200,10 @@ row_make(struct sorted *s, struct sorted_row *r, struct slice bytes, uint32_t or
 	CHECK(row_get(s->cmd, slice_of(r->own, bytes.n), &row) == EM_OK);
 	if (s->col >= 0)
 		r->cell[0] = cell_of(&row.v[s->col]);
-	for (unsigned i = 1; i < SORTED_CELLS && i <= row.n; i++)
+	for (unsigned i = 1; i < NODE_CELL && i <= row.n; i++)
 		r->cell[i] = cell_of(&row.v[i - 1]);
+	if (s->node >= 0)
+		r->cell[NODE_CELL] = cell_of(&row.v[s->node]);
 	*s->bytes += r->n + ROW_COST;
 	s->own_bytes += r->n + ROW_COST;
 }

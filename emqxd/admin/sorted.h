@@ -4,7 +4,7 @@
  * only the first so many.
  *
  * The order is that of a column the caller names, then of the command's first two
- * columns (they tell rows apart); or that of coming (fifo).  A heap, so that the work is
+ * columns and of its node (they tell rows apart); or that of coming (fifo).  A heap, so that the work is
  * spread over the coming and the going of rows: no turn sorts a million.  Copies of
  * the same row that come next to each other (a registry that grows while it is
  * walked gives some twice) go out once.
@@ -22,7 +22,7 @@
 #include "ipc/base/vec.h"
 
 #define SORTED_BYTES_MAX (256u << 20) /* of all lists of the node */
-#define SORTED_CELLS 3u
+#define SORTED_CELLS 4u
 
 struct sorted_cell {
 	bool set, is_text, is_double;
@@ -41,7 +41,8 @@ struct sorted_row {
 struct sorted {
 	const struct cmd *cmd;
 	VEC(struct sorted_row) heap;
-	int col; /* to sort by; -1: none */
+	int col;  /* to sort by; -1: none */
+	int node; /* the column that says whose the row is; -1: none */
 	bool is_fifo, is_descending;
 	bool is_held;             /* none goes before all came */
 	bool is_bounded, is_full; /* only the first `limit` are wanted; more were there */

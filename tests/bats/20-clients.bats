@@ -284,3 +284,27 @@ while True:
 assert got[0] == 0xe0 and got[2] == 0x98, got
 EOF
 }
+
+@test "--node: this node by its name, with or without the host" {
+	subscriber c1 -t a
+	run -0 --separate-stderr ctl clients list --node emqxd@127.0.0.1 -o name
+	[ "$output" = c1 ]
+	run -0 --separate-stderr ctl clients list --node emqxd -o name
+	[ "$output" = c1 ]
+	run -0 --separate-stderr ctl clients show c1 --node emqxd --json
+	[ "$(printf %s "$output" | json 'd["node"]')" = emqxd@127.0.0.1 ]
+}
+
+@test "--node: one that is not in the cluster is not found, with a hint" {
+	run -3 --separate-stderr ctl clients list --node emqxdd@127.0.0.1
+	[[ $stderr == *"no node 'emqxdd@127.0.0.1' in the cluster"* ]]
+	[[ $stderr == *"did you mean 'emqxd@127.0.0.1'"* ]]
+	run -2 ctl clients list --node emqxd --all-nodes
+}
+
+@test "--all-nodes: every list says of which node a row is" {
+	run -0 --separate-stderr ctl broker stats --all-nodes
+	[[ ${lines[0]} == *node* && ${lines[1]} == *emqxd@127.0.0.1* ]]
+	run -0 --separate-stderr ctl listeners --all-nodes --json
+	[ "$(printf %s "$output" | json 'd[0]["node"]')" = emqxd@127.0.0.1 ]
+}

@@ -14,6 +14,7 @@
 #include "emqxd/session/registry.h"
 #include "emqxd/session/session.h"
 #include "emqxd/admin/admin.h"
+#include "emqxd/model/nodes.h"
 #include "emqxd/admin/op.h"
 
 #define NAMES_MAX 200u
@@ -188,7 +189,9 @@ offer_handlers(struct op_ctx *op)
 static void
 offer_node(struct op_ctx *op)
 {
-	offer(op, slice_str(admin_house()->node));
+	for (unsigned i = 0; i < nodes_end(); i++)
+		if (nodes_name(i) != NULL)
+			offer(op, slice_str(nodes_name(i)));
 }
 
 /* Who offers for a type of word. */

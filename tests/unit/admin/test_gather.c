@@ -7,6 +7,7 @@
 #include "emqxd/admin/gather.h"
 #include "emqxd/admin/op.h"
 #include "emqxd/core/worker.h"
+#include "emqxd/model/nodes.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/str.h"
 
@@ -97,6 +98,7 @@ build(struct house *h)
 	*h = (struct house){ .heard = { .room = 100000 } };
 	worker_init(WORKERS);
 	worker_act_as(worker_admin());
+	nodes_birth("a@host", 1);
 }
 
 static void
@@ -109,6 +111,7 @@ tear_down(struct house *h)
 	str_fini(&h->heard.hint);
 	str_fini(&h->heard.next);
 	worker_act_as(worker_main());
+	nodes_death();
 	worker_fini();
 }
 

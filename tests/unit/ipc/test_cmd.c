@@ -54,7 +54,8 @@ check_arg(const struct cmd_arg *a)
 
 TEST(every_argument_and_option_is_whole)
 {
-	const struct cmd_arg *shared[] = { cmd_list_opts, cmd_watch_opts, cmd_tool_opts };
+	const struct cmd_arg *shared[] = { cmd_list_opts, cmd_watch_opts, cmd_node_opts,
+		cmd_tool_opts };
 
 	EACH(cmd)
 	{
