@@ -8,6 +8,7 @@
 #include "ipc/base/str.h"
 #include "emqxd/access/authn.h"
 #include "emqxd/admin/admin.h"
+#include "emqxd/admin/remote.h"
 #include "emqxd/app/boot.h"
 #include "emqxd/app/check_license.h"
 #include "emqxd/app/core_conf.h"
@@ -29,6 +30,7 @@
 #include "emqxd/client/client.h"
 #include "emqxd/cluster/cluster.h"
 #include "emqxd/license/license.h"
+#include "emqxd/cluster/rpc.h"
 #include "emqxd/limit/limit.h"
 #include "emqxd/limit/quota.h"
 #include "emqxd/model/hook.h"
@@ -250,12 +252,24 @@ birth_of_cluster(struct fault *f)
 }
 
 static em_err
+birth_of_rpc(struct fault *f)
+{
+	static const struct rpc_serve serve = { remote_receive, remote_lost };
+
+	(void)f;
+	rpc_birth(&serve);
+	return EM_OK;
+}
+
+static em_err
 birth_of_admin(struct fault *f)
 {
+	static const struct rpc_ops rpc = { rpc_send };
 	const struct core_conf *conf = conf_get(CONF_CORE);
-	const struct admin_house house = {
-		.node = conf->node_name, .reload = reload_run, .set = override_set
-	};
+	const struct admin_house house = { .node = conf->node_name,
+		.reload = reload_run,
+		.rpc = &rpc,
+		.set = override_set };
 
 	return admin_birth(&house, f);
 }
@@ -348,6 +362,11 @@ static const struct app_room rooms[] = {
 	{ .name = "recovery", .birth = store_recover },
 	{ .name = "overridden", .birth = override_recovered },
 	{ .name = "license in force", .birth = license_settle },
+	{ .name = "rpc",
+	    .birth = birth_of_rpc,
+	    .worker_birth = rpc_worker_birth,
+	    .death = rpc_death,
+	    .on_link_only = true },
 	{ .name = "admin",
 	    .birth = birth_of_admin,
 	    .worker_birth = admin_worker_birth,

@@ -16,9 +16,10 @@ struct cluster {
 	struct cluster_own *own;   /* cluster.c: set on main */
 	struct link_house *house;  /* link.h: the links */
 	struct ordering *ordering; /* ordering.c */
-	struct routes *routes;     /* routes.h: what the others\' clients want */
+	struct routes *routes;     /* routes.h: what the others' clients want */
 	struct members *members;   /* members.c: set on main */
 	struct groups *groups;     /* groups.c */
+	struct rpc *rpc;           /* rpc.h: offices that ask each other; set on main */
 	struct join *join;         /* join.c */
 };
 
