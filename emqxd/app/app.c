@@ -31,6 +31,7 @@
 #include "emqxd/cluster/cluster.h"
 #include "emqxd/license/license.h"
 #include "emqxd/cluster/rpc.h"
+#include "emqxd/cluster/takeover_wire.h"
 #include "emqxd/limit/limit.h"
 #include "emqxd/limit/quota.h"
 #include "emqxd/model/hook.h"
@@ -328,6 +329,9 @@ static const struct app_room rooms[] = {
 	    .worker_birth = session_worker_birth,
 	    .worker_death = session_worker_death,
 	    .death = session_death },
+	{ .name = "takeover",
+	    .worker_birth = takeover_wire_worker_birth,
+	    .worker_death = takeover_wire_worker_death },
 	{ .name = "client",
 	    .birth = birth_of_client,
 	    .death = client_death,

@@ -6,6 +6,7 @@
 #include "emqxd/cluster/join.h"
 #include "emqxd/cluster/members.h"
 #include "emqxd/cluster/ordering.h"
+#include "emqxd/cluster/takeover_wire.h"
 #include "emqxd/link/link_tls.h"
 #include "emqxd/routes/routes.h"
 #include "emqxd/conf/snapshot.h"
@@ -168,6 +169,7 @@ cluster_birth(const struct cluster_me *me, struct fault *f)
 	all->own = c;
 	node_slot_set(ROOM_CLUSTER, all);
 	members_birth();
+	takeover_wire_birth();
 	if (conf->tls) {
 		c->tls = link_tls_new(conf->certfile, conf->keyfile, conf->cacertfile, f);
 		err = c->tls != NULL ? EM_OK : EM_IO;
@@ -196,6 +198,7 @@ cluster_death(void)
 	mem_free(c->data_dir);
 	mem_free(c->advertise);
 	mem_free(c);
+	takeover_wire_death();
 	members_death();
 	mem_free(cluster_inside());
 	node_slot_set(ROOM_CLUSTER, NULL);
@@ -253,6 +256,7 @@ cluster_worker_birth(void)
 				 .buffer = c->buffer,
 				 .node_down_timeout = c->down_timeout,
 				 .suback_wait = c->suback_wait });
+	takeover_wire_start(cluster_house(), routes_owner(cluster_inside()->routes));
 	ordering_birth(cluster_house());
 	join_birth(cluster_house(), c->data_dir, c->advertise);
 }
@@ -264,6 +268,7 @@ cluster_worker_death(void)
 	link_house_stop(cluster_house());
 	join_death();
 	ordering_death();
+	takeover_wire_stop();
 	routes_free(&cluster_inside()->routes);
 	link_house_free(&cluster_inside()->house);
 }

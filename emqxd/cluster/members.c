@@ -2,6 +2,7 @@
 /* members: see members.h. */
 #include "emqxd/cluster/members.h"
 #include "emqxd/cluster/inside.h"
+#include "emqxd/cluster/takeover_wire.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
 #include "emqxd/core/timer.h"
@@ -109,6 +110,7 @@ on_forgotten(void *arg, unsigned place)
 {
 	(void)arg;
 	nodes_del(place);
+	takeover_wire_members();
 }
 
 static void
@@ -125,7 +127,7 @@ disconnect(struct entry *e)
 	if (cluster_inside()->routes != NULL)
 		routes_forget(cluster_inside()->routes, place, on_forgotten, NULL);
 	else
-		nodes_del(place);
+		on_forgotten(NULL, place);
 }
 
 static void
@@ -144,6 +146,7 @@ connect_to(struct members *t, struct entry *e)
 	if (err == EM_OK)
 		err = link_peer_add(t->house, e->e.m.name, e->e.m.address, e->e.m.site,
 		    e->e.place, &e->e.peer);
+	takeover_wire_members();
 	if (err == EM_OK)
 		return;
 	LOG(ERROR, "cluster_member_without_place", "node", e->text, "error",

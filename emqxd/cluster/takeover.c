@@ -615,6 +615,12 @@ takeover_counts(
 }
 
 void
+takeover_stop(struct takeover *t)
+{
+	timer_cancel(&t->tick);
+}
+
+void
 takeover_free(struct takeover **tp)
 {
 	struct takeover *t = *tp;
@@ -622,7 +628,7 @@ takeover_free(struct takeover **tp)
 	*tp = NULL;
 	if (t == NULL)
 		return;
-	timer_cancel(&t->tick);
+	CHECK(!timer_is_armed(&t->tick));
 	while (!list_is_empty(&t->coming))
 		coming_free(t, LIST_OWNER(t->coming.next, struct coming, node));
 	while (!list_is_empty(&t->waiting))

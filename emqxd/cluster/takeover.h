@@ -72,9 +72,11 @@ struct takeover_links {
 	void *arg;
 };
 
-/* On the link thread; freed when client workers have ended. */
+/* Made before the threads, or on the link thread; freed when client workers have ended. */
 struct takeover *takeover_new(const struct takeover_links *links);
 void takeover_free(struct takeover **tp);
+/* Before the link thread ends: nothing happens by itself any more. */
+void takeover_stop(struct takeover *t);
 /* There are other nodes: who comes asks them from now on; or no longer. */
 void takeover_use(struct takeover *t, bool has_others);
 void takeover_on_frame(

@@ -92,5 +92,24 @@ def configured():
                 r["value"] for r in n.rows("conf", "show", "mqtt.max_qos_allowed")] == ["1"])
 
 
+def moved():
+    """a session follows its client to another node, with what waited for it"""
+    with House(2) as h:
+        h.start()
+        h.join()
+        away = subscribe(h[1], "c1", 1, "-t", "m/#", "-q", "1", "-c", "-x", "100")
+        wait_until("subscribed", 10, lambda: is_subscribed(h[1], "c1"))
+        publish(h[2], "-t", "m/1", "-m", "first", "-q", "1")
+        assert lines(away) == ["m/1 first 1"]
+        wait_until("away", 10, lambda: not h[1].rows("clients", "show", "c1")[0]["connected"])
+        publish(h[2], "-t", "m/2", "-m", "waits", "-q", "1")
+        assert lines(subscribe(h[2], "c1", 1, "-t", "other", "-q", "1", "-c", "-x", "100")) == ["m/2 waits 1"]
+        assert [r["clientid"] for r in h[1].rows("clients", "list")] == []
+        again = subscribe(h[2], "c1", 1, "-t", "other", "-q", "1", "-c", "-x", "100")
+        wait_until("back", 10, lambda: h[2].rows("clients", "show", "c1")[0]["connected"])
+        publish(h[1], "-t", "m/3", "-m", "third", "-q", "1")
+        assert lines(again) == ["m/3 third 1"]
+
+
 if __name__ == "__main__":
-    run(all_qos, retained, shared, configured)
+    run(all_qos, retained, shared, configured, moved)
