@@ -5,40 +5,9 @@
  */
 #include "emqxd/admin/admin.h"
 #include "emqxd/admin/op.h"
-#include "emqxd/cluster/join.h"
-#include "emqxd/cluster/status.h"
-#include "emqxd/core/worker.h"
-#include "emqxd/model/nodes.h"
+#include "emqxd/cluster/errand.h"
 #include "emqxd/retain/retain.h"
 #include "emqxd/session/registry.h"
-#include "ipc/base/list.h"
-#include "ipc/base/mem.h"
-
-enum what { STATUS, JOIN, LEAVE, FORCE_LEAVE };
-
-struct errand {
-	struct letter letter;
-	struct op_ctx *op; /* the admin thread's */
-	enum what what;
-	bool is_dry_run, recover;
-	struct str node;
-	/* The answer. */
-	em_err err;
-	struct str text, hint, cluster, backup;
-	unsigned n; /* rows, or members */
-	struct status_row rows[NODES_MAX];
-};
-
-static void
-errand_free(struct errand *e)
-{
-	str_fini(&e->node);
-	str_fini(&e->text);
-	str_fini(&e->hint);
-	str_fini(&e->cluster);
-	str_fini(&e->backup);
-	mem_free(e);
-}
 
 /* ---- rows */
 
@@ -83,100 +52,52 @@ left_row(struct op_ctx *op, const struct errand *e)
 {
 	struct row_writer *row = op_row(op);
 
-	row_str(row, "node", e->what == LEAVE ? admin_house()->node : str_get(&e->node));
+	row_str(row, "node",
+	    e->what == ERRAND_LEAVE ? admin_house()->node : str_get(&e->node));
 	row_int(row, "members", e->n);
 	op_row_end(op);
 }
 
 static void
-on_answer(struct letter *l)
+on_answer(struct errand *e)
 {
-	struct errand *e = LIST_OWNER(l, struct errand, letter);
-	struct op_ctx *op = e->op;
+	struct op_ctx *op = e->arg;
 	em_err err = e->err;
 
 	if (err != EM_OK) {
 		op_fault(op, err, "%s", str_get(&e->text));
 		if (e->hint.n > 0)
 			fault_hint(&op->fault, "%s", str_get(&e->hint));
-	} else if (e->what == STATUS) {
+	} else if (e->what == ERRAND_STATUS) {
 		for (unsigned i = 0; i < e->n; i++)
 			status_row(op, &e->rows[i]);
-	} else if (e->what == JOIN) {
+	} else if (e->what == ERRAND_JOIN) {
 		join_row(op, e);
 	} else {
 		left_row(op, e);
 	}
-	errand_free(e);
+	errand_free(&e);
 	op_done(op, err);
 }
 
-/* ---- on the link thread */
-
-static void
-go_home(struct errand *e)
-{
-	e->letter = (struct letter){ .open = on_answer };
-	worker_post(worker_admin(), &e->letter);
-}
-
-static void
-on_end(void *arg, const struct join_end *end)
-{
-	struct errand *e = arg;
-
-	e->err = end->err;
-	e->n = end->members;
-	str_add(&e->text, end->text);
-	if (end->hint != NULL)
-		str_add(&e->hint, end->hint);
-	if (end->cluster != NULL)
-		str_add(&e->cluster, end->cluster);
-	if (end->backup != NULL)
-		str_add(&e->backup, end->backup);
-	go_home(e);
-}
-
-static void
-on_link(struct letter *l)
-{
-	struct errand *e = LIST_OWNER(l, struct errand, letter);
-
-	switch (e->what) {
-	case STATUS:
-		e->n = status_rows(e->rows, NODES_MAX);
-		go_home(e);
-		break;
-	case JOIN: join_cluster(str_slice(&e->node), e->is_dry_run, on_end, e); break;
-	case LEAVE: join_leave(e->is_dry_run, on_end, e); break;
-	case FORCE_LEAVE:
-		join_force_leave(
-		    str_slice(&e->node), e->recover, e->is_dry_run, on_end, e);
-		break;
-	}
-}
-
 static em_err
-send(struct op_ctx *op, enum what what, bool has_node)
+send(struct op_ctx *op, enum errand_what what, bool has_node)
 {
-	struct errand *e = MEM_NEW(struct errand);
+	struct errand *e = errand_new(what, on_answer, op);
 
-	e->op = op;
-	e->what = what;
 	e->is_dry_run = op_is_dry_run(op);
 	if (has_node)
 		str_add_slice(&e->node, params_text(op->params, "node"));
-	if (what == FORCE_LEAVE)
+	if (what == ERRAND_FORCE_LEAVE)
 		e->recover = params_bool(op->params, "recover");
-	e->letter = (struct letter){ .open = on_link };
-	worker_post(worker_link(), &e->letter);
+	errand_send(e);
 	return EM_AGAIN;
 }
 
 static em_err
 status_call(struct op_ctx *op)
 {
-	return send(op, STATUS, false);
+	return send(op, ERRAND_STATUS, false);
 }
 
 const struct op op_CLUSTER_STATUS = { .where = OP_ADMIN, .call = status_call };
@@ -184,7 +105,7 @@ const struct op op_CLUSTER_STATUS = { .where = OP_ADMIN, .call = status_call };
 static em_err
 join_call(struct op_ctx *op)
 {
-	return send(op, JOIN, true);
+	return send(op, ERRAND_JOIN, true);
 }
 
 const struct op op_CLUSTER_JOIN = {
@@ -194,7 +115,7 @@ const struct op op_CLUSTER_JOIN = {
 static em_err
 leave_call(struct op_ctx *op)
 {
-	return send(op, LEAVE, false);
+	return send(op, ERRAND_LEAVE, false);
 }
 
 const struct op op_CLUSTER_LEAVE = {
@@ -204,7 +125,7 @@ const struct op op_CLUSTER_LEAVE = {
 static em_err
 force_leave_call(struct op_ctx *op)
 {
-	return send(op, FORCE_LEAVE, true);
+	return send(op, ERRAND_FORCE_LEAVE, true);
 }
 
 const struct op op_CLUSTER_FORCE_LEAVE = {
