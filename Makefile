@@ -169,7 +169,7 @@ TEST = @BUILD=$(BUILD) sh tests/tools/run.sh
 .PHONY: check check-all check-bare lint play bats sim bench soak million fuzz coverage
 check:
 	@$(MAKE) -j$(JOBS) all units tools
-	$(TEST) lint units play bats
+	$(TEST) lint units play bats cluster
 check-all:
 	@sh tests/tools/check-all.sh
 check-bare:
@@ -196,7 +196,7 @@ coverage:
 	@sh tests/tools/coverage.sh build-cov
 
 # ---- what is made of it
-.PHONY: run docs install dist clean help
+.PHONY: run cluster docs install dist clean help
 run: all
 	@BUILD=$(BUILD) sh packaging/node
 cluster: all
