@@ -221,7 +221,7 @@ static void
 unmake(struct home *h)
 {
 	static const char *const made[] = { "store/data.mdb", "store/lock.mdb", "store",
-		"site" };
+		"licenses/history", "licenses", "site" };
 
 	for (size_t i = 0; h->made > 0 && i < sizeof made / sizeof *made; i++) {
 		char *path = path_in(h->dir, made[i]);

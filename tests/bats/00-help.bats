@@ -60,7 +60,7 @@ setup() {
 
 @test "a command that EMQX has and this version has not is called so" {
 	local name
-	for name in cluster plugins admins rules ban; do
+	for name in plugins admins rules ban; do
 		run -2 --separate-stderr emqx_ctl "$name" list
 		[ "$stderr" = "emqx_ctl: no command '$name'
   hint: a command of EMQX that this version does not have" ]

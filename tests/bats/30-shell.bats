@@ -121,7 +121,7 @@ subscriber() {
 @test "grep and > take what is seen, whole and without colour; the tool's name is dropped" {
 	shell
 	keys 'emqx_ctl log room-level | grep net' Enter
-	shows 'net      warning'
+	shows 'net       warning'
 	keys "log room-level > '$BATS_TEST_TMPDIR/levels'" Enter
 	wait_until 5 test -s "$BATS_TEST_TMPDIR/levels"
 	[[ $(head -n 1 "$BATS_TEST_TMPDIR/levels") == 'room '*level ]]

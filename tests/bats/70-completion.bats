@@ -13,7 +13,7 @@ may_miss() { command -v "$1" >/dev/null || skip "$1 is not installed"; }
 complete() { emqx_ctl __complete "$@" | cut -f 1 | paste -s -d ' ' -; }
 
 @test "words, options, values and columns" {
-	[ "$(complete cl)" = clients ]
+	[ "$(complete cl)" = "cluster clients" ]
 	[ "$(complete listeners st)" = 'start stop' ]
 	[ "$(complete clients list --li)" = '--limit' ]
 	[ "$(complete log set-level w)" = warning ]
@@ -62,7 +62,7 @@ complete() { emqx_ctl __complete "$@" | cut -f 1 | paste -s -d ' ' -; }
 @test "bash completes words and names with a colon" {
 	cat >"$BATS_TEST_TMPDIR/try" <<-'END'
 		. "$1"
-		COMP_WORDS=(emqx_ctl cl) COMP_CWORD=1
+		COMP_WORDS=(emqx_ctl cli) COMP_CWORD=1
 		_emqx_ctl; echo "${COMPREPLY[*]}"
 		COMP_WORDS=(emqx_ctl listeners stop tcp) COMP_CWORD=3
 		_emqx_ctl; echo "${COMPREPLY[*]}"

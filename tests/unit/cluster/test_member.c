@@ -67,7 +67,7 @@ apply(struct member_seat *v, size_t *n, const struct member_change *c)
 			    c->what == MEMBER_PROMOTE ? MEMBER_VOTER : MEMBER_STANDBY;
 		return;
 	}
-	OK(!"it names a seat");
+	OK(false); /* it names a seat */
 }
 
 static size_t

@@ -1,0 +1,36 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Several nodes, seen from one that is alone; tests/cluster has more of them.
+bats_require_minimum_version 1.5.0
+load lib
+
+setup() { start_emqxd 'cluster.listen = "127.0.0.1:0"'; }
+teardown() { stop_emqxd; }
+
+@test "cluster status: alone it is a cluster of one, and has a quorum" {
+	[ "$(ctl cluster status --json | json '[(r["node"], r["state"], r["role"], r["quorum"], r["lag"]) for r in d]')" = \
+	    "[('emqxd@127.0.0.1', 'running', 'alone', True, 0)]" ]
+	run -0 ctl cluster status -o classic
+	[ "$output" = "'emqxd@127.0.0.1' running alone" ]
+	[ "$(ctl cluster status -o name)" = emqxd@127.0.0.1 ]
+}
+
+@test "cluster join: itself, nobody, and what is no node are told apart, and nothing changes" {
+	run -2 --separate-stderr ctl cluster join emqxd@127.0.0.1 --yes
+	[[ $stderr == *'this node itself'* ]]
+	run --separate-stderr ctl cluster join emqx@127.0.0.1:1 --yes
+	[ "$status" -ne 0 ]
+	[[ $stderr == *'127.0.0.1:1'* ]]
+	run -2 --separate-stderr ctl cluster join 'emqx@' --yes
+	[[ $stderr == *NAME@HOST* ]]
+	[ "$(ctl cluster status --json | json 'd[0]["role"]')" = alone ]
+}
+
+@test "cluster leave and force-leave: alone there is nobody to leave" {
+	run -1 --separate-stderr ctl cluster leave --yes
+	[[ $stderr == *'nothing to leave'* ]]
+	run -3 --separate-stderr ctl cluster force-leave emqx@10.0.0.9 --yes
+	[[ $stderr == *"no member 'emqx@10.0.0.9'"* ]]
+	run -3 ctl cluster force-leave emqx@10.0.0.9 --recover --yes
+}
+
