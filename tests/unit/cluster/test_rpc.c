@@ -93,11 +93,13 @@ begin(void)
 static void
 end(void)
 {
-	houses_free(&b);
-	houses_free(&a);
+	link_house_stop(b.house);
+	link_house_stop(a.house);
 	for (unsigned i = 0; i < 5; i++)
 		turn();
 	rpc_death();
+	houses_free(&b); /* the loop turns no more */
+	houses_free(&a);
 	node_slot_set(ROOM_CLUSTER, NULL);
 	nodes_death();
 	str_fini(&came);
@@ -131,7 +133,7 @@ TEST(pieces_come_in_their_order_and_a_lost_node_is_told)
 	EQ(send_as_admin("b", "one"), EM_OK);
 	EQ(send_as_admin("b", "two"), EM_OK);
 	until("b:one b:two ");
-	houses_free(&b);
+	link_house_stop(b.house);
 	until("b:lost ");
 	while (nodes_is_running(1))
 		turn();
