@@ -2,6 +2,7 @@
 /* auth_exchange: see auth_exchange.h. */
 #include "emqxd/client/auth_exchange.h"
 #include "emqxd/access/authn.h"
+#include "emqxd/client/early.h"
 #include "emqxd/client/extra.h"
 #include "emqxd/core/trace_point.h"
 #include "emqxd/limit/limit.h"
@@ -263,36 +264,11 @@ on_bytes(struct conn *c, uint8_t *bytes, size_t n, size_t *need)
 }
 
 static void
-on_started(struct conn *c)
-{
-	(void)c;
-	UNREACHABLE(); /* it has walked home before */
-}
-
-static void
-on_writable(struct conn *c)
-{
-	(void)c;
-}
-
-/* CONNACK was it, if anything. */
-static void
-on_last_word(struct conn *c, end_reason why, const char *detail)
-{
-	(void)c;
-	(void)why;
-	(void)detail;
-}
-
-static void
 on_ended(struct conn *c, end_reason why, end_side side, const char *detail)
 {
 	struct waiting *w = c->owner;
 
-	c->owner = NULL;
-	disconnect_log_end(c, why, side, detail);
-	if (trace_is_on())
-		tracing_ended(c, why, detail);
+	early_ended(c, why, side, detail);
 	waiting_free(w);
 }
 
@@ -300,10 +276,10 @@ static const struct conn_ops *
 ops_while_waiting(void)
 {
 	static const struct conn_ops ops = {
-		.on_started = on_started,
+		.on_started = early_on_started,
 		.on_bytes = on_bytes,
-		.on_writable = on_writable,
-		.on_last_word = on_last_word,
+		.on_writable = early_on_writable,
+		.on_last_word = early_on_last_word,
 		.on_ended = on_ended,
 	};
 

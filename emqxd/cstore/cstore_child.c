@@ -45,18 +45,24 @@ cstore_child_done(struct cstore_child *c, uint32_t req, em_err err, const char *
 	str_fini(&text);
 }
 
-void
-cstore_child_note(struct cstore_child *c, const char *fmt, ...)
+EM_PRINTF(2, 0) static void note(struct cstore_child *c, const char *fmt, va_list ap)
 {
 	struct str text = { 0 };
-	va_list ap;
 
-	va_start(ap, fmt);
 	str_vaddf(&text, fmt, ap);
-	va_end(ap);
 	cstore_child_send(
 	    c, &(struct cstore_frame){ .kind = CSTORE_NOTE, .text = text_of(&text) });
 	str_fini(&text);
+}
+
+void
+cstore_child_note(struct cstore_child *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	note(c, fmt, ap);
+	va_end(ap);
 }
 
 /* What waits is written, for at most a second. */
@@ -73,14 +79,11 @@ leave(struct cstore_child *c, int status)
 void
 cstore_child_die(struct cstore_child *c, const char *fmt, ...)
 {
-	struct str text = { 0 };
 	va_list ap;
 
 	va_start(ap, fmt);
-	str_vaddf(&text, fmt, ap);
+	note(c, fmt, ap);
 	va_end(ap);
-	cstore_child_send(
-	    c, &(struct cstore_frame){ .kind = CSTORE_NOTE, .text = text_of(&text) });
 	leave(c, EXIT_FAILURE);
 }
 
