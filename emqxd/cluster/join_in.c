@@ -360,7 +360,7 @@ join_cluster(struct slice target, bool is_dry_run, join_done_fn *done, void *arg
 	str_add_slice(&j->target, target);
 	if (slice_eq_str(target, nodes_me())) {
 		join_fail(EM_USAGE, NULL, "that is this node itself");
-	} else if (members_count() > 1) {
+	} else if (j->is_member) {
 		join_fail(EM_STATE, "emqx_ctl cluster leave first",
 		    "this node is a member of a cluster already");
 	} else if (!address_of(target, &address)) {

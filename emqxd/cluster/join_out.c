@@ -116,13 +116,18 @@ join_leave(bool is_dry_run, join_done_fn *done, void *arg)
 
 	if (!join_take(JOIN_OUT, done, arg))
 		return;
-	if (members_count() < 2 || !j->is_member) {
+	if (!j->is_member) {
 		join_fail(
 		    EM_STATE, NULL, "this node is alone: there is nothing to leave");
 		return;
 	}
 	if (is_dry_run) {
-		finish_ok(members_count() - 1);
+		finish_ok(members_count() > 0 ? members_count() - 1 : 0);
+		return;
+	}
+	if (members_count() < 2) { /* the others have left: nobody is to be asked */
+		j->left = 0;
+		join_go_alone(on_alone);
 		return;
 	}
 	for (unsigned g = 0; g < CSTORE_GROUP_N; g++)

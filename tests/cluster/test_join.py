@@ -59,6 +59,20 @@ def leave():
         h.wait_whole()
 
 
+def last():
+    """the last one of a cluster is a member until it leaves, and may join another then"""
+    with House(3) as h:
+        h.start()
+        h[2].ok("cluster", "join", h[1].address, "--yes")
+        h[2].ok("cluster", "leave", "--yes")
+        h.wait_whole([h[1]])
+        expect_exit(h[1], 1, "cluster leave first", "cluster", "join", h[3].address, "--yes")
+        h[1].ok("cluster", "leave", "--yes")
+        assert h[1].rows("cluster", "status")[0]["role"] == "alone"
+        h[1].ok("cluster", "join", h[3].address, "--yes")
+        h.wait_whole([h[1], h[3]])
+
+
 def force_leave():
     """a dead member is removed, and no longer counts"""
     with House(3) as h:
@@ -94,4 +108,4 @@ def refused():
 
 
 if __name__ == "__main__":
-    run(alone, three, leave, force_leave, refused)
+    run(alone, three, leave, last, force_leave, refused)
