@@ -21,6 +21,7 @@
 #include <stdarg.h>
 
 #define LEADER_LOOK span_ms(50)
+#define DROP_LIMIT span_s(5)
 
 struct join *
 join_self(void)
@@ -372,6 +373,28 @@ join_drop_rows(void)
 	for (unsigned i = members_count(); i-- > 0;)
 		if (join_delete_row(members_at(i)->m.name, on_row_dropped) != EM_OK)
 			LOG(ERROR, "cluster_row_stays", "error", "nomem");
+}
+
+static void
+on_dropped_wait(struct timer *t)
+{
+	struct join *j = LIST_OWNER(t, struct join, wait);
+
+	if (members_count() > 0 && clock_mono().ns < j->until.ns)
+		timer_arm(t, LEADER_LOOK, on_dropped_wait);
+	else
+		j->then();
+}
+
+void
+join_drop_rows_then(void (*then)(void))
+{
+	struct join *j = join_self();
+
+	join_drop_rows();
+	j->then = then;
+	j->until = mono_add(clock_mono(), DROP_LIMIT);
+	on_dropped_wait(&j->wait);
 }
 
 static void

@@ -22,12 +22,17 @@ static const char hint_alone[] =
 /* ---- undoing */
 
 static void
-on_undone(void)
+on_rows_dropped(void)
 {
 	struct join *j = join_self();
 
-	join_drop_rows();
 	join_fail(j->err, hint_alone, "%s", str_get(&j->why));
+}
+
+static void
+on_undone(void)
+{
+	join_drop_rows_then(on_rows_dropped);
 }
 
 static void

@@ -61,6 +61,8 @@ void join_go_alone(void (*then)(void));
 void join_write_row(uint64_t raft_id, change_done_fn *then);
 /* Deletes the rows of all members, here: this node is alone. */
 void join_drop_rows(void);
+/* The same, and calls @then when they are gone; within a task. */
+void join_drop_rows_then(void (*then)(void));
 em_err join_delete_row(struct slice name, change_done_fn *then);
 
 /* The frame's body of who we are; and the list of members as the answer to it. */

@@ -41,14 +41,16 @@ let_out(struct join *j, uint64_t raft_id, struct slice name, groups_done_fn *on_
 /* ---- leaving */
 
 static void
+on_rows_dropped(void)
+{
+	LOG(INFO, "cluster_left", "node", nodes_me());
+	finish_ok(join_self()->left);
+}
+
+static void
 on_alone(void)
 {
-	struct join *j = join_self();
-	unsigned stay = j->left;
-
-	join_drop_rows();
-	LOG(INFO, "cluster_left", "node", nodes_me());
-	finish_ok(stay);
+	join_drop_rows_then(on_rows_dropped);
 }
 
 /* The others remove what is left of this node by themselves, should they not have heard. */

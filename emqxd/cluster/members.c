@@ -2,6 +2,7 @@
 /* members: see members.h. */
 #include "emqxd/cluster/members.h"
 #include "emqxd/cluster/inside.h"
+#include "emqxd/cluster/join.h"
 #include "emqxd/cluster/takeover_wire.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
@@ -256,7 +257,7 @@ row_came(struct members *t, const struct row *row)
 	if (row->is_gone) {
 		bool was_me = is_there && is_me(t->v.p[at]);
 
-		if (is_there && !was_me) {
+		if (is_there && !was_me && join_is_member()) {
 			t->v.p[at]->is_expected = true;
 			t->v.p[at]->leaves = mono_add(clock_mono(), LINGER);
 			timer_arm(&t->sweep, LINGER, on_sweep);
