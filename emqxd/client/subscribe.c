@@ -338,7 +338,8 @@ keep_rest(struct channel *ch, const struct run *r, uint32_t n)
 	kept->run.codes = kept->bytes;
 	kept->run.rest = slice_of(kept->bytes + n, r->rest.n);
 	memcpy(kept->bytes, r->codes, r->done);
-	memcpy(kept->bytes + n, r->rest.p, r->rest.n);
+	if (r->rest.n > 0) /* else it only waits for the other nodes */
+		memcpy(kept->bytes + n, r->rest.p, r->rest.n);
 	extra_of(&ch->extra)->subscribing = kept;
 	pressure_pause(ch, worker_self());
 }
