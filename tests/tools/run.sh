@@ -12,6 +12,7 @@
 #	SLOW	how many times longer things may take (1)
 #	CI	with CI=true a test that misses a package of install-deps --test fails
 #	TALLY	a file to which each suite's figures are appended, for sums of several runs
+#	JOBS	how many tests run at a time (twice the cores: tests wait more than they work)
 #	UNITS	an extended regular expression: only unit tests whose path matches
 #	BATS	files or folders for bats (tests/bats)
 #	BATS_TAGS	what --filter-tags takes
@@ -19,6 +20,7 @@ set -u
 BUILD=${BUILD:-build}
 SLOW=${SLOW:-1}
 export BUILD SLOW
+JOBS=${JOBS:-$(($(nproc) * 2))}
 UNITS=${UNITS:-.}
 BATS=${BATS:-tests/bats}
 
@@ -79,6 +81,25 @@ tap() {
 	count "$suite" "$name" <"$work/out"
 }
 
+# taps SUITE SECONDS FOLDER COMMAND... <PROGRAMS: tap for each program, which COMMAND
+# runs, JOBS at a time; counted in the list's order, named by the path in FOLDER.
+taps() {
+	suite=$1 limit=$(($2 * SLOW)) folder=$3
+	shift 3
+	cat >"$work/list"
+	# shellcheck disable=SC2016
+	xargs -d '\n' -P "$JOBS" -I '{}' sh -c '
+		out=$1/$(echo "$3" | tr / ,) limit=$2 program=$3
+		shift 3
+		timeout -k 5 "$limit" "$@" "$program" >"$out" 2>&1 </dev/null
+		echo $? >"$out.rc"' sh "$work" "$limit" '{}' "$@" <"$work/list"
+	while read -r program; do
+		out=$work/$(echo "$program" | tr / ,)
+		mv "$out.rc" "$work/rc"
+		count "$suite" "${program#"$folder/"}" <"$out"
+	done <"$work/list"
+}
+
 # The unit tests that there are, built or not: what was not built fails.
 programs() {
 	find tests/unit -name 'test_*.c' | grep -E "$UNITS" | sort | sed "s,^,$BUILD/,; s,\.c$,,"
@@ -86,19 +107,13 @@ programs() {
 
 run_lint() { tap lint lint 300 sh tests/lint/run.sh; }
 
-run_units() {
-	for program in $(programs); do
-		tap units "${program#"$BUILD/tests/unit/"}" 60 "$program"
-	done
-}
+run_units() { programs | taps units 60 "$BUILD/tests/unit" env; }
 
 run_valgrind_units() {
 	command -v valgrind >/dev/null || { missing valgrind-units valgrind; return; }
-	for program in $(programs); do
-		tap valgrind-units "${program#"$BUILD/tests/unit/"}" 120 \
-		    valgrind -q --vgdb=no --error-exitcode=99 --leak-check=full \
-		    --suppressions=tests/tools/valgrind.supp "$program"
-	done
+	programs | taps valgrind-units 120 "$BUILD/tests/unit" \
+	    valgrind -q --vgdb=no --error-exitcode=99 --leak-check=full \
+	    --suppressions=tests/tools/valgrind.supp
 }
 
 # One scenario a test; the runner starts its own daemon.
@@ -108,10 +123,9 @@ run_play() {
 	tap play tests/play 300 "$BUILD/tests/tools/play" "$@"
 }
 
-# Tests wait more than they work: more of them at a time than there are cores.
 run_bats() {
 	command -v bats >/dev/null || { missing bats bats; return; }
-	jobs=$(($(nproc) * 2))
+	jobs=$JOBS
 	command -v parallel >/dev/null || jobs=1
 	# shellcheck disable=SC2086
 	tap bats "$BATS" 600 bats --recursive --formatter tap --jobs $jobs \
@@ -120,9 +134,7 @@ run_bats() {
 
 # Several nodes on this machine; a test starts and ends its own.
 run_cluster() {
-	for test in tests/cluster/test_*.py; do
-		tap cluster "${test##*/}" 300 /usr/bin/python3 "$test"
-	done
+	find tests/cluster -name 'test_*.py' | sort | taps cluster 300 tests/cluster /usr/bin/python3
 }
 
 # What the fuzzers found and kept must not fail again.
