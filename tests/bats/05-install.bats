@@ -13,7 +13,8 @@ setup() { cd "$BATS_FILE_TMPDIR/root" || return 1; }
 @test "install: every file lies where Debian looks for it" {
 	local file
 	for file in usr/sbin/emqxd usr/bin/emqx_ctl etc/emqx/emqx.conf \
-	    usr/share/man/man8/emqxd.8 usr/share/man/man1/emqx_ctl.1 usr/share/man/man5/emqx.conf.5 \
+	    usr/share/man/man8/emqxd.8 \
+	    usr/share/man/man7/emqxd-cluster.7 usr/share/man/man1/emqx_ctl.1 usr/share/man/man5/emqx.conf.5 \
 	    usr/share/bash-completion/completions/emqx_ctl \
 	    usr/share/zsh/vendor-completions/_emqx_ctl \
 	    usr/share/fish/vendor_completions.d/emqx_ctl.fish \
