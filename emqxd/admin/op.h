@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * op: what the daemon does for a command.  Each row of ipc/cmd that does not run in
- * the tool alone has one `const struct op op_ID` (admin/ops); a row without one does
+ * the tool alone has one `const struct op op_ID` (room ops); a row without one does
  * not link.
  *
  * An operation is either a call, or a stream: open, steps, close.  It runs where

@@ -32,7 +32,7 @@ enum {
 static const char *const rooms[] = { "ipc", "core", "conf", "model", "mqtt", "limit",
 	"store", "net", "router", "retain", "access", "publish", "session", "client",
 	"modules", "discover", "cstore", "link", "routes", "cluster", "license",
-	"observe", "admin", "app" };
+	"observe", "admin", "ops", "app" };
 enum { ROOMS_N = sizeof rooms / sizeof rooms[0], ROOM_OF_MAIN = ROOMS_N - 1 };
 
 struct event_slot {
@@ -192,7 +192,7 @@ log_set_room(struct slice room, int level)
 	return EM_NOTFOUND;
 }
 
-/* The last folder of the path that is a room: emqxd/admin/ops/x.c is admin's.  What
+/* The last folder of the path that is a room: /src/net/emqxd/admin/x.c is admin's.  What
  * stands in none (main.c) belongs to the assembly. */
 static unsigned
 room_of(const char *file)

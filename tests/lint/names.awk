@@ -40,7 +40,7 @@ function dir_name(path) {
 	return path
 }
 
-# emqxd/admin/ops/x.c stands in the room admin.
+# emqxd/admin/x.c stands in the room admin.
 function room_of(path) {
 	path = dir_name(path)
 	sub(/^emqxd\//, "", path)

@@ -212,7 +212,7 @@ TEST(the_room_is_the_last_folder_that_is_one)
 	OK(log_set_room(SLICE_LIT("admin"), LOG_INFO) == EM_OK);
 	OK(log_set_room(SLICE_LIT("app"), LOG_INFO) == EM_OK);
 	OK(log_set_room(SLICE_LIT("ipc"), LOG_INFO) == EM_OK);
-	say("/src/net/emqxd/admin/ops/x.c", LOG_INFO, "one");
+	say("/src/net/emqxd/admin/x.c", LOG_INFO, "one");
 	say("emqxd/main.c", LOG_INFO, "two");
 	say("ipc/base/x.c", LOG_INFO, "three");
 	say("emqxd/net/x.c", LOG_INFO, "four");
