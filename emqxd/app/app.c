@@ -31,7 +31,7 @@
 #include "emqxd/cluster/cluster.h"
 #include "emqxd/license/license.h"
 #include "emqxd/cluster/rpc.h"
-#include "emqxd/cluster/takeover_wire.h"
+#include "emqxd/takeover/takeover_wire.h"
 #include "emqxd/limit/limit.h"
 #include "emqxd/limit/quota.h"
 #include "emqxd/model/hook.h"

@@ -6,7 +6,7 @@
 #include "emqxd/cluster/join.h"
 #include "emqxd/cluster/members.h"
 #include "emqxd/cluster/ordering.h"
-#include "emqxd/cluster/takeover_wire.h"
+#include "emqxd/takeover/takeover_wire.h"
 #include "emqxd/link/link_tls.h"
 #include "emqxd/routes/routes.h"
 #include "emqxd/conf/snapshot.h"

@@ -21,7 +21,6 @@ struct cluster {
 	struct groups *groups;     /* groups.c */
 	struct rpc *rpc;           /* rpc.h: offices that ask each other; set on main */
 	struct join *join;         /* join.c */
-	struct takeover_wire *takeover; /* takeover_wire.c: set on main */
 };
 
 static inline struct cluster *

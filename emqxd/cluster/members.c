@@ -3,7 +3,7 @@
 #include "emqxd/cluster/members.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join.h"
-#include "emqxd/cluster/takeover_wire.h"
+#include "emqxd/takeover/takeover_wire.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
 #include "emqxd/core/timer.h"

@@ -5,7 +5,7 @@
  * Two workers are two nodes: the one at home for the id is the old node, the client comes
  * at the other.  One struct takeover is both ends; its link is a queue of frames to itself.
  */
-#include "emqxd/cluster/takeover.h"
+#include "emqxd/takeover/takeover.h"
 #include "emqxd/model/nodes.h"
 #include "emqxd/session/claim.h"
 #include "ipc/base/wbuf.h"

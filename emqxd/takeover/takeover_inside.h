@@ -3,10 +3,10 @@
  * takeover_inside: what the link thread (takeover.c) and the home workers
  * (takeover_home.c), and those of takeover_twins.c, tell each other.  One kind of letter, copied bytes.
  */
-#ifndef CLUSTER_TAKEOVER_INSIDE_H
-#define CLUSTER_TAKEOVER_INSIDE_H
+#ifndef TAKEOVER_TAKEOVER_INSIDE_H
+#define TAKEOVER_TAKEOVER_INSIDE_H
 
-#include "emqxd/cluster/takeover.h"
+#include "emqxd/takeover/takeover.h"
 #include "emqxd/routes/hashes.h"
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* takeover: see takeover.h.  The link thread's part: who is asked, and times. */
-#include "emqxd/cluster/takeover_inside.h"
+#include "emqxd/takeover/takeover_inside.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
 #include "emqxd/core/timer.h"

@@ -6,8 +6,8 @@
  * Threads: birth and death on main, before and after the threads; start and stop on the
  * link thread, where the links are; the worker's on client workers.
  */
-#ifndef CLUSTER_TAKEOVER_WIRE_H
-#define CLUSTER_TAKEOVER_WIRE_H
+#ifndef TAKEOVER_TAKEOVER_WIRE_H
+#define TAKEOVER_TAKEOVER_WIRE_H
 
 struct link_house;
 struct owner;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* takeover_wire: see takeover_wire.h. */
-#include "emqxd/cluster/takeover_wire.h"
-#include "emqxd/cluster/inside.h"
+#include "emqxd/takeover/takeover_wire.h"
+#include "emqxd/core/worker.h"
 #include "emqxd/routes/owner.h"
-#include "emqxd/cluster/takeover.h"
+#include "emqxd/takeover/takeover.h"
 #include "emqxd/link/link.h"
 #include "ipc/base/mem.h"
 
@@ -16,7 +16,7 @@ struct takeover_wire {
 static struct takeover_wire *
 self(void)
 {
-	return cluster_inside()->takeover;
+	return node_slot(ROOM_TAKEOVER);
 }
 
 /* ---- out */
@@ -131,7 +131,7 @@ takeover_wire_birth(void)
 
 	w->takeover =
 	    takeover_new(&(struct takeover_links){ on_send, on_places, on_changed, w });
-	cluster_inside()->takeover = w;
+	node_slot_set(ROOM_TAKEOVER, w);
 }
 
 void
@@ -143,7 +143,7 @@ takeover_wire_death(void)
 		return;
 	takeover_free(&w->takeover);
 	mem_free(w);
-	cluster_inside()->takeover = NULL;
+	node_slot_set(ROOM_TAKEOVER, NULL);
 }
 
 void

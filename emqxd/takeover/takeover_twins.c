@@ -5,7 +5,7 @@
  * The link thread knows hashes only, home workers know ids: each walks its sessions once
  * for a batch of hashes, in steps, and says which of them it has and since when.
  */
-#include "emqxd/cluster/takeover_inside.h"
+#include "emqxd/takeover/takeover_inside.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
 #include "emqxd/core/loop.h"

@@ -3,7 +3,7 @@
  * takeover_home: a session's way as its home workers see it: the old one takes it apart,
  * the new one puts it together.  See takeover.h.
  */
-#include "emqxd/cluster/takeover_inside.h"
+#include "emqxd/takeover/takeover_inside.h"
 #include "emqxd/core/log.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/router/remote.h"
@@ -46,7 +46,7 @@ struct takeover_worker {
 static struct takeover_worker *
 self(void)
 {
-	return worker_slot(ROOM_CLUSTER);
+	return worker_slot(ROOM_TAKEOVER);
 }
 
 static void
@@ -323,7 +323,7 @@ takeover_worker_birth(struct takeover *t)
 	struct takeover_worker *w = MEM_NEW(struct takeover_worker);
 
 	w->t = t;
-	worker_self()->slot[ROOM_CLUSTER] = w;
+	worker_self()->slot[ROOM_TAKEOVER] = w;
 }
 
 void
@@ -344,7 +344,7 @@ takeover_worker_death(void)
 	map_fini(&w->arriving);
 	map_fini(&w->departing);
 	mem_free(w);
-	worker_self()->slot[ROOM_CLUSTER] = NULL;
+	worker_self()->slot[ROOM_TAKEOVER] = NULL;
 }
 
 static void

@@ -30,8 +30,8 @@
  * Threads: a struct takeover is the link thread's, its takeover_worker_*() are for client
  * workers, on which sessions are taken apart and put together.
  */
-#ifndef CLUSTER_TAKEOVER_H
-#define CLUSTER_TAKEOVER_H
+#ifndef TAKEOVER_TAKEOVER_H
+#define TAKEOVER_TAKEOVER_H
 
 #include "ipc/base/err.h"
 #include "ipc/base/slice.h"
