@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # What emqx_ctl says without a daemon: help, errors with a hint, exit codes.
+# bats file_tags=tool
 bats_require_minimum_version 1.5.0
 load lib
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # The shell, on a terminal of tmux.
+# bats file_tags=tool
 bats_require_minimum_version 1.5.0
 load lib
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Completion in the shells of the system: each asks the tool, which asks the daemon.
+# bats file_tags=tool
 bats_require_minimum_version 1.5.0
 load lib
 

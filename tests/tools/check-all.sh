@@ -14,7 +14,8 @@
 #            clients (tests/bats/90-valgrind.bats)
 #
 # Tests that gain nothing from it (lints, files, figures) carry the bats tag
-# "plain" and are left out.  The last line sums all runs.
+# "plain" and are left out; TSan leaves out those of the tool alone ("tool") too.
+# The last line sums all runs.
 set -u
 TALLY=${TALLY:-$(mktemp)} || exit 1
 export TALLY
@@ -44,7 +45,7 @@ build asan WHAT='all units tools build-asan/tests/sim/sim' && { BUILD=build-asan
     sh tests/tools/run.sh units play bats corpus sim || bad=1; }
 
 echo '== TSan (gcc)'
-build tsan && { BUILD=build-tsan SLOW=5 BATS_TAGS='!plain,!slow' \
+build tsan && { BUILD=build-tsan SLOW=5 BATS_TAGS='!plain,!slow,!tool' \
     sh tests/tools/run.sh units bats || bad=1; }
 
 echo '== simulation'
