@@ -72,11 +72,16 @@ quota_close(bool is_closed)
 void
 quota_set_elsewhere(uint64_t sessions)
 {
-	atomic_store_explicit(&self()->elsewhere, sessions, memory_order_relaxed);
+	struct quota *q = self();
+
+	if (q != NULL)
+		atomic_store_explicit(&q->elsewhere, sessions, memory_order_relaxed);
 }
 
 uint64_t
 quota_elsewhere(void)
 {
-	return atomic_load_explicit(&self()->elsewhere, memory_order_relaxed);
+	const struct quota *q = self();
+
+	return q != NULL ? atomic_load_explicit(&q->elsewhere, memory_order_relaxed) : 0;
 }

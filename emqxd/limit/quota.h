@@ -34,7 +34,8 @@ bool quota_is_on(void);
 
 void quota_set_max(uint64_t sessions);
 void quota_close(bool is_closed);
-/* Sessions of the other nodes; 0 alone. */
+/* Sessions that are on other nodes only; 0 alone.  Set by routes/owner.c, which hears of
+ * each; nothing before the birth. */
 void quota_set_elsewhere(uint64_t sessions);
 uint64_t quota_elsewhere(void);
 

@@ -4,6 +4,7 @@
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
 #include "emqxd/core/timer.h"
+#include "emqxd/limit/quota.h"
 #include "emqxd/publish/delayed.h"
 #include "emqxd/retain/retain.h"
 #include "emqxd/router/router.h"
@@ -16,6 +17,12 @@ none(void)
 	return 0;
 }
 
+static uint64_t
+sessions_of_all_nodes(void)
+{
+	return registry_count_all() + quota_elsewhere();
+}
+
 /* What EMQX calls a connection or a channel stays while its session does; a live one is
  * connected now. */
 static const struct {
@@ -23,7 +30,7 @@ static const struct {
 	uint64_t (*count)(void);
 } table[] = {
 	{ "channels", "sessions, connected or kept", registry_count_all },
-	{ "cluster_sessions", "sessions of all nodes", registry_count_all },
+	{ "cluster_sessions", "sessions of all nodes", sessions_of_all_nodes },
 	{ "connections", "sessions, connected or kept", registry_count_all },
 	{ "delayed", "messages that wait for their time ($delayed/)", delayed_count },
 	{ "durable_subscriptions", "subscriptions of sessions on disk", none },

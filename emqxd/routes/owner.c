@@ -11,6 +11,7 @@
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
 #include "emqxd/core/loop.h"
+#include "emqxd/limit/quota.h"
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/rbuf.h"
@@ -536,6 +537,7 @@ turn(void *arg)
 	if (!o->has_work)
 		return;
 	o->has_work = false;
+	quota_set_elsewhere(o->elsewhere);
 	send_deltas(o);
 	for (unsigned i = 0; i < NODES_MAX; i++)
 		if (o->peer[i] != NULL)
@@ -594,6 +596,7 @@ owner_free(struct owner **op)
 	struct owner *o = *op;
 
 	worker_self()->slot[ROOM_OWNER] = NULL;
+	quota_set_elsewhere(0);
 	while (o->settling != NULL) {
 		struct router_settle *s = o->settling;
 

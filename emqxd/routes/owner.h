@@ -90,7 +90,7 @@ uint64_t owner_client_places(const struct owner *o, uint64_t hash);
 /* Called when a client gets a second place, one of the two being here; it may be over soon. */
 typedef void owner_twin_fn(void *arg, uint64_t hash);
 void owner_on_twin(struct owner *o, owner_twin_fn *fn, void *arg);
-/* Clients of all nodes. */
+/* Clients of all nodes.  Those that are not here the quota is told (limit/quota.h). */
 size_t owner_clients(const struct owner *o);
 
 /* ---- questions, of cluster status and tests */

@@ -69,6 +69,7 @@ struct owner {
 	struct wbuf rows;                   /* of a snapshot's step */
 	bool rows_failed;                   /* a part of it did not go */
 	struct hashes clients;              /* hash -> places */
+	size_t elsewhere;                   /* of them, those that are not here */
 	struct owner_peer *peer[NODES_MAX]; /* NULL: never heard of */
 	struct router_settle *settling, **settling_end; /* by number */
 	struct timer settle_timer;

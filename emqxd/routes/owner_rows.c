@@ -117,15 +117,23 @@ owner_rows_key(const struct owner_row *row)
 	return key != 0 ? key : 1;
 }
 
+/* On other nodes only? */
+static bool
+is_elsewhere(uint64_t places)
+{
+	return places != 0 && (places & 1) == 0;
+}
+
 static void
 apply_client(struct owner *o, unsigned place, const struct owner_row *row)
 {
-	uint64_t places = hashes_get(&o->clients, row->hash);
+	uint64_t was = hashes_get(&o->clients, row->hash);
+	uint64_t places =
+	    row->online > 0 ? was | (uint64_t)1 << place : was & ~((uint64_t)1 << place);
 
-	places = row->online > 0 ? places | (uint64_t)1 << place
-				 : places & ~((uint64_t)1 << place);
 	/* Without memory the client is not known to be there: it is not taken over. */
-	(void)hashes_set(&o->clients, row->hash, places);
+	if (hashes_set(&o->clients, row->hash, places))
+		o->elsewhere += (size_t)is_elsewhere(places) - (size_t)is_elsewhere(was);
 	if (row->online > 0 && (places & 1) != 0 && (places & (places - 1)) != 0 &&
 	    o->on_twin != NULL)
 		o->on_twin(o->twin_arg, row->hash);

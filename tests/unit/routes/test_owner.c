@@ -7,6 +7,7 @@
  */
 #include "emqxd/routes/owner.h"
 #include "emqxd/core/clock.h"
+#include "emqxd/limit/quota.h"
 #include "emqxd/model/nodes.h"
 #include "emqxd/router/share_inside.h"
 #include "ipc/base/rbuf.h"
@@ -121,6 +122,7 @@ begin_node(const char *me, const char *other, uint64_t incarnation, span_t timeo
 
 	begin();
 	nodes_birth(me, incarnation);
+	quota_birth();
 	OK(nodes_add(slice_str(other), incarnation ^ 1, &place) == EM_OK);
 	EQ(place, PEER);
 	worker_act_as(worker_link());
@@ -318,7 +320,7 @@ check_group(unsigned other, unsigned f, const char *name)
 static void
 check(unsigned me)
 {
-	unsigned other = 1 - me, rows = 0, here = 0;
+	unsigned other = 1 - me, rows = 0, here = 0, elsewhere = 0;
 	struct owner_info info;
 
 	for (unsigned f = 0; f < FILTERS; f++) {
@@ -347,10 +349,12 @@ check(unsigned me)
 	EQ(router_remote_count(), rows);
 	for (unsigned c = 0; c < CLIENTS; c++) {
 		here += has_client[me][c] || has_client[other][c];
+		elsewhere += !has_client[me][c] && has_client[other][c];
 		EQ(owner_client_places(owner, client_hash(c)),
 		    has_client[me][c] + has_client[other][c] * 2u);
 	}
 	EQ(owner_clients(owner), here);
+	EQ(quota_elsewhere(), elsewhere);
 	owner_info(owner, PEER, &info);
 	OK(info.is_whole);
 	EQ(info.acked, info.sent);
