@@ -114,11 +114,21 @@ class Node:
         if self.process.wait(30 * SLOW) != 0:
             raise Failed("%s ended with %d: %s" % (self.name, self.process.returncode, self.tail()))
 
+    def reports(self):
+        """What a sanitizer found in the daemon or its child."""
+        with open(self.path("err"), encoding="utf-8", errors="replace") as f:
+            lines = f.read().splitlines()
+        for i, line in enumerate(lines):
+            if "Sanitizer" in line or "runtime error:" in line:
+                return ["%s: %s" % (self.name, "\n".join(lines[i:i + 40]))]
+        return []
+
     def pause(self):
         self.process.send_signal(signal.SIGSTOP)
 
     def go_on(self):
-        self.process.send_signal(signal.SIGCONT)
+        if self.is_up():
+            self.process.send_signal(signal.SIGCONT)
 
     def children(self):
         """Pids of its children: the one that holds the Raft log."""
@@ -164,13 +174,21 @@ class House:
         return self
 
     def __exit__(self, kind, value, trace):
+        wrong = []
         for node in self.nodes:
-            if node.is_up():
-                node.go_on()
-                node.kill()
+            node.go_on()
+            try:
+                if kind is None:
+                    node.stop()
+                wrong += node.reports()
+            except (Failed, subprocess.TimeoutExpired) as e:
+                wrong.append(str(e))
+            node.kill()
             if kind is not None and os.path.exists(node.path("err")):
                 print("--- %s\n%s" % (node.name, node.tail(40)))
         shutil.rmtree(self.dir, ignore_errors=True)
+        if wrong and kind is None:
+            raise Failed("\n".join(wrong))
 
     def __getitem__(self, n):
         """By number, from 1."""

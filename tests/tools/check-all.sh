@@ -6,7 +6,7 @@
 #
 #  asan      clang, AddressSanitizer, LeakSanitizer, UBSan: units, play, bats, the
 #            fuzzers' corpora, 1 000 schedules of the simulation
-#  tsan      gcc, ThreadSanitizer: units, and the bats files whose daemons work
+#  tsan      gcc, ThreadSanitizer: units, several nodes, and the bats files whose daemons work
 #            hardest with several threads
 #  sim       the plain build: 10 000 schedules, and the planted faults
 #  mutants   the daemon with one line wrong, for the scenarios to find
@@ -46,7 +46,7 @@ build asan WHAT='all units tools build-asan/tests/sim/sim' && { BUILD=build-asan
 
 echo '== TSan (gcc)'
 build tsan && { BUILD=build-tsan SLOW=5 BATS_TAGS='!plain,!slow,!tool' \
-    sh tests/tools/run.sh units bats || bad=1; }
+    sh tests/tools/run.sh units cluster bats || bad=1; }
 
 echo '== simulation'
 build all sims && { sh tests/tools/run.sh sim || bad=1; }
