@@ -7,7 +7,6 @@ restart. Everything that waits waits for a condition, with a limit that SLOW str
 """
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -23,8 +22,12 @@ class Failed(Exception):
     """What was waited for did not come, or a command said no."""
 
 
+class Skipped(Exception):
+    """The test cannot be played here, and why."""
+
+
 def free_port():
-    """A port that was free a moment ago."""
+    """A port of 127.0.0.1 that was free a moment ago."""
     with socket.socket() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.bind(("127.0.0.1", 0))
@@ -51,9 +54,9 @@ class Node:
 
     def __init__(self, house, n, lines):
         self.house, self.n = house, n
-        self.name = "emqx%d@127.0.0.1" % n
+        self.host, self.mqtt, self.port = house.place(n)
+        self.name = "emqx%d@%s" % (n, self.host)
         self.dir = os.path.join(house.dir, "n%d" % n)
-        self.mqtt, self.port = free_port(), free_port()
         self.process = None
         self.lines = list(lines)
         os.makedirs(self.dir)
@@ -72,18 +75,21 @@ class Node:
             'node.cookie = "%s"' % COOKIE,
             'node.data_dir = "%s"' % self.path("data"),
             'ctl.socket = "%s"' % self.path("ctl.sock"),
-            'listeners.tcp.default.bind = "127.0.0.1:%d"' % self.mqtt,
-            'cluster.listen = "127.0.0.1:%d"' % self.port,
+            'listeners.tcp.default.bind = "%s:%d"' % (self.host, self.mqtt),
+            'cluster.listen = "%s:%d"' % (self.host, self.port),
             'log.console.level = "info"',
         ]
         with open(self.path("emqx.conf"), "w", encoding="utf-8") as f:
             f.write("\n".join(lines + self.lines) + "\n")
 
     def start(self, wait=True):
+        if self.process is not None:
+            self.house.guard.dead(self.process.pid)
         with open(self.path("out"), "ab") as out, open(self.path("err"), "ab") as err:
             self.process = subprocess.Popen(
-                [BUILD + "/emqxd", "foreground", "-c", self.path("emqx.conf")],
+                self.house.inside(self.n) + [BUILD + "/emqxd", "foreground", "-c", self.path("emqx.conf")],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        self.house.guard.born(self.process.pid)
         if wait:
             self.wait_ready()
 
@@ -105,13 +111,16 @@ class Node:
         if self.is_up():
             self.process.send_signal(sig)
             self.process.wait(30 * SLOW)
+            self.house.guard.dead(self.process.pid)
 
     def stop(self):
         """Ends it as an operator would; anything but status 0 is a failure."""
         if not self.is_up():
             return
         self.process.terminate()
-        if self.process.wait(30 * SLOW) != 0:
+        rc = self.process.wait(30 * SLOW)
+        self.house.guard.dead(self.process.pid)
+        if rc != 0:
             raise Failed("%s ended with %d: %s" % (self.name, self.process.returncode, self.tail()))
 
     def reports(self):
@@ -163,11 +172,42 @@ class Node:
         return sorted(n for n, r in self.members().items() if r["state"] == "running")
 
 
+class Guard:
+    """Outlives the test, whatever ends it, and then ends the nodes that it left."""
+
+    SCRIPT = """while read -r word pid; do
+            for old; do shift; [ "$old" = "$pid" ] || set -- "$@" "$old"; done
+            [ "$word" = dead ] || set -- "$@" "$pid"
+        done
+        for pid; do kill -KILL "$pid"; done
+        rm -rf "$0" """
+
+    def __init__(self, folder):
+        self.process = subprocess.Popen(
+            ["sh", "-c", self.SCRIPT, folder], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True, text=True)
+
+    def tell(self, word, pid):
+        self.process.stdin.write("%s %d\n" % (word, pid))
+        self.process.stdin.flush()
+
+    def born(self, pid):
+        self.tell("born", pid)
+
+    def dead(self, pid):
+        self.tell("dead", pid)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(30 * SLOW)
+
+
 class House:
     """All nodes of a test; a context manager that leaves nothing behind."""
 
     def __init__(self, n, *lines):
         self.dir = tempfile.mkdtemp(prefix="emqxd-cluster.")
+        self.guard = Guard(self.dir)
         self.nodes = [Node(self, i + 1, lines) for i in range(n)]
 
     def __enter__(self):
@@ -186,9 +226,17 @@ class House:
             node.kill()
             if kind is not None and os.path.exists(node.path("err")):
                 print("--- %s\n%s" % (node.name, node.tail(40)))
-        shutil.rmtree(self.dir, ignore_errors=True)
+        self.guard.close()
         if wrong and kind is None:
             raise Failed("\n".join(wrong))
+
+    def place(self, n):
+        """(address, MQTT's port, cluster's port) of node @n."""
+        return "127.0.0.1", free_port(), free_port()
+
+    def inside(self, n):
+        """What stands before the daemon's words to start node @n where it lives."""
+        return []
 
     def __getitem__(self, n):
         """By number, from 1."""
@@ -223,6 +271,8 @@ def run(*tests):
         try:
             test()
             print("ok %d - %s" % (i, name), flush=True)
+        except Skipped as e:
+            print("ok %d - %s # SKIP %s" % (i, name, e), flush=True)
         except (Failed, AssertionError, OSError, KeyError, ValueError, subprocess.TimeoutExpired) as e:
             failed += 1
             where = e.__traceback__

@@ -8,13 +8,13 @@ from house import SLOW, House, run, wait_until
 
 def subscribe(node, client, n, *words):
     return subprocess.Popen(
-        ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(node.mqtt), "-V", "5", "-i", client, "-C", str(n),
+        ["mosquitto_sub", "-h", node.host, "-p", str(node.mqtt), "-V", "5", "-i", client, "-C", str(n),
          "-W", str(20 * SLOW), "-F", "%t %p %q", *words],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
 def publish(node, *words):
-    subprocess.run(["mosquitto_pub", "-h", "127.0.0.1", "-p", str(node.mqtt), "-V", "5", *words],
+    subprocess.run(["mosquitto_pub", "-h", node.host, "-p", str(node.mqtt), "-V", "5", *words],
                    stdin=subprocess.DEVNULL, check=True, timeout=20 * SLOW)
 
 
