@@ -256,7 +256,7 @@ cluster_worker_birth(void)
 				 .buffer = c->buffer,
 				 .node_down_timeout = c->down_timeout,
 				 .suback_wait = c->suback_wait });
-	takeover_wire_start(cluster_house(), routes_owner(cluster_inside()->routes));
+	takeover_wire_start(cluster_house(), cluster_inside()->routes);
 	ordering_birth(cluster_house());
 	join_birth(cluster_house(), c->data_dir, c->advertise);
 }

@@ -31,6 +31,7 @@ struct router_settle {
 	uint64_t number;
 	mono_t until;
 	uint16_t from;
+	bool is_late; /* it took too long: not all know */
 };
 
 struct router_remote {

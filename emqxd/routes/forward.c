@@ -267,6 +267,18 @@ forward_nodes(uint64_t places, struct message *m)
 	shrink_scratch(f);
 }
 
+void
+forward_mark(struct forward *f, unsigned place, uint64_t number)
+{
+	struct peer *p = peer_of(f, place);
+	uint8_t bytes[8];
+	struct wbuf w = wbuf_fixed(bytes, sizeof bytes);
+
+	wbuf_u64(&w, number);
+	send_batch(f, p);
+	(void)give(f, p, FORWARD_MARK, SLICE_NONE, wbuf_slice(&w));
+}
+
 /* For the case that its node is lost. */
 static void
 keep(struct forward *f, struct peer *p, uint64_t number)
@@ -363,6 +375,15 @@ on_ack(struct peer *p, struct rbuf *r)
 		pieces_drop_first(&p->kept);
 }
 
+static void
+on_mark(struct forward *f, struct peer *p, struct rbuf *r)
+{
+	uint64_t number = rbuf_u64(r);
+
+	if (r->err == EM_OK && f->conf.on_mark != NULL)
+		f->conf.on_mark(f->conf.links.arg, p->place, number);
+}
+
 void
 forward_on_frame(
     struct forward *f, unsigned place, enum forward_frame frame, struct slice body)
@@ -374,6 +395,7 @@ forward_on_frame(
 	case FORWARD_BATCH: on_batch(f, p, &r); break;
 	case FORWARD_PART: on_part(f, p, &r); break;
 	case FORWARD_ACK: on_ack(p, &r); break;
+	case FORWARD_MARK: on_mark(f, p, &r); break;
 	case FORWARD_FRAME_N: UNREACHABLE();
 	}
 	if (r.err == EM_OK)

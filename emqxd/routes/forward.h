@@ -35,6 +35,7 @@ enum forward_frame {
 	FORWARD_BATCH, /* DATA: records */
 	FORWARD_PART,  /* DATA: u8 is it the last; a piece of one large record */
 	FORWARD_ACK,   /* CTL: u64 number of the last group's record that was taken */
+	FORWARD_MARK,  /* DATA: u64 number: all before it has come (fence.h) */
 	FORWARD_FRAME_N
 };
 
@@ -52,6 +53,8 @@ struct forward_conf {
 	struct forward_links links;
 	uint64_t incarnation; /* numbers of this process begin there */
 	size_t buffer, frame_max;
+	/* A mark came, behind all that was sent before it; links.arg.  Or NULL. */
+	void (*on_mark)(void *arg, unsigned place, uint64_t number);
 };
 
 /* One a thread, the acting worker's. */
@@ -64,6 +67,9 @@ void forward_up(struct forward *f, unsigned place, bool is_up);
 void forward_lost(struct forward *f, unsigned place);
 void forward_on_frame(
     struct forward *f, unsigned place, enum forward_frame frame, struct slice body);
+
+/* A mark behind all messages to that node so far; it may be lost with the link. */
+void forward_mark(struct forward *f, unsigned place, uint64_t number);
 
 /* router_remote's, on the link thread. */
 void forward_nodes(uint64_t places, struct message *m);

@@ -190,6 +190,7 @@ settle(struct owner *o)
 	while ((s = o->settling) != NULL &&
 	       (s->number <= acked || s->until.ns <= clock_mono().ns)) {
 		o->settling = s->next;
+		s->is_late = s->number > acked;
 		settled(s);
 	}
 	if (o->settling == NULL)
@@ -212,6 +213,7 @@ on_settle(struct letter *l)
 	struct owner *o = owner_here();
 
 	s->from = l->from;
+	s->is_late = false;
 	if (o == NULL || acked_by_all(o) >= o->n) {
 		settled(s);
 		return;

@@ -4,6 +4,8 @@
 #include "emqxd/routes/forward.h"
 #include "emqxd/core/worker.h"
 #include "ipc/base/mem.h"
+#include "ipc/base/rbuf.h"
+#include "ipc/base/wbuf.h"
 
 /* One kind of frame, and whose it is. */
 struct routed {
@@ -14,6 +16,7 @@ struct routed {
 struct known {
 	struct link_peer *ctl, *data; /* NULL: not up */
 	bool is_known;                /* it was up once, and is not forgotten */
+	uint64_t fence;               /* that it was asked for last */
 	owner_forgot_fn *forgot;
 	void *forgot_arg;
 };
@@ -22,6 +25,7 @@ struct routes {
 	struct link_house *house;
 	struct owner *owner;
 	struct forward *forward;
+	struct fence *fence;
 	struct known known[NODES_MAX];
 	struct routed to_owner[OWNER_FRAME_N], to_forward[FORWARD_FRAME_N];
 };
@@ -38,6 +42,7 @@ static const enum link_kind forward_kind[FORWARD_FRAME_N] = {
 	[FORWARD_BATCH] = LINK_FORWARD,
 	[FORWARD_PART] = LINK_FORWARD_PART,
 	[FORWARD_ACK] = LINK_FORWARD_ACK,
+	[FORWARD_MARK] = LINK_FORWARD_MARK,
 };
 
 static const struct router_remote remote = { owner_changed, forward_nodes, forward_group,
@@ -82,6 +87,71 @@ hold(void *arg, unsigned place, bool is_held)
 
 	if (p != NULL)
 		link_hold(p, is_held);
+}
+
+/* ---- fences */
+
+static void
+on_fence_reply(struct link_peer *p, em_err err, struct slice body, void *arg)
+{
+	struct routes *r = arg;
+	unsigned place = link_peer_place(p);
+
+	(void)body;
+	/* Else its mark comes on DATA; when it does not, the fence's own time is up. */
+	if (err == EM_OK || err == EM_TIMEOUT || place == 0 || place >= NODES_MAX)
+		return;
+	fence_on_none(r->fence, place, r->known[place].fence);
+}
+
+static bool
+ask_for_mark(struct routes *r, struct link_peer *p, struct slice number)
+{
+	return p != NULL && link_request(p, LINK_FENCE, number, FENCE_PATIENCE,
+				on_fence_reply, r) == EM_OK;
+}
+
+static uint64_t
+ask_for_marks(void *arg, uint64_t number)
+{
+	struct routes *r = arg;
+	uint8_t bytes[8];
+	struct wbuf w = wbuf_fixed(bytes, sizeof bytes);
+	uint64_t asked = 0;
+
+	wbuf_u64(&w, number);
+	for (unsigned i = 1; i < NODES_MAX; i++) {
+		r->known[i].fence = number;
+		if (ask_for_mark(r, r->known[i].ctl, wbuf_slice(&w)))
+			asked |= UINT64_C(1) << i;
+	}
+	return asked;
+}
+
+static void
+send_mark(void *arg, unsigned place, uint64_t number)
+{
+	forward_mark(((struct routes *)arg)->forward, place, number);
+}
+
+static void
+on_mark(void *arg, unsigned place, uint64_t number)
+{
+	fence_on_mark(((struct routes *)arg)->fence, place, number);
+}
+
+static void
+on_fence_asked(struct link_peer *from, struct link_ask ask, struct slice body, void *arg)
+{
+	struct routes *r = arg;
+	unsigned place = link_peer_place(from);
+	struct rbuf in = rbuf_of(body);
+	uint64_t number = rbuf_u64(&in);
+	bool is_good = in.err == EM_OK && place > 0 && place < NODES_MAX;
+
+	link_reply(ask, is_good ? EM_OK : EM_MALFORMED, SLICE_NONE);
+	if (is_good)
+		fence_on_ask(r->fence, place, number);
 }
 
 /* ---- from links */
@@ -144,6 +214,7 @@ on_event(struct link_peer *p, enum link_event event, void *arg)
 	case LINK_UNREACHABLE:
 		owner_reachable(r->owner, place, false);
 		forward_lost(r->forward, place);
+		fence_on_down(r->fence, place);
 		break;
 	case LINK_GUEST_GONE: break;
 	}
@@ -183,6 +254,12 @@ routes_owner(struct routes *r)
 	return r->owner;
 }
 
+struct fence *
+routes_fence(struct routes *r)
+{
+	return r->fence;
+}
+
 /* ---- life */
 
 static void
@@ -196,6 +273,7 @@ listen_to(struct routes *r)
 		r->to_forward[i] = (struct routed){ r, i };
 		link_on(r->house, forward_kind[i], on_forward_frame, &r->to_forward[i]);
 	}
+	link_on(r->house, LINK_FENCE, on_fence_asked, r);
 	link_on_peer(r->house, on_event, r);
 }
 
@@ -212,11 +290,14 @@ routes_new(struct link_house *house, const struct routes_conf *conf)
 		.incarnation = conf->incarnation,
 		.buffer = conf->buffer,
 		.frame_max = LINK_FRAME_MAX,
+		.on_mark = on_mark,
 	};
 
 	r->house = house;
 	r->owner = owner_new(&owner);
 	r->forward = forward_new(&forward);
+	r->fence = fence_new(
+	    &(struct fence_links){ ask_for_marks, send_mark, r }, conf->incarnation);
 	listen_to(r);
 	return r;
 }
@@ -228,6 +309,7 @@ routes_free(struct routes **rp)
 
 	router_remote_use(NULL);
 	owner_free(&r->owner);
+	fence_free(&r->fence);
 	forward_free(&r->forward);
 	MEM_FREE(*rp);
 }

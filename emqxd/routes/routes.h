@@ -12,6 +12,7 @@
 #define ROUTES_ROUTES_H
 
 #include "emqxd/link/link.h"
+#include "emqxd/routes/fence.h"
 #include "emqxd/routes/owner.h"
 
 struct routes;
@@ -29,5 +30,6 @@ void routes_free(struct routes **rp);
  * then calls done(arg, place): the place may be given to another (nodes_del()). */
 void routes_forget(struct routes *r, unsigned place, owner_forgot_fn *done, void *arg);
 struct owner *routes_owner(struct routes *r);
+struct fence *routes_fence(struct routes *r);
 
 #endif

@@ -73,6 +73,7 @@ claim_begin(struct claim *c)
 
 	c->next = NULL;
 	c->last = c;
+	c->is_bringing = false;
 	if (first != NULL) {
 		first->last->next = c;
 		first->last = c;
@@ -105,6 +106,14 @@ claim_answered(struct claim *c)
 			return;
 		}
 	}
+}
+
+bool
+claim_is_bringing(struct slice clientid)
+{
+	const struct claim *c = map_find(&session_worker()->claims, clientid);
+
+	return c != NULL && c->is_bringing;
 }
 
 void

@@ -30,6 +30,7 @@ struct claim {
 	/* Called once, not before claim_begin() returns. */
 	void (*done)(struct claim *c);
 	struct claim *other;       /* whoever is asked may keep it in a list */
+	bool is_bringing;          /* the session is on its way here */
 	struct claim *next, *last; /* claim.c's: those of that id behind it */
 };
 
@@ -51,6 +52,8 @@ uint64_t claim_hash(struct slice clientid);
 
 void claim_begin(struct claim *c);
 void claim_answered(struct claim *c);
+/* Is the session of this id on its way here? */
+bool claim_is_bringing(struct slice clientid);
 /* Before the worker's end: all that wait are done. */
 void claim_end(void);
 

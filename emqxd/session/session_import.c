@@ -63,6 +63,12 @@ session_import_is_whole(const struct session_import *im)
 	return im->is_whole;
 }
 
+bool
+session_import_has_late(const struct session_import *im)
+{
+	return im->late.n > 0;
+}
+
 /* ---- times */
 
 /* No later than half of all time, so that sums stay in it. */

@@ -36,6 +36,9 @@ EM_MUST_USE em_err session_import_part(struct session_import *im, struct slice p
 bool session_import_is_snapped(const struct session_import *im);
 /* All is here, and the next is finish(). */
 bool session_import_is_whole(const struct session_import *im);
+/* Did the other end bring what came to it meanwhile?  Then the same may be on its way here:
+ * finish() is to wait until that has come. */
+bool session_import_has_late(const struct session_import *im);
 /* When it is whole, or, if the other end let go and is no more, snapped: what came to that
  * since is lost then.  EM_STATE: neither; EM_EXISTS: there is a session of that id here.
  * Else @im is gone and the session is here, without a connection. */

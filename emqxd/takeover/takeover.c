@@ -28,11 +28,14 @@ enum coming_state {
 
 /* One that comes here, or of which it is not known yet where it is. */
 struct coming {
+	struct takeover *t;
 	struct list_node node; /* in `coming` or `waiting` */
 	uint64_t number;
 	uint64_t left;  /* places that are still to be asked */
 	unsigned place; /* that is asked */
 	enum coming_state state;
+	struct fence_wait fence;
+	bool is_fencing;
 	uint32_t parts;
 	mono_t until, last; /* without a sign; at all */
 	bool clean_start, has_failed;
@@ -42,13 +45,16 @@ struct coming {
 
 /* One that goes. */
 struct going {
+	struct takeover *t;
 	struct list_node node;
 	uint64_t number;
 	unsigned place;
 	struct worker *home;
 	uint32_t parts;
 	mono_t until;
-	bool may_have_left;                 /* LEAVE came */
+	bool may_have_left;      /* LEAVE came */
+	struct fence_wait fence; /* since then, if is_fencing */
+	bool is_fencing;
 	struct takeover_note *first, *last; /* parts that did not fit yet */
 };
 
@@ -151,6 +157,8 @@ coming_free(struct takeover *t, struct coming *c)
 		t->n_waiting--;
 	else
 		t->n_coming--;
+	if (c->is_fencing)
+		fence_cancel(&c->fence);
 	list_del(&c->node);
 	map_take(&t->comings, slice_of(&c->number, sizeof c->number));
 	mem_free(c);
@@ -233,6 +241,7 @@ on_ask(struct takeover *t, const struct takeover_note *note)
 		return;
 	}
 	c = mem_new(sizeof *c + id.n);
+	c->t = t;
 	c->number = note->number;
 	c->left = places;
 	c->clean_start = note->flag;
@@ -245,6 +254,29 @@ on_ask(struct takeover *t, const struct takeover_note *note)
 }
 
 static void
+on_fenced_coming(struct fence_wait *w)
+{
+	struct coming *c = LIST_OWNER(w, struct coming, fence);
+
+	c->is_fencing = false;
+	c->until = mono_add(clock_mono(), TAKEOVER_PATIENCE);
+	takeover_post(home_of(c),
+	    takeover_note(c->t, TAKEOVER_NOTE_FENCED, 0, c->number, SLICE_NONE));
+}
+
+/* All of it has come; what came to the other end may be on its way here too. */
+static void
+fence_coming(struct takeover *t, struct coming *c)
+{
+	if (c->is_fencing)
+		return;
+	c->is_fencing = true;
+	c->until = mono_add(clock_mono(), TAKEOVER_PATIENCE);
+	c->fence.done = on_fenced_coming;
+	t->links.fence(t->links.arg, &c->fence);
+}
+
+static void
 coming_from_home(struct takeover *t, const struct takeover_note *note)
 {
 	struct coming *c = find_coming(t, note->number);
@@ -254,6 +286,7 @@ coming_from_home(struct takeover *t, const struct takeover_note *note)
 	switch ((int)note->what) {
 	case TAKEOVER_NOTE_TAKEN: say(t, c->place, TAKEOVER_MORE, c->number); return;
 	case TAKEOVER_NOTE_READY: say(t, c->place, TAKEOVER_LEAVE, c->number); return;
+	case TAKEOVER_NOTE_FENCE: fence_coming(t, c); return;
 	case TAKEOVER_NOTE_FAILED: say(t, c->place, TAKEOVER_STOP, c->number); break;
 	}
 	coming_free(t, c);
@@ -315,6 +348,8 @@ going_free(struct takeover *t, struct going *g)
 		g->first = (struct takeover_note *)(void *)note->letter.next;
 		takeover_free_note(note);
 	}
+	if (g->is_fencing)
+		fence_cancel(&g->fence);
 	list_del(&g->node);
 	t->n_going--;
 	mem_free(g);
@@ -354,6 +389,7 @@ on_take(struct takeover *t, unsigned place, uint64_t number, struct rbuf *r)
 		return;
 	}
 	g = MEM_NEW(struct going);
+	g->t = t;
 	g->place = place;
 	g->number = number;
 	g->home = registry_home(id);
@@ -424,6 +460,27 @@ going_from_home(struct takeover *t, struct takeover_note *note)
 /* ---- what comes in */
 
 static void
+on_fenced_going(struct fence_wait *w)
+{
+	struct going *g = LIST_OWNER(w, struct going, fence);
+
+	g->is_fencing = false;
+	g->until = mono_add(clock_mono(), TAKEOVER_PATIENCE);
+	tell_home(g->t, g->home, TAKEOVER_NOTE_LEAVE, g->place, g->number, false);
+}
+
+/* The session may go once all is here that was sent to it here. */
+static void
+leave(struct takeover *t, struct going *g)
+{
+	if (g->may_have_left)
+		return;
+	g->may_have_left = g->is_fencing = true;
+	g->fence.done = on_fenced_going;
+	t->links.fence(t->links.arg, &g->fence);
+}
+
+static void
 frame_of_going(
     struct takeover *t, unsigned place, enum takeover_frame frame, uint64_t number)
 {
@@ -432,11 +489,12 @@ frame_of_going(
 	if (g == NULL)
 		return;
 	g->until = mono_add(clock_mono(), TAKEOVER_PATIENCE);
-	g->may_have_left |= frame == TAKEOVER_LEAVE;
-	if (frame != TAKEOVER_STOP) {
-		tell_home(t, g->home,
-		    frame == TAKEOVER_MORE ? TAKEOVER_NOTE_MORE : TAKEOVER_NOTE_LEAVE,
-		    place, number, false);
+	if (frame == TAKEOVER_LEAVE) {
+		leave(t, g);
+		return;
+	}
+	if (frame == TAKEOVER_MORE) {
+		tell_home(t, g->home, TAKEOVER_NOTE_MORE, place, number, false);
 		return;
 	}
 	tell_home(t, g->home, TAKEOVER_NOTE_STOP, place, number, false);

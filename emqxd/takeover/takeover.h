@@ -11,8 +11,15 @@
  * Happy path, B being where the client comes: B asks A, which has it: TAKE.  A ends the
  * client's connection (0x8E), freezes the session and sends it in PARTs, a window of them
  * at a time; B takes them and says MORE.  When B has all of it and its routes are known to
- * the others it says LEAVE; A lets go and sends what came meanwhile.  B goes on with the
- * CONNECT.  With a clean start A only ends it and says NOTHING, as when it has none.
+ * the others it says LEAVE; A waits for a fence (routes/fence.h): what was matched before
+ * the others knew has come then; lets go, and sends what came meanwhile.  If there is any
+ * it may have come to B as well, or be on its way there: B waits for a fence too, keeps one
+ * of each, and goes on with the CONNECT.  So nothing is lost, nothing doubled, and what one
+ * publisher sent keeps its order, as long as nobody on the way breaks off.  With a clean
+ * start A only ends it and says NOTHING, as when it has none.
+ *
+ * B says that the client is there as soon as it has the snapshot, so that a third node to
+ * which the client moves on does not take it for new.
  *
  * Between the first PART and LEAVE the session is A's; whatever breaks off, it goes on
  * there, and the client begins at B without it (counted, logged).  Behind LEAVE it is B's,
@@ -33,6 +40,7 @@
 #ifndef TAKEOVER_TAKEOVER_H
 #define TAKEOVER_TAKEOVER_H
 
+#include "emqxd/routes/fence.h"
 #include "ipc/base/err.h"
 #include "ipc/base/slice.h"
 #include "ipc/base/span.h"
@@ -69,6 +77,8 @@ struct takeover_links {
 	uint64_t (*places)(void *arg, uint64_t hash);
 	/* A client of this hash is at this node from now on, or no longer. */
 	void (*changed)(void *arg, uint64_t hash, bool is_here);
+	/* fence_begin(). */
+	void (*fence)(void *arg, struct fence_wait *w);
 	void *arg;
 };
 

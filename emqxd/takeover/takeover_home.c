@@ -16,6 +16,8 @@
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
 
+#define SETTLE_TRIES 10u /* each of cluster.suback_wait */
+
 /* One that comes here. */
 struct arriving {
 	struct router_settle settle;
@@ -23,6 +25,7 @@ struct arriving {
 	struct claim *claim;
 	struct session_import *im; /* from its first part on */
 	bool is_ready;             /* LEAVE was said */
+	unsigned tries;            /* to have it known */
 	bool is_settling, is_over; /* over while it settles: freed then */
 };
 
@@ -50,13 +53,27 @@ self(void)
 }
 
 static void
-tell(enum takeover_what what, unsigned place, uint64_t number, bool flag)
+tell_by(void (*post)(struct worker *, struct letter *), enum takeover_what what,
+    unsigned place, uint64_t number, bool flag)
 {
 	struct takeover_note *note =
 	    takeover_note(self()->t, what, place, number, SLICE_NONE);
 
 	note->flag = flag;
-	takeover_post(worker_link(), note);
+	post(worker_link(), &note->letter);
+}
+
+static void
+tell(enum takeover_what what, unsigned place, uint64_t number, bool flag)
+{
+	tell_by(worker_post, what, place, number, flag);
+}
+
+/* At once, so that a settle() behind it comes behind it. */
+static void
+changed(uint64_t hash, bool is_here)
+{
+	tell_by(worker_post_now, TAKEOVER_NOTE_CHANGED, 0, hash, is_here);
 }
 
 /* ---- one that comes */
@@ -79,7 +96,11 @@ arriving_end(struct arriving *a)
 {
 	struct claim *claim = a->claim;
 
+	/* With a session the registry has told so. */
+	if (a->im != NULL && registry_find(claim->clientid) == NULL)
+		changed(claim_hash(claim->clientid), false);
 	session_import_drop(&a->im);
+	claim->is_bringing = false;
 	map_take(&self()->arriving, key_of(&a->number));
 	a->is_over = true;
 	a->claim = NULL;
@@ -112,6 +133,8 @@ arriving_fail(struct arriving *a, const char *why)
 	arriving_end(a);
 }
 
+static void settle(struct arriving *a);
+
 static void
 on_settled(struct router_settle *s)
 {
@@ -120,6 +143,10 @@ on_settled(struct router_settle *s)
 	a->is_settling = false;
 	if (a->is_over) {
 		mem_free(a);
+		return;
+	}
+	if (s->is_late && ++a->tries < SETTLE_TRIES) {
+		settle(a);
 		return;
 	}
 	a->is_ready = true;
@@ -142,6 +169,7 @@ on_part(struct arriving *a, struct slice part)
 
 	if (a->im == NULL)
 		a->im = session_import_begin(a->claim->clientid);
+	a->claim->is_bringing = true;
 	err = session_import_part(a->im, part);
 	if (err != EM_OK) {
 		tell(TAKEOVER_NOTE_FAILED, 0, a->number, false);
@@ -149,12 +177,17 @@ on_part(struct arriving *a, struct slice part)
 		return;
 	}
 	if (session_import_is_whole(a->im)) {
-		arriving_finish(a);
+		if (session_import_has_late(a->im))
+			tell(TAKEOVER_NOTE_FENCE, 0, a->number, false);
+		else
+			arriving_finish(a);
 		return;
 	}
 	tell(TAKEOVER_NOTE_TAKEN, 0, a->number, false);
-	if (session_import_is_snapped(a->im) && !a->is_ready && !a->is_settling)
+	if (session_import_is_snapped(a->im) && !a->is_ready && !a->is_settling) {
+		changed(claim_hash(a->claim->clientid), true);
 		settle(a);
+	}
 }
 
 static void
@@ -265,9 +298,9 @@ on_take(const struct takeover_note *note)
 	}
 	x = session_export_begin(id);
 	if (x == NULL) {
-		/* There still: on its way to another. */
+		/* There still, on its way to another; or on its way here. */
 		tell(TAKEOVER_NOTE_NONE, note->place, note->number,
-		    registry_find(id) != NULL);
+		    registry_find(id) != NULL || claim_is_bringing(id));
 		return;
 	}
 	d = MEM_NEW(struct departing);
@@ -302,12 +335,6 @@ on_more(struct departing *d)
 }
 
 /* ---- letters, birth and death */
-
-static void
-changed(uint64_t hash, bool is_here)
-{
-	tell(TAKEOVER_NOTE_CHANGED, 0, hash, is_here);
-}
 
 static void
 use(bool has_others)
@@ -371,6 +398,8 @@ of_arriving(const struct takeover_note *note)
 		return;
 	if (note->what == TAKEOVER_NOTE_PART)
 		on_part(a, slice_of(note->bytes, note->n));
+	else if (note->what == TAKEOVER_NOTE_FENCED)
+		arriving_finish(a);
 	else
 		on_over(a, (enum takeover_over)note->count);
 }

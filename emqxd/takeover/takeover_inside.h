@@ -14,7 +14,8 @@
 enum takeover_what {
 	/* to a home worker: of one that comes */
 	TAKEOVER_NOTE_PART,
-	TAKEOVER_NOTE_OVER, /* count: enum takeover_over */
+	TAKEOVER_NOTE_FENCED, /* nothing that came to the other end is on its way */
+	TAKEOVER_NOTE_OVER,   /* count: enum takeover_over */
 	/* of one that goes */
 	TAKEOVER_NOTE_TAKE, /* @flag: clean start; bytes: the client id */
 	TAKEOVER_NOTE_MORE,
@@ -34,6 +35,7 @@ enum takeover_what {
 	TAKEOVER_NOTE_ASK,    /* @flag: clean start; bytes: the client id */
 	TAKEOVER_NOTE_TAKEN,  /* a part */
 	TAKEOVER_NOTE_READY,  /* all of it, and its routes are known */
+	TAKEOVER_NOTE_FENCE,  /* the last part; a fence, please */
 	TAKEOVER_NOTE_HERE,   /* it is over; @flag: with the session */
 	TAKEOVER_NOTE_FAILED, /* it is over: what came was no good */
 	/* of one that goes */

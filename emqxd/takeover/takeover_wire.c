@@ -2,7 +2,7 @@
 /* takeover_wire: see takeover_wire.h. */
 #include "emqxd/takeover/takeover_wire.h"
 #include "emqxd/core/worker.h"
-#include "emqxd/routes/owner.h"
+#include "emqxd/routes/routes.h"
 #include "emqxd/takeover/takeover.h"
 #include "emqxd/link/link.h"
 #include "ipc/base/mem.h"
@@ -10,6 +10,7 @@
 struct takeover_wire {
 	struct link_house *house;
 	struct owner *owner;
+	struct routes *routes;
 	struct takeover *takeover;
 };
 
@@ -76,6 +77,14 @@ on_changed(void *arg, uint64_t hash, bool is_here)
 	owner_client(w->owner, hash, is_here);
 }
 
+static void
+on_fence(void *arg, struct fence_wait *wait)
+{
+	struct takeover_wire *w = arg;
+
+	fence_begin(routes_fence(w->routes), wait);
+}
+
 /* ---- in */
 
 static void
@@ -129,8 +138,8 @@ takeover_wire_birth(void)
 {
 	struct takeover_wire *w = MEM_NEW(struct takeover_wire);
 
-	w->takeover =
-	    takeover_new(&(struct takeover_links){ on_send, on_places, on_changed, w });
+	w->takeover = takeover_new(
+	    &(struct takeover_links){ on_send, on_places, on_changed, on_fence, w });
 	node_slot_set(ROOM_TAKEOVER, w);
 }
 
@@ -147,18 +156,19 @@ takeover_wire_death(void)
 }
 
 void
-takeover_wire_start(struct link_house *house, struct owner *owner)
+takeover_wire_start(struct link_house *house, struct routes *routes)
 {
 	static link_frame_fn *const fn[TAKEOVER_FRAME_N] = { on_take, on_nothing, on_part,
 		on_more, on_leave, on_stop, on_twin_frame };
 	struct takeover_wire *w = self();
 
 	w->house = house;
-	w->owner = owner;
+	w->routes = routes;
+	w->owner = routes_owner(routes);
 	for (unsigned i = 0; i < TAKEOVER_FRAME_N; i++)
 		link_on(house, kind_of((enum takeover_frame)i), fn[i], NULL);
 	link_on_peer(house, on_event, NULL);
-	owner_on_twin(owner, on_twin, w);
+	owner_on_twin(w->owner, on_twin, w);
 }
 
 void

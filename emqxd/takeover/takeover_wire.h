@@ -10,12 +10,12 @@
 #define TAKEOVER_TAKEOVER_WIRE_H
 
 struct link_house;
-struct owner;
+struct routes;
 
 void takeover_wire_birth(void);
 void takeover_wire_death(void);
 /* Takes the frames TAKEOVER_*; before links come up. */
-void takeover_wire_start(struct link_house *house, struct owner *owner);
+void takeover_wire_start(struct link_house *house, struct routes *routes);
 void takeover_wire_stop(void);
 /* Members came or went: alone nobody who comes asks. */
 void takeover_wire_members(void);

@@ -27,7 +27,7 @@ static struct guest guest, newcomer;
 static unsigned old_home, new_home, full_for, frames[TAKEOVER_FRAME_N];
 static bool is_down, somebody_has_it, is_also_here;
 static struct claim claim;
-static unsigned answers, heard;
+static unsigned answers, heard, fences;
 
 /* ---- the link's double */
 
@@ -63,6 +63,28 @@ on_changed(void *arg, uint64_t hash, bool is_here)
 	(void)hash;
 	(void)is_here;
 	heard++;
+}
+
+static struct fence_wait *fence;
+
+static void
+on_fence(void *arg, struct fence_wait *w)
+{
+	(void)arg;
+	fence = w;
+	list_init(&w->node);
+	fences++;
+}
+
+/* All that was on its way has come. */
+static void
+pass_fence(void)
+{
+	struct fence_wait *w = fence;
+
+	fence = NULL;
+	if (w != NULL)
+		w->done(w);
 }
 
 static void
@@ -104,6 +126,7 @@ turn(void)
 	}
 	worker_act_as(worker_link());
 	arrive();
+	pass_fence();
 	house_turn();
 	as(new_home);
 }
@@ -113,7 +136,7 @@ house_of_two(void)
 {
 	static const struct session_sink sink = { house_publish, house_pubrel,
 		house_can_take, house_taken, house_facts, house_info };
-	struct takeover_links links = { on_send, on_places, on_changed, NULL };
+	struct takeover_links links = { on_send, on_places, on_changed, on_fence, NULL };
 	unsigned place = 0;
 	struct loaded l;
 
