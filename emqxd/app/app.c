@@ -29,6 +29,7 @@
 #include "emqxd/core/worker.h"
 #include "emqxd/client/client.h"
 #include "emqxd/cluster/cluster.h"
+#include "emqxd/cluster/levels.h"
 #include "emqxd/license/license.h"
 #include "emqxd/cluster/rpc.h"
 #include "emqxd/takeover/takeover_wire.h"
@@ -364,6 +365,7 @@ static const struct app_room rooms[] = {
 	    .death = cluster_death,
 	    .on_link_only = true },
 	{ .name = "recovery", .birth = store_recover },
+	{ .name = "level", .birth = levels_check },
 	{ .name = "overridden", .birth = override_recovered },
 	{ .name = "license in force", .birth = license_settle },
 	{ .name = "rpc",

@@ -4,6 +4,7 @@
 #include "emqxd/cluster/cluster_conf.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join.h"
+#include "emqxd/cluster/levels.h"
 #include "emqxd/cluster/members.h"
 #include "emqxd/cluster/ordering.h"
 #include "emqxd/takeover/takeover_wire.h"
@@ -259,6 +260,7 @@ cluster_worker_birth(void)
 	takeover_wire_start(cluster_house(), cluster_inside()->routes);
 	ordering_birth(cluster_house());
 	join_birth(cluster_house(), c->data_dir, c->advertise);
+	levels_birth(c->product, c->advertise);
 }
 
 void
@@ -266,6 +268,7 @@ cluster_worker_death(void)
 {
 	/* Who waits for an answer has one, then nobody asks. */
 	link_house_stop(cluster_house());
+	levels_death();
 	join_death();
 	ordering_death();
 	takeover_wire_stop();

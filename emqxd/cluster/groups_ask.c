@@ -237,7 +237,7 @@ on_group_change(struct link_peer *from, struct link_ask ask, struct slice body, 
 	em_err err = EM_OK;
 
 	if (r.err != EM_OK || g >= CSTORE_GROUP_N || what > CSTORE_REMOVE ||
-	    raft_id == 0 || name.n == 0 || name.n > NODES_NAME_MAX) {
+	    raft_id == 0 || !member_is_name(name) || !member_is_address(address)) {
 		link_reply(ask, EM_MALFORMED, SLICE_NONE);
 		return;
 	}

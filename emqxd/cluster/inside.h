@@ -21,6 +21,7 @@ struct cluster {
 	struct groups *groups;     /* groups.c */
 	struct rpc *rpc;           /* rpc.h: offices that ask each other; set on main */
 	struct join *join;         /* join.c */
+	struct levels *levels;     /* levels.c */
 };
 
 static inline struct cluster *

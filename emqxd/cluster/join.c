@@ -9,8 +9,10 @@
 #include "emqxd/cluster/join.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join_inside.h"
+#include "emqxd/cluster/levels.h"
 #include "emqxd/cluster/ordering.h"
 #include "emqxd/core/clock.h"
+#include "emqxd/core/level.h"
 #include "emqxd/core/log.h"
 #include "emqxd/store/change.h"
 #include "emqxd/store/ordered.h"
@@ -154,6 +156,8 @@ join_write_row(uint64_t raft_id, change_done_fn *then)
 	struct join *j = join_self();
 	const struct member m = { .name = slice_str(nodes_me()),
 		.address = slice_str(j->advertise),
+		.level = LEVEL_MAX,
+		.product = SLICE_LIT(EMQXD_VERSION),
 		.site = nodes_site(),
 		.raft_id = raft_id,
 		.joined = clock_wall() };
@@ -309,18 +313,17 @@ on_join_ask(struct link_peer *from, struct link_ask ask, struct slice body, void
 	struct join *j = arg;
 	struct rbuf r = rbuf_of(body);
 	bool only_look = (rbuf_u8(&r) & 1) != 0;
-	struct slice name = rbuf_bytes16(&r);
-	uint64_t site;
+	struct slice name = rbuf_bytes16(&r), address = rbuf_bytes16(&r);
+	uint64_t site = rbuf_u64(&r);
 
-	(void)from;
-	rbuf_bytes16(&r);
-	site = rbuf_u64(&r);
-	if (r.err != EM_OK || name.n == 0) {
+	if (r.err != EM_OK || !member_is_name(name) || !member_is_address(address)) {
 		link_reply(ask, EM_MALFORMED, SLICE_NONE);
 		return;
 	}
 	if (is_refused(ask, name, site))
 		return;
+	if (!only_look)
+		levels_hold(link_peer_protocol(from));
 	if (j->is_member && members_me() != NULL) {
 		if (groups_have_quorum() || only_look)
 			join_in_asked(ask);

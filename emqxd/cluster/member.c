@@ -16,6 +16,30 @@ member_write(const struct member *m, struct wbuf *w)
 	wbuf_u64(w, m->raft_id);
 	wbuf_u64(w, (uint64_t)wall_to_ms(m->joined));
 	wbuf_bytes16(w, m->address);
+	wbuf_u8(w, m->level);
+	wbuf_u8(w, (uint8_t)m->product.n);
+	wbuf_bytes(w, m->product);
+}
+
+static bool
+is_printable(struct slice s, size_t max)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] <= ' ' || s.p[i] >= 127)
+			return false;
+	return s.n <= max;
+}
+
+bool
+member_is_name(struct slice name)
+{
+	return name.n > 0 && is_printable(name, NODES_NAME_MAX);
+}
+
+bool
+member_is_address(struct slice address)
+{
+	return is_printable(address, MEMBER_ADDRESS_MAX);
 }
 
 em_err
@@ -30,9 +54,12 @@ member_read(struct slice key, struct slice blob, struct member *out)
 	out->raft_id = rbuf_u64(&r);
 	ms = rbuf_u64(&r);
 	out->address = rbuf_bytes16(&r);
-	if (r.err != EM_OK || version != VERSION || rbuf_left(&r) > 0 || key.n == 0 ||
-	    key.n > NODES_NAME_MAX || out->address.n > MEMBER_ADDRESS_MAX ||
-	    out->site == 0 || out->raft_id == 0 || ms > INT64_MAX / 1000000)
+	out->level = rbuf_u8(&r);
+	out->product = rbuf_bytes(&r, rbuf_u8(&r));
+	if (r.err != EM_OK || version != VERSION || !member_is_name(key) ||
+	    !member_is_address(out->address) ||
+	    !is_printable(out->product, MEMBER_PRODUCT_MAX) || out->site == 0 ||
+	    out->raft_id == 0 || ms > INT64_MAX / 1000000)
 		return EM_MALFORMED;
 	out->joined = (wall_t){ (int64_t)ms * 1000000 };
 	return EM_OK;

@@ -5,7 +5,9 @@
  *
  * The row's key is the node's name.  Its blob, big-endian: version 1, site id, Raft id
  * (8 bytes each), when it joined (wall clock in ms, 8 bytes), then the address of its
- * cluster port as the others shall dial it ("host:port", 2 bytes of size before it).
+ * cluster port as the others shall dial it ("host:port", 2 bytes of size before it); then
+ * the highest level that it speaks (core/level.h) and its version (1 byte of size).  What
+ * a later version appends is passed over.
  *
  * A site id is for life, a Raft id for one membership: who joins again, after a leave or
  * a repair, has another one, so that nothing that was promised to the old one counts.
@@ -20,17 +22,24 @@
 
 #include <stdbool.h>
 
-enum { MEMBER_ADDRESS_MAX = 255, MEMBER_VOTERS_MAX = 5 };
+enum { MEMBER_ADDRESS_MAX = 128, MEMBER_PRODUCT_MAX = 32, MEMBER_VOTERS_MAX = 5 };
 
 struct member {
 	struct slice name, address;
 	uint64_t site, raft_id; /* neither is 0 */
 	wall_t joined;
+	uint8_t level;        /* 0: not said */
+	struct slice product; /* "0.6.0"; none: not said */
 };
 
 void member_write(const struct member *m, struct wbuf *w);
 /* Slices into @key and @blob.  EM_MALFORMED. */
 EM_MUST_USE em_err member_read(struct slice key, struct slice blob, struct member *out);
+
+/* May a node be called so?  Printable, 1 to NODES_NAME_MAX bytes. */
+bool member_is_name(struct slice name);
+/* The same for an address: MEMBER_ADDRESS_MAX. */
+bool member_is_address(struct slice address);
 
 /* What a node is in a Raft group. */
 enum member_role {

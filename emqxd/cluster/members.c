@@ -3,6 +3,7 @@
 #include "emqxd/cluster/members.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join.h"
+#include "emqxd/cluster/levels.h"
 #include "emqxd/takeover/takeover_wire.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
@@ -15,12 +16,13 @@
 #include "ipc/base/vec.h"
 
 #define LINGER span_s(5)
+#define EXPECTED_MAX (2 * NODES_MAX) /* entries, then no more are expected */
 
 struct entry {
 	struct members_entry e;
 	bool is_expected; /* no row names it: not yet, or no more */
 	mono_t leaves;    /* one whose row went: until then it is still talked to */
-	char text[];      /* the name, the address */
+	char text[];      /* the name, the address, the version */
 };
 
 struct members {
@@ -72,12 +74,15 @@ find(const struct members *t, struct slice name)
 static struct entry *
 entry_new(const struct member *m)
 {
-	struct entry *e = mem_new(sizeof *e + m->name.n + m->address.n);
+	struct entry *e = mem_new(sizeof *e + m->name.n + m->address.n + m->product.n);
 
 	*e = (struct entry){ .e = { .m = *m, .place = NODES_MAX } };
 	memcpy(e->text, m->name.p, m->name.n);
 	if (m->address.n > 0)
 		memcpy(e->text + m->name.n, m->address.p, m->address.n);
+	if (m->product.n > 0)
+		memcpy(e->text + m->name.n + m->address.n, m->product.p, m->product.n);
+	e->e.m.product = slice_of(e->text + m->name.n + m->address.n, m->product.n);
 	e->e.m.name = slice_of(e->text, m->name.n);
 	e->e.m.address = slice_of(e->text + m->name.n, m->address.n);
 	return e;
@@ -150,7 +155,7 @@ connect_to(struct members *t, struct entry *e)
 	takeover_wire_members();
 	if (err == EM_OK)
 		return;
-	LOG(ERROR, "cluster_member_without_place", "node", e->text, "error",
+	LOG(ERROR, "cluster_member_without_place", "node", e->e.m.name, "error",
 	    err_name(err));
 }
 
@@ -223,6 +228,7 @@ on_recovered(struct slice key, struct slice blob)
 static void
 tell(struct members *t, enum members_event event)
 {
+	levels_follow();
 	if (t->on_event != NULL)
 		t->on_event(event, t->arg);
 }
@@ -372,8 +378,10 @@ members_expect(struct slice name, struct slice address, uint64_t site)
 	struct members *t = members();
 	struct entry *e = find(t, name);
 
-	if (name.n == 0 || name.n > NODES_NAME_MAX || address.n > MEMBER_ADDRESS_MAX)
+	if (!member_is_name(name) || !member_is_address(address))
 		return EM_MALFORMED;
+	if (e == NULL && t->v.n >= EXPECTED_MAX)
+		return EM_FULL;
 	if (e != NULL && !e->is_expected && e->e.m.site != site)
 		return EM_EXISTS;
 	if (e == NULL || e->is_expected)

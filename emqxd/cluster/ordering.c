@@ -116,12 +116,18 @@ on_propose(struct link_peer *from, struct link_ask ask, struct slice body, void 
 	struct rbuf r = rbuf_of(body);
 	uint8_t g = rbuf_u8(&r);
 	struct slice entry = rbuf_rest(&r);
+	em_err err;
 
-	(void)from;
 	(void)ask;
 	(void)arg;
-	if (o != NULL && r.err == EM_OK && g < CSTORE_GROUP_N && entry.n > 0 &&
-	    o->cstore != NULL)
+	if (o == NULL || o->cstore == NULL || r.err != EM_OK || g >= CSTORE_GROUP_N)
+		return;
+	/* What is in the log cannot be taken out of it again. */
+	err = store_check_entry((enum change_group)g, entry);
+	if (err != EM_OK || entry.n > CSTORE_ENTRY_MAX)
+		LOG(WARN, "cluster_proposal_refused", "node", link_peer_name(from),
+		    "bytes", entry.n, "error", err_name(err != EM_OK ? err : EM_TOOBIG));
+	else
 		propose(o, (enum cstore_group)g, entry, false);
 }
 

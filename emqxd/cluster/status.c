@@ -57,10 +57,12 @@ fill_peer(struct status_row *r, const struct members_entry *e)
 {
 	struct link_peer_info info;
 
+	copy(r->version, sizeof r->version, e->m.product);
 	if (e->peer == NULL)
 		return;
 	link_peer_info(e->peer, &info);
-	copy(r->version, sizeof r->version, slice_str(info.product));
+	if (info.product[0] != '\0')
+		copy(r->version, sizeof r->version, slice_str(info.product));
 	r->is_running = info.is_reachable;
 	r->has_clock = info.has_clock;
 	r->rtt = info.rtt;

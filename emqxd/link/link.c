@@ -84,6 +84,13 @@ link_house_new(const struct link_house_conf *conf)
 }
 
 void
+link_house_set_level(struct link_house *h, unsigned level)
+{
+	CHECK(level >= LINK_PROTOCOL_MIN && level <= LINK_PROTOCOL_MAX);
+	h->mine.protocol_min = (uint8_t)level;
+}
+
+void
 link_house_stop(struct link_house *h)
 {
 	if (h->is_stopped)

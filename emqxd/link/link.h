@@ -76,6 +76,8 @@ struct link_peer *link_peer_next(struct link_house *h, const struct link_peer *p
 const char *link_peer_name(const struct link_peer *p);
 unsigned link_peer_place(const struct link_peer *p);
 uint64_t link_peer_site(const struct link_peer *p);
+/* The level that both speak (core/level.h); 0: never heard of. */
+unsigned link_peer_protocol(const struct link_peer *p);
 /* Start of that process, ns since the epoch; 0: never heard of.  Another number is another
  * life of the node: the connections of the former one are ended first. */
 uint64_t link_peer_incarnation(const struct link_peer *p);
@@ -197,6 +199,9 @@ struct link_house_conf {
 /* On the thread that owns it, whose loop it hangs on: the loop must not turn after the
  * house is freed. */
 struct link_house *link_house_new(const struct link_house_conf *conf);
+/* Who does not speak this level is not let in from now on, and told so; connections that
+ * stand go on. */
+void link_house_set_level(struct link_house *h, unsigned level);
 /* Ends all connections and peers, with their events. */
 void link_house_stop(struct link_house *h);
 void link_house_free(struct link_house **hp);

@@ -26,6 +26,7 @@
 #define LINK_LINK_HELLO_H
 
 #include "emqxd/link/link.h"
+#include "emqxd/core/level.h"
 #include "ipc/base/wbuf.h"
 
 #define LINK_HELLO_MAX 512 /* bytes a side */
@@ -33,8 +34,8 @@
 #define LINK_CLUSTER_MAX 64
 
 /* The versions of the protocol that this build speaks. */
-#define LINK_PROTOCOL_MIN 1
-#define LINK_PROTOCOL_MAX 1
+#define LINK_PROTOCOL_MIN LEVEL_MIN
+#define LINK_PROTOCOL_MAX LEVEL_MAX
 
 /* What a node says of itself.  Texts end with NUL. */
 struct link_facts {

@@ -25,6 +25,7 @@ copy(char *out, size_t size, struct slice s)
 {
 	size_t n = s.n < size - 1 ? s.n : size - 1;
 
+	CHECK(out != NULL);
 	if (n > 0)
 		memcpy(out, s.p, n);
 	out[n] = '\0';
@@ -78,6 +79,12 @@ uint64_t
 link_peer_site(const struct link_peer *p)
 {
 	return p->site;
+}
+
+unsigned
+link_peer_protocol(const struct link_peer *p)
+{
+	return p->protocol;
 }
 
 uint64_t

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* nodes: see nodes.h. */
 #include "emqxd/model/nodes.h"
+#include "emqxd/core/level.h"
 #include "emqxd/core/qsbr.h"
 #include "emqxd/core/worker.h"
 #include "ipc/base/check.h"
@@ -17,7 +18,7 @@ struct member {
 
 struct nodes {
 	_Atomic(struct member *) at[NODES_MAX];
-	_Atomic unsigned count, end;
+	_Atomic unsigned count, end, level;
 };
 
 static struct nodes *
@@ -62,6 +63,7 @@ nodes_birth(const char *name, uint64_t site)
 {
 	CHECK(node_slot(ROOM_NODES) == NULL);
 	node_slot_set(ROOM_NODES, MEM_NEW(struct nodes));
+	nodes_set_level(LEVEL_MAX);
 	enter(0, slice_str(name), site);
 	nodes_set_running(0, true);
 }
@@ -137,6 +139,18 @@ nodes_find(struct slice name)
 			return i;
 	}
 	return NODES_MAX;
+}
+
+unsigned
+nodes_level(void)
+{
+	return atomic_load_explicit(&nodes()->level, memory_order_relaxed);
+}
+
+void
+nodes_set_level(unsigned level)
+{
+	atomic_store_explicit(&nodes()->level, level, memory_order_relaxed);
 }
 
 em_err

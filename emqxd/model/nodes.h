@@ -43,6 +43,12 @@ bool nodes_is_running(unsigned place);
 /* NODES_MAX: not a member.  Names compare whole. */
 unsigned nodes_find(struct slice name);
 
+/* What all members know of what nodes say to and keep for each other: the least of their
+ * levels (core/level.h).  Alone, and before it is said: LEVEL_MAX. */
+unsigned nodes_level(void);
+
+/* The link thread's, or main's before the threads start. */
+void nodes_set_level(unsigned level);
 /* The link thread's. */
 /* A place for a member.  EM_FULL: all are taken; EM_EXISTS: the name has one. */
 EM_MUST_USE em_err nodes_add(struct slice name, uint64_t site, unsigned *place);

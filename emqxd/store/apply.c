@@ -10,6 +10,7 @@
  * An entry can not be refused.  When the disk does not take it, it stays and is tried again;
  * an alarm says so, and nothing behind it is answered.
  */
+#include "emqxd/core/alarm.h"
 #include "emqxd/core/log.h"
 #include "emqxd/core/metric.h"
 #include "emqxd/core/worker.h"
@@ -316,8 +317,13 @@ do_entry(struct applying *a, struct incoming *in)
 	in->fate = APPLY_SKIPPED;
 	if (in->index <= a->applied)
 		return EM_OK;
+	err = entry_check(a->o->group, slice_of(in->bytes, in->n), &h);
+	if (err == EM_UNSUPPORTED) {
+		kv_abort(a->s->kv);
+		return err;
+	}
 	a->applied = in->index;
-	if (entry_check(a->o->group, slice_of(in->bytes, in->n), &h) != EM_OK) {
+	if (err != EM_OK) {
 		in->fate = APPLY_MALFORMED;
 		return EM_OK;
 	}
@@ -417,6 +423,9 @@ void
 apply_forget(struct ordered *o)
 {
 	free_until(o, NULL);
+	if (o->is_stuck)
+		alarm_clear("store_too_new");
+	o->is_stuck = false;
 }
 
 static void
@@ -460,11 +469,45 @@ end_of_transaction(struct incoming *in)
 	return in;
 }
 
+/* The others have made rows of it: to pass over it would be to differ from them for ever. */
+static void
+stand_still(struct ordered *o)
+{
+	o->is_stuck = true;
+	LOG(ERROR, "store_entry_too_new", "group", store_group_name(o->group), "index",
+	    o->in->index, "version", EMQXD_VERSION);
+	alarm_raise("store_too_new", NULL,
+	    "another node has written what emqxd " EMQXD_VERSION
+	    " does not know; changes of the cluster stop here until a newer one is "
+	    "installed on this node");
+}
+
+/* What comes before the first one of a later level, then no more. */
+static em_err
+apply_known(struct store *s, struct ordered *o)
+{
+	const struct incoming *end = o->in;
+	struct entry_head h;
+	em_err err = EM_OK;
+
+	while (end != NULL &&
+	       entry_check(o->group, slice_of(end->bytes, end->n), &h) != EM_UNSUPPORTED)
+		end = end->next;
+	if (end != o->in)
+		err = apply_upto(s, o, end);
+	if (err == EM_OK && o->in != NULL)
+		stand_still(o);
+	return err;
+}
+
 static void
 finish_group(struct store *s, struct ordered *o)
 {
-	while (o->in != NULL && !timer_is_armed(&s->again)) {
+	while (o->in != NULL && !timer_is_armed(&s->again) && !o->is_stuck) {
 		em_err err = apply_upto(s, o, end_of_transaction(o->in));
+
+		if (err == EM_UNSUPPORTED)
+			err = apply_known(s, o);
 
 		if (err != EM_OK && o->in->next != NULL)
 			err =
@@ -481,7 +524,7 @@ apply_finish(struct store *s)
 	for (unsigned g = 0; g < CHANGE_GROUP_N; g++) {
 		struct ordered *o = &s->group[g];
 
-		if (o->in == NULL || atomic_load(&o->is_importing))
+		if (o->in == NULL || o->is_stuck || atomic_load(&o->is_importing))
 			continue;
 		finish_group(s, o);
 		store_read_size(s);

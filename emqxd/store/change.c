@@ -9,11 +9,9 @@
 #include "ipc/base/mem.h"
 
 const char *const change_table_name[TABLE_N] = {
-	[CHANGE_RETAINED] = "retained",
-	[CHANGE_DELAYED] = "delayed",
-	[CHANGE_MEMBER] = "member",
-	[CHANGE_CONF] = "conf",
-	[CHANGE_LICENSE] = "license",
+#define KIND(id_, number_, name_, ...) [number_] = name_,
+#include "emqxd/store/kind.def"
+#undef KIND
 	[TABLE_SEEN_META] = "seen_meta",
 	[TABLE_SEEN_RET] = "seen_ret",
 	[TABLE_STAMPS] = "stamps",
@@ -21,18 +19,27 @@ const char *const change_table_name[TABLE_N] = {
 	[TABLE_RAFT] = "raft",
 };
 
-static const enum change_group group_of[CHANGE_KIND_N] = {
-	[CHANGE_RETAINED] = CHANGE_GROUP_RET,
-	[CHANGE_DELAYED] = CHANGE_GROUP_NONE,
-	[CHANGE_MEMBER] = CHANGE_GROUP_META,
-	[CHANGE_CONF] = CHANGE_GROUP_META,
-	[CHANGE_LICENSE] = CHANGE_GROUP_META,
+static const struct {
+	enum change_group group;
+	unsigned level;
+} kinds[] = {
+#define KIND(id_, number_, name_, group_, level_, help_) \
+	[number_] = { CHANGE_GROUP_##group_, level_ },
+#include "emqxd/store/kind.def"
+#undef KIND
 };
+_Static_assert(sizeof kinds / sizeof kinds[0] == CHANGE_KIND_N, "numbers have gaps");
 
 enum change_group
 change_group_of(enum change_kind kind)
 {
-	return group_of[kind];
+	return kinds[kind].group;
+}
+
+unsigned
+change_level_of(enum change_kind kind)
+{
+	return kinds[kind].level;
 }
 
 /* ---- making and sending */

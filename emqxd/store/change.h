@@ -22,14 +22,11 @@
 
 #include <stdbool.h>
 
-/* The kinds; each is a table of its name on the disk.  On the wire between nodes they have
- * these numbers: new ones go to the end. */
+/* The kinds, declared in kind.def; each is a table of its name on the disk. */
 enum change_kind {
-	CHANGE_RETAINED, /* topic -> message */
-	CHANGE_DELAYED,  /* due time and number -> message */
-	CHANGE_MEMBER,   /* node name -> who it is in the cluster */
-	CHANGE_CONF,     /* path -> value that was set at run time */
-	CHANGE_LICENSE,  /* "key" -> the licence's text */
+#define KIND(id_, number_, ...) CHANGE_##id_ = number_,
+#include "emqxd/store/kind.def"
+#undef KIND
 	CHANGE_KIND_N
 };
 
@@ -42,6 +39,8 @@ enum change_group {
 	CHANGE_GROUP_NONE = CHANGE_GROUP_N
 };
 enum change_group change_group_of(enum change_kind kind);
+/* The level that brought it (core/level.h). */
+unsigned change_level_of(enum change_kind kind);
 
 /* One row read back.  EM_NOTFOUND: it is of no use any more and shall be deleted.
  * EM_MALFORMED: it cannot be read; it stays where it is and is told of.  Another error ends
@@ -109,7 +108,8 @@ typedef void change_end_fn(const struct change_end *e);
 void change_watch(struct change *c, change_end_fn *fn);
 
 /* EM_OK: it is on the disk.  EM_FULL: the disk or the table is full; EM_IO.  EM_NOQUORUM:
- * too few nodes agree, and nothing was changed.  Also called
+ * too few nodes agree, and nothing was changed.  EM_UNSUPPORTED: not all members know rows of
+ * this kind, and nothing was changed.  Also called
  * while the threads end, on main for a thread that is no more. */
 typedef void change_done_fn(void *arg, em_err err);
 /* @done may be NULL.  Takes *cp. */

@@ -5,6 +5,7 @@
 #ifndef STORE_CHANGE_INSIDE_H
 #define STORE_CHANGE_INSIDE_H
 
+#include "emqxd/core/level.h"
 #include "emqxd/core/mailbox.h"
 #include "emqxd/core/timer.h"
 #include "emqxd/store/change.h"
@@ -90,6 +91,8 @@ struct ordered {
 	size_t own_at;
 	uint64_t taken, answered; /* changes */
 	struct incoming *in, *in_last;
+	bool
+	    is_stuck; /* the first of them is of a later level: this build cannot go on */
 	/* The import under way: the next part, its table, and how far that is. */
 	uint32_t part;
 	unsigned part_table;
@@ -105,6 +108,7 @@ struct store {
 	change_apply_fn *apply[CHANGE_KIND_N];
 	change_follow_fn *follow[CHANGE_KIND_N];
 	_Atomic uint64_t used, max;
+	_Atomic unsigned level; /* what all members know */
 	/* The store thread's. */
 	VEC(struct change *) batch;
 	uint64_t batch_bytes;
@@ -232,6 +236,7 @@ enum store_table apply_seen_table(enum change_group g);
 void import_take(struct store *s, struct incoming *in);
 /* The tables of a group in the order of their travel. */
 unsigned import_tables(enum change_group g, uint8_t table[TABLE_N]);
+uint8_t import_wire_number(uint8_t table);
 
 /* What an operator sees of a batch that ended so. */
 void refusal_tell(struct store *s, em_err err);

@@ -65,7 +65,11 @@ entry_next(struct rbuf *r, enum change_group g, uint64_t site, struct entry_chan
 	uint8_t what = rbuf_u8(r), kind = rbuf_u8(r);
 
 	*out = (struct entry_change){ .what = ENTRY_DEL };
-	if (what < ENTRY_PUT || what > ENTRY_EXPIRE || kind >= CHANGE_KIND_N ||
+	if (r->err == EM_OK && (what > ENTRY_EXPIRE || kind >= CHANGE_KIND_N)) {
+		r->err = EM_UNSUPPORTED;
+		return;
+	}
+	if (r->err != EM_OK || what < ENTRY_PUT ||
 	    change_group_of((enum change_kind)kind) != g) {
 		rbuf_fail(r);
 		return;
@@ -88,9 +92,13 @@ entry_check(enum change_group g, struct slice bytes, struct entry_head *out)
 	struct rbuf r = entry_open(bytes, out);
 	struct entry_change c;
 
+	if (bytes.n > 0 && bytes.p[0] > VERSION)
+		return EM_UNSUPPORTED;
 	if (out->n == 0 || out->seq == 0 || out->incarnation == 0)
 		return EM_MALFORMED;
 	for (uint16_t i = 0; i < out->n && r.err == EM_OK; i++)
 		entry_next(&r, g, out->site, &c);
+	if (r.err == EM_UNSUPPORTED)
+		return r.err;
 	return r.err == EM_OK && rbuf_left(&r) == 0 ? EM_OK : EM_MALFORMED;
 }

@@ -8,6 +8,8 @@
  * the newer wins its clock (8) and for what 3 the site (8), the key with its size (2), and
  * for a put the blob with its size (4).
  *
+ * Another version, a new kind and a new doing each come with a level (core/level.h).
+ *
  * Pure functions.
  */
 #ifndef STORE_ENTRY_H
@@ -42,7 +44,9 @@ void entry_write(struct wbuf *w, const struct entry_change *c);
 /* Bytes that a change with key and blob of so many takes at most. */
 size_t entry_room(size_t key_n, size_t blob_n);
 
-/* Reads all of it: EM_MALFORMED, or an entry that entry_open() and entry_next() can walk. */
+/* Reads all of it: EM_MALFORMED; EM_UNSUPPORTED: of a later version, or with a kind or a
+ * doing that a later level has brought; or an entry that entry_open() and entry_next() can
+ * walk. */
 EM_MUST_USE em_err entry_check(
     enum change_group g, struct slice bytes, struct entry_head *out);
 /* Of one that was checked. */

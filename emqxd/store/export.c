@@ -101,7 +101,7 @@ read_rows(struct store_export *x)
 	em_err err;
 
 	begin_part(x, ROWS);
-	wbuf_u8(&x->out, (uint8_t)x->at);
+	wbuf_u8(&x->out, import_wire_number(x->table[x->at]));
 	flag_at = x->out.n;
 	wbuf_u8(&x->out, 0);
 	if (x->out.err != EM_OK)

@@ -8,8 +8,11 @@
  *
  * A part: version 1, group, its number (4 bytes, from 0), then 0: rows of a table; or 1: the
  * last part, with the index that the rows are at and the highest clock (8 each).  Rows: the
- * table's place in the order of travel, flag 1 in the table's last part, then each row with
- * the sizes of its key (2) and its value (4).
+ * table, flag 1 in the table's last part, then each row with the sizes of its key (2) and its
+ * value (4).  A table is the number of its kind, and from 253 on what the group has beside
+ * them; tables come in the order of their numbers.  One that the other node does not have (it
+ * is older) becomes empty; one that this one does not have must be so, and its parts are
+ * passed over: a row in it is EM_UNSUPPORTED, since no older node may be there by then.
  */
 #include "emqxd/core/log.h"
 #include "emqxd/core/worker.h"
@@ -20,6 +23,19 @@
 #include "ipc/base/vec.h"
 
 enum { VERSION = 1, ROWS = 0, END = 1 };
+enum { WIRE_STAMPS = 253, WIRE_TOMBS, WIRE_SEEN };
+
+uint8_t
+import_wire_number(uint8_t table)
+{
+	switch (table) {
+	case TABLE_STAMPS: return WIRE_STAMPS;
+	case TABLE_TOMBS: return WIRE_TOMBS;
+	case TABLE_SEEN_META:
+	case TABLE_SEEN_RET: return WIRE_SEEN;
+	default: return table;
+	}
+}
 
 unsigned
 import_tables(enum change_group g, uint8_t table[TABLE_N])
@@ -151,22 +167,52 @@ merge(struct importing *im, unsigned table, bool is_end)
 }
 
 static em_err
-take_rows(struct importing *im, struct rbuf *r)
+merge_part(struct importing *im, struct slice rows, unsigned table, bool is_end)
 {
-	unsigned at = rbuf_u8(r), n;
-	bool is_end = rbuf_u8(r) != 0;
-	uint8_t table[TABLE_N];
 	em_err err;
 
-	n = import_tables(im->o->group, table);
-	if (r->err != EM_OK || at >= n || at != im->o->part_table)
-		return EM_MALFORMED;
-	im->rows = *r;
-	err = merge(im, table[at], is_end);
-	tell_changed(im, table[at], err == EM_OK);
+	im->rows = rbuf_of(rows);
+	im->last = SLICE_NONE;
+	err = merge(im, table, is_end);
+	tell_changed(im, table, err == EM_OK);
 	if (err == EM_OK)
 		remember(im->o, im->last, is_end);
 	return err;
+}
+
+/* The tables before the one of that number that did not come: none of theirs is here. */
+static em_err
+empty_before(struct importing *im, unsigned number)
+{
+	struct ordered *o = im->o;
+	uint8_t table[TABLE_N];
+	unsigned n = import_tables(o->group, table);
+	em_err err = EM_OK;
+
+	while (err == EM_OK && o->part_table < n && o->part_at.n == 0 &&
+	       import_wire_number(table[o->part_table]) < number)
+		err = merge_part(im, SLICE_NONE, table[o->part_table], true);
+	return err;
+}
+
+static em_err
+take_rows(struct importing *im, struct rbuf *r)
+{
+	unsigned number = rbuf_u8(r);
+	bool is_end = rbuf_u8(r) != 0;
+	struct slice rows = rbuf_rest(r);
+	uint8_t table[TABLE_N];
+	unsigned n = import_tables(im->o->group, table);
+	em_err err = r->err == EM_OK ? empty_before(im, number) : EM_MALFORMED;
+
+	if (err != EM_OK)
+		return err;
+	if (im->o->part_table < n &&
+	    import_wire_number(table[im->o->part_table]) == number)
+		return merge_part(im, rows, table[im->o->part_table], is_end);
+	if (number < CHANGE_KIND_N || number >= WIRE_STAMPS || im->o->part_at.n > 0)
+		return EM_MALFORMED;
+	return rows.n == 0 && is_end ? EM_OK : EM_UNSUPPORTED;
 }
 
 static em_err
@@ -190,8 +236,7 @@ take_end(struct importing *im, struct rbuf *r)
 	uint8_t table[TABLE_N];
 	em_err err;
 
-	if (r->err != EM_OK || rbuf_left(r) > 0 ||
-	    o->part_table != import_tables(o->group, table))
+	if (r->err != EM_OK || o->part_table != import_tables(o->group, table))
 		return EM_MALFORMED;
 	err = save_end(im, applied, clock, &seen);
 	if (err != EM_OK)

@@ -429,6 +429,9 @@ ordered_settle(struct store *s, struct ordered *o, const struct apply_seen *seen
 static em_err
 may_take(const struct ordered *o, const struct change *c)
 {
+	if (change_level_of(c->kind) >
+	    atomic_load_explicit(&store_self()->level, memory_order_relaxed))
+		return EM_UNSUPPORTED;
 	if (ENTRY_HEAD + entry_bytes(c) > ENTRY_MAX)
 		return EM_TOOBIG;
 	if (o->group == CHANGE_GROUP_META && has_lost(o))
@@ -709,6 +712,21 @@ ordered_worker_death(struct store *s)
 }
 
 /* ---- for any thread */
+
+void
+store_set_level(unsigned level)
+{
+	if (store_is_born())
+		atomic_store(&store_self()->level, level);
+}
+
+em_err
+store_check_entry(enum change_group g, struct slice entry)
+{
+	struct entry_head head;
+
+	return entry_check(g, entry, &head);
+}
 
 const char *
 store_group_name(enum change_group g)

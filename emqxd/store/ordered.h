@@ -10,6 +10,12 @@
  * twice, or with a gap before it, is dropped on every node alike; what does not come back is
  * proposed again, from the oldest on, by the same numbers.
  *
+ * Kinds of a level (core/level.h) that not all members know are refused with EM_UNSUPPORTED.
+ * An entry that this build cannot read because it is of a later level is not passed over: all
+ * others have made rows of it.  The group stands still before it, with an alarm, and goes on
+ * when a newer emqxd is started here.  What no build can read is passed over by all alike,
+ * and is not let in: store_check_entry().
+ *
  * Group META: without a leader for a second changes are refused with EM_NOQUORUM, and were
  * not proposed.  One that was proposed and does not come back is answered EM_TIMEOUT after
  * ten seconds: it may still happen.  Group RET: changes wait, up to 16 MiB, then EM_FULL;
@@ -45,10 +51,15 @@ void store_order_end(enum change_group g);
 /* Is there a leader, known to this node?  Also says that it is another one: what is under way
  * is proposed again.  Any worker. */
 void store_set_leader(enum change_group g, bool is_there);
+/* The level that all members know; LEVEL_MAX until it is said.  Any thread. */
+void store_set_level(unsigned level);
 /* The next entry in order; copies it.  Indexes not above store_applied() are skipped.  One
  * worker.  The letters of entries count for the store's mailbox: who has many asks
  * change_is_full(). */
 void store_apply_entry(enum change_group g, uint64_t index, struct slice entry);
+
+/* Of what another node proposes: EM_MALFORMED, EM_UNSUPPORTED: of a later level.  Pure. */
+EM_MUST_USE em_err store_check_entry(enum change_group g, struct slice entry);
 
 /* Any thread. */
 const char *store_group_name(enum change_group g); /* "meta", "ret" */

@@ -41,6 +41,7 @@ store_birth(
 		return err;
 	CHECK(store_self() == NULL);
 	s = MEM_NEW(struct store);
+	atomic_store(&s->level, LEVEL_MAX);
 	s->kv = kv;
 	s->metrics = *m;
 	store_read_size(s);

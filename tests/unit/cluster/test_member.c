@@ -21,6 +21,8 @@ row_of(const struct member *m)
 TEST(a_row_is_read_as_it_was_written)
 {
 	struct member m = { .address = SLICE_LIT("10.0.0.1:4370"),
+		.level = 3,
+		.product = SLICE_LIT("1.2.3"),
 		.site = 0xfedcba9876543210,
 		.raft_id = 7,
 		.joined = { INT64_C(1764300000123000000) } };
@@ -31,6 +33,8 @@ TEST(a_row_is_read_as_it_was_written)
 	OK(slice_eq(out.address, m.address));
 	OK(out.site == m.site && out.raft_id == 7);
 	EQ(out.joined.ns, m.joined.ns);
+	EQ(out.level, 3);
+	OK(slice_eq_str(out.product, "1.2.3"));
 }
 
 TEST(what_is_no_row_is_malformed)
@@ -41,13 +45,26 @@ TEST(what_is_no_row_is_malformed)
 
 	for (size_t n = 0; n < row.n; n++)
 		OK(member_read(SLICE_LIT("a"), slice_of(row.p, n), &out) == EM_MALFORMED);
-	OK(member_read(SLICE_LIT("a"), slice_of(row.p, row.n + 1), &out) == EM_MALFORMED);
 	OK(member_read(SLICE_NONE, row, &out) == EM_MALFORMED);
+	OK(member_read(SLICE_LIT("a b"), row, &out) == EM_MALFORMED);
+	OK(member_read(SLICE_LIT("a\0b"), row, &out) == EM_MALFORMED);
 	room[0] = 2;
 	OK(member_read(SLICE_LIT("a"), row, &out) == EM_MALFORMED);
 	room[0] = 1;
 	memset(room + 1, 0, 8);
 	OK(member_read(SLICE_LIT("a"), row, &out) == EM_MALFORMED);
+}
+
+TEST(what_a_later_version_appends_to_a_row_is_passed_over)
+{
+	struct member m = {
+		.address = SLICE_LIT("h:1"), .site = 1, .raft_id = 2, .level = 1
+	};
+	struct slice row = row_of(&m);
+	struct member out;
+
+	OK(member_read(SLICE_LIT("a"), slice_of(row.p, row.n + 9), &out) == EM_OK);
+	EQ(out.level, 1);
 }
 
 /* ---- who votes */

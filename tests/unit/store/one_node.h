@@ -5,6 +5,7 @@
 
 #include "emqxd/core/alarm.h"
 #include "emqxd/core/jobs.h"
+#include "emqxd/core/level.h"
 #include "emqxd/core/loop.h"
 #include "emqxd/core/metric.h"
 #include "emqxd/core/qsbr.h"

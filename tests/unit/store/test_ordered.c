@@ -250,7 +250,61 @@ replay(uint64_t base)
 		if (i % 13 == 0)
 			foreign(++index, site, seq + 2, ENTRY_PUT, key, "gap", base);
 		if (i % 17 == 0)
-			store_apply_entry(RET, ++index, slice_str("no entry"));
+			store_apply_entry(RET, ++index, slice_str("\1no entry"));
+	}
+}
+
+TEST(kinds_that_not_all_members_know_are_refused_and_nothing_is_proposed)
+{
+	fresh_as(1);
+	store_set_level(0);
+	put("a", "1", "a");
+	settle();
+	EQ(proposed.n, 0);
+	STR_EQ(str_get(&answers), "a:unsupported ");
+	store_set_level(LEVEL_MAX);
+	put("b", "1", "b");
+	settle();
+	EQ(proposed.n, 1);
+	wipe();
+}
+
+/* As foreign()'s, but for a byte: @at 0 is the version, 28 the kind, 27 what is done. */
+static void
+later(uint64_t index, unsigned at, uint8_t by)
+{
+	struct slice e = bytes_at(&proposed, 0);
+
+	proposed.p[0].p[at] = by;
+	store_apply_entry(RET, index, e);
+}
+
+TEST(an_entry_of_a_later_level_is_not_passed_over_but_waits_for_a_newer_build)
+{
+	static const struct {
+		unsigned at;
+		uint8_t by;
+	} new[] = { { 0, 2 }, { 27, 4 }, { 28, 200 } };
+
+	for (unsigned i = 0; i < 3; i++) {
+		fresh_as(1);
+		put("own", "1", NULL);
+		settle();
+		OK(store_check_entry(RET, bytes_at(&proposed, 0)) == EM_OK);
+		foreign(1, 2, 1, ENTRY_PUT, "before", "1", 10 * S);
+		later(2, new[i].at, new[i].by);
+		OK(store_check_entry(RET, bytes_at(&proposed, 0)) == EM_UNSUPPORTED);
+		foreign(3, 2, 2, ENTRY_PUT, "behind", "1", 10 * S);
+		settle();
+		foreign(4, 2, 3, ENTRY_PUT, "behind", "2", 10 * S);
+		settle();
+		STR_EQ(str_get(&follows), "before=1 ");
+		EQ(store_applied(RET), 1);
+		/* Until then it is alone, perhaps. */
+		store_order_end(RET);
+		settle();
+		OK(!store_is_ordered(RET));
+		wipe();
 	}
 }
 
@@ -356,6 +410,6 @@ TEST(any_bytes_are_an_entry_or_malformed)
 		if (n > 0 && i % 2 == 0)
 			room[0] = 1;
 		err = entry_check(i % 3 == 0 ? META : RET, slice_of(room, n), &h);
-		OK(err == EM_OK || err == EM_MALFORMED);
+		OK(err == EM_OK || err == EM_MALFORMED || err == EM_UNSUPPORTED);
 	}
 }
