@@ -4,8 +4,8 @@
  * where there is no value); numbers are numbers, spans are in seconds, sizes in
  * bytes, times RFC 3339; what has no end is "infinity".
  *
- * json is an array, or one object for a command whose answer is one row; in a
- * pipe each row is a line.  jsonl is one object a line, as it arrives.
+ * json is an array, or one object for a command whose answer is one row (of one node); in
+ * a pipe each row is a line.  jsonl is one object a line, as it arrives.
  */
 #include "ctl/render.h"
 #include "ctl/cell.h"
@@ -93,6 +93,12 @@ put_object(struct json *j, const struct render *r, const struct row *row)
 	json_close(j, '}');
 }
 
+static bool
+is_array(const struct render *r)
+{
+	return r->opts.all_nodes || render_is_many(r->cmd);
+}
+
 static void
 json_begin(struct render *r)
 {
@@ -100,7 +106,7 @@ json_begin(struct render *r)
 
 	*j = json_of(&r->out->text, r->out->terminal);
 	r->state = j;
-	if (render_is_many(r->cmd))
+	if (is_array(r))
 		json_open(j, '[');
 }
 
@@ -109,7 +115,7 @@ json_row(struct render *r, const struct row *row)
 {
 	struct json *j = r->state;
 
-	if (!j->pretty && render_is_many(r->cmd))
+	if (!j->pretty && is_array(r))
 		str_add(j->to, r->rows > 0 ? ",\n" : "\n");
 	j->some[0] &= j->pretty; /* the comma stands at the end of the line before */
 	put_object(j, r, row);
@@ -121,12 +127,12 @@ json_end(struct render *r)
 {
 	struct json *j = r->state;
 
-	if (render_is_many(r->cmd)) {
+	if (is_array(r)) {
 		if (!j->pretty && r->rows > 0)
 			str_add_char(j->to, '\n');
 		json_close(j, ']');
 	}
-	if (render_is_many(r->cmd) || r->rows > 0)
+	if (is_array(r) || r->rows > 0)
 		str_add_char(j->to, '\n');
 	MEM_FREE(r->state);
 }

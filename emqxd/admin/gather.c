@@ -223,6 +223,7 @@ add_part(struct gather *g, struct worker *at, const struct op *op, const struct 
 		.params = &g->req.params,
 		.flags = g->req.flags,
 		.uid = g->who.uid,
+		.is_for_all = g->who.is_far || g->whom == WHOM_ALL,
 		.after = sorted_after_key(&g->rows),
 		.on_done = on_done };
 	answer_init(&p->ctx.answer, cmd, g->is_near ? NULL : g->filter);

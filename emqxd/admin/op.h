@@ -57,6 +57,7 @@ struct op_ctx {
 	uid_t uid;             /* of who asks */
 	struct slice value;    /* OP_AT_HOME: the value of this call */
 	bool is_one_of_many;
+	bool is_for_all;    /* other nodes answer beside this one, or ask it */
 	bool is_missing;    /* there is no client `value` */
 	struct slice after; /* seeks: first column of the row to start behind, or empty */
 	void *state;        /* the operation's, from open to close */

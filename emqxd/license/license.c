@@ -13,8 +13,7 @@
 #include "emqxd/core/worker.h"
 #include "emqxd/limit/quota.h"
 #include "emqxd/session/registry.h"
-#include "emqxd/store/change.h"
-#include "ipc/base/list.h"
+#include "emqxd/store/ordered.h"
 #include "ipc/base/mem.h"
 
 #include <inttypes.h>
@@ -43,13 +42,15 @@ em_err
 license_hold_row(
     struct license *l, struct slice blob, struct license_held *out, struct fault *f)
 {
-	struct license_key *key;
+	struct license_key *key = NULL;
 	struct license_row row;
 	em_err err;
 
 	if (license_row_read(blob, &row) != EM_OK)
 		return fault_set(f, EM_MALFORMED, "the stored licence cannot be read");
-	err = license_key_parse(row.text, str_slice(&l->public_key), &key, f);
+	err = row.text.n > 0
+		  ? license_key_parse(row.text, str_slice(&l->public_key), &key, f)
+		  : EM_OK;
 	if (err != EM_OK)
 		return err;
 	license_held_fini(out);
@@ -64,6 +65,7 @@ license_choose(struct license *l, bool stored_wins)
 {
 	l->is_said = false;
 	l->current = l->stored.key != NULL && stored_wins ? l->stored : l->configured;
+	license_text_show(l);
 	license_weigh(l);
 }
 
@@ -255,6 +257,7 @@ on_row(struct slice key, struct slice blob)
 {
 	struct license *l = license_self();
 	struct fault f = { .err = EM_OK };
+	struct license_row row;
 
 	if (!slice_eq(key, LICENSE_ROW_KEY))
 		return EM_MALFORMED;
@@ -264,6 +267,8 @@ on_row(struct slice key, struct slice blob)
 		alarm_raise("license_invalid", NULL,
 		    "the stored licence is not in force: %s", f.text);
 	}
+	if (license_row_read(blob, &row) == EM_OK)
+		license_report_news(l, row.at, &f);
 	fault_clear(&f);
 	return EM_OK;
 }
@@ -284,6 +289,7 @@ license_birth(const struct license_conf *conf, const char *data_dir, struct faul
 	}
 	l->configured_path = mem_strdup(path);
 	l->data_dir = mem_strdup(data_dir);
+	list_init(&l->waiting);
 	node_slot_set(ROOM_LICENSE, l);
 	load_history(l);
 	store_register(CHANGE_LICENSE, on_row);
@@ -291,10 +297,12 @@ license_birth(const struct license_conf *conf, const char *data_dir, struct faul
 	return EM_OK;
 }
 
+/* In a cluster it is what all have agreed on, whatever this node's files say. */
 static bool
 stored_wins(const struct license *l)
 {
-	return l->configured.key == NULL || l->configured.at.ns <= l->stored.at.ns;
+	return l->configured.key == NULL || store_is_ordered(CHANGE_GROUP_META) ||
+	       l->configured.at.ns <= l->stored.at.ns;
 }
 
 em_err
@@ -315,12 +323,11 @@ license_settle(struct fault *f)
 		license_key_text(l->stored.key), license_key_text(l->configured.key)))
 		LOG(WARN, "license_configured_differs", "in_force", source_of(l));
 	/* Without a licence there is nothing to keep, and nothing is taken away. */
-	if (text.n == 0 ||
-	    license_file_keep(l->data_dir, text, clock_wall(), &l->kept, f) == EM_OK)
+	if (text.n == 0 || license_file_keep(l->data_dir, text, clock_wall(), &l->kept,
+			       &l->copy_fault) == EM_OK)
 		return EM_OK;
-	LOG(ERROR, "license_copy_failed", "text", f->text);
+	(void)f; /* no reason to refuse the start: it is tried again */
 	license_file_kept_fini(&l->kept);
-	fault_clear(f);
 	return EM_OK;
 }
 
@@ -330,6 +337,8 @@ license_death(void)
 	struct license *l = license_self();
 
 	license_ask_death(l);
+	license_report_death(l);
+	license_text_death(l);
 	license_held_fini(&l->configured);
 	license_held_fini(&l->stored);
 	license_file_kept_fini(&l->kept);
@@ -355,8 +364,13 @@ on_time(struct timer *t)
 void
 license_worker_birth(void)
 {
-	if (worker_self()->kind == WORKER_ADMIN)
-		timer_arm(&license_self()->timer, LOOK, on_time);
+	struct license *l = license_self();
+
+	if (worker_self()->kind != WORKER_ADMIN)
+		return;
+	timer_arm(&l->timer, LOOK, on_time);
+	if (l->copy_fault.err != EM_OK)
+		license_copy_again(l);
 }
 
 void
@@ -367,6 +381,8 @@ license_worker_death(void)
 	if (worker_self()->kind != WORKER_ADMIN)
 		return;
 	timer_cancel(&l->timer);
+	timer_cancel(&l->copy_again);
+	license_report_stop(l);
 	if (l->history_is_new)
 		jobs_post(&saving_of(l)->job);
 }

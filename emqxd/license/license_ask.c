@@ -2,7 +2,8 @@
 /*
  * license_ask: how the licence is replaced: read (a jobs thread), verified, sent as a
  * change; and what every node does when a change came, whoever asked: put it in force,
- * then keep a copy (a jobs thread, one at a time).  Who asked hears of it after the copy.
+ * then keep a copy (license_copy.c).  Who asked hears when all have agreed; the rest is in
+ * the nodes' reports (license_report.c).
  */
 #include "emqxd/core/alarm.h"
 #include "emqxd/core/clock.h"
@@ -17,7 +18,7 @@
 
 #include <unistd.h>
 
-enum ask_step { ASK_READING, ASK_CHANGING, ASK_COPYING };
+enum ask_step { ASK_READING, ASK_CHANGING };
 
 struct license_ask {
 	struct job job; /* that reads */
@@ -30,8 +31,7 @@ struct license_ask {
 	char *by;
 	license_done_fn *done;
 	void *arg;
-	uint64_t copies; /* that there were before, and the one that it waits for */
-	uint64_t until;
+	wall_t at;
 };
 
 static void
@@ -48,111 +48,17 @@ ask_free(struct license_ask **ap)
 	MEM_FREE(*ap);
 }
 
-/* ---- the copy */
-
-struct keeping {
-	struct job job;
-	struct letter letter;
-	char *data_dir;
-	struct str text;
-	wall_t now;
-	uint64_t number;
-	struct license_file_kept kept;
-	struct fault fault;
-};
-
-static void
-keeping_free(struct keeping *k)
-{
-	license_file_kept_fini(&k->kept);
-	fault_clear(&k->fault);
-	str_fini(&k->text);
-	mem_free(k->data_dir);
-	mem_free(k);
-}
-
-static void on_kept(struct letter *letter);
-
-static void
-on_keep(struct job *j)
-{
-	struct keeping *k = LIST_OWNER(j, struct keeping, job);
-
-	if (license_file_keep(
-		k->data_dir, str_slice(&k->text), k->now, &k->kept, &k->fault) != EM_OK)
-		LOG(ERROR, "license_copy_failed", "text", k->fault.text);
-	k->letter.open = on_kept;
-	worker_post(worker_admin(), &k->letter);
-}
-
-/* Asks a job for the copy that is due. */
-static void
-keep(struct license *l)
-{
-	struct keeping *k = MEM_NEW(struct keeping);
-
-	k->job.run = on_keep;
-	k->data_dir = mem_strdup(l->data_dir);
-	if (l->current.key != NULL)
-		str_add_slice(&k->text, license_key_text(l->current.key));
-	k->now = clock_wall();
-	k->number = l->asked;
-	jobs_post(&k->job);
-}
-
 /* ---- the end of asking */
 
 static void
 finish(struct license *l)
 {
 	struct license_ask *a = l->ask;
-	int64_t today = license_date_of(clock_wall());
-	const struct license_key *key = l->current.key;
-	struct license_done d = { .err = a->fault.err,
-		.fault = &a->fault,
-		.copy = str_get(&l->kept.path),
-		.backup = l->done > a->copies ? str_get(&l->kept.backup) : "",
-		.state = license_rule_state(key, today),
-		.days_left = key != NULL ? license_rule_days_left(key, today) : 0 };
+	struct license_done d = { .err = a->fault.err, .fault = &a->fault, .at = a->at };
 
 	l->ask = NULL;
 	a->done(a->arg, &d);
 	ask_free(&a);
-}
-
-static void
-finish_when_copied(struct license *l)
-{
-	struct license_ask *a = l->ask;
-
-	if (a == NULL || a->step != ASK_COPYING || l->done < a->until)
-		return;
-	if (l->copy_fault.err != EM_OK)
-		fault_set(&a->fault, l->copy_fault.err,
-		    "the licence is in force, and this node has no copy of it: %s",
-		    l->copy_fault.text);
-	finish(l);
-}
-
-static void
-on_kept(struct letter *letter)
-{
-	struct keeping *k = LIST_OWNER(letter, struct keeping, letter);
-	struct license *l = license_self();
-
-	if (l != NULL) {
-		license_file_kept_fini(&l->kept);
-		fault_clear(&l->copy_fault);
-		l->kept = k->kept;
-		l->copy_fault = k->fault;
-		k->kept = (struct license_file_kept){ .hash = "" };
-		k->fault = (struct fault){ .err = EM_OK };
-		l->done = k->number;
-		if (l->done < l->asked)
-			keep(l); /* another one came meanwhile */
-		finish_when_copied(l);
-	}
-	keeping_free(k);
 }
 
 /* ---- a change came */
@@ -173,9 +79,22 @@ take_news(struct license *l, const struct news *n, struct fault *f)
 		license_held_fini(&l->stored);
 	else
 		err = license_hold_row(l, slice_of(n->blob, n->n), &l->stored, f);
-	if (err == EM_OK)
+	if (err == EM_OK) {
+		l->stored_is_bad = false;
 		license_choose(l, true);
+	}
 	return err;
+}
+
+static void
+note_news(struct license *l, const struct news *n, const struct fault *f)
+{
+	struct license_row row;
+
+	if (!n->is_gone && license_row_read(slice_of(n->blob, n->n), &row) == EM_OK) {
+		license_report_news(l, row.at, f);
+		license_report_look(l);
+	}
 }
 
 static void
@@ -192,14 +111,15 @@ on_news(struct letter *letter)
 		    l->current.key != NULL ? l->current.key->customer : SLICE_NONE,
 		    "max_sessions",
 		    l->current.key != NULL ? l->current.key->max_sessions : 0);
-		if (l->asked++ == l->done)
-			keep(l);
+		license_copy_due(l);
 	} else if (l != NULL) {
 		LOG(ERROR, "license_refused", "text", f.text);
 		alarm_raise("license_invalid", NULL,
 		    "a licence that the cluster agreed on is not in force here: %s",
 		    f.text);
 	}
+	if (l != NULL)
+		note_news(l, n, &f);
 	fault_clear(&f);
 	mem_free(n);
 }
@@ -223,7 +143,6 @@ license_ask_follow(struct slice key, struct slice blob, bool is_own)
 
 /* ---- asking */
 
-/* What was sent before it was applied before: the store tells in that order. */
 static void
 on_changed(void *arg, em_err err)
 {
@@ -233,31 +152,50 @@ on_changed(void *arg, em_err err)
 	(void)arg;
 	if (a == NULL)
 		return;
-	if (err != EM_OK) {
+	if (err == EM_TIMEOUT) {
+		fault_set(&a->fault, err,
+		    "it is not known whether the licence was changed: the cluster did "
+		    "not answer in "
+		    "time");
+		fault_hint(
+		    &a->fault, "emqx_ctl license info shows which one is in force");
+	} else if (err != EM_OK) {
 		fault_set(
 		    &a->fault, err, "the licence was not changed: %s", err_text(err));
-		finish(l);
-		return;
 	}
-	a->step = ASK_COPYING;
-	a->until = l->asked;
-	finish_when_copied(l);
+	finish(l);
 }
 
+/* @key NULL: back to what each node has configured. */
 static struct change *
-change_of(const struct license_ask *a, const struct license_key *key)
+change_of(struct license_ask *a, const struct license_key *key)
 {
 	struct license_row row = { .at = clock_wall(), .by = slice_str(a->by) };
 	struct change *c;
 	uint8_t *blob;
 
-	if (key == NULL)
-		return change_del(CHANGE_LICENSE, LICENSE_ROW_KEY);
-	row.text = license_key_text(key);
+	a->at = row.at;
+	if (key != NULL)
+		row.text = license_key_text(key);
 	c = change_put(CHANGE_LICENSE, LICENSE_ROW_KEY, license_row_size(&row), &blob);
 	if (c != NULL)
 		license_row_write(&row, blob);
 	return c;
+}
+
+/* A licence that would close the doors is none to change to. */
+static em_err
+check_date(const struct license_key *key, struct fault *f)
+{
+	char end[LICENSE_DATE_TEXT];
+
+	if (license_rule_state(key, license_date_of(clock_wall())) != LICENSE_CLOSED)
+		return EM_OK;
+	fault_set(f, EM_STATE,
+	    "the licence was good until %s: with it no new client could come",
+	    license_date_print(key->end, end));
+	fault_hint(f, "nothing was changed");
+	return EM_STATE;
 }
 
 /* Verifies and sends. */
@@ -271,8 +209,12 @@ send(struct license *l, struct license_ask *a, struct fault *f)
 	if (!slice_eq_str(str_slice(&a->text), "default")) {
 		err = license_key_parse(
 		    str_slice(&a->text), str_slice(&l->public_key), &key, f);
-		if (err != EM_OK)
+		if (err == EM_OK)
+			err = check_date(key, f);
+		if (err != EM_OK) {
+			license_key_free(&key);
 			return err;
+		}
 	}
 	c = change_of(a, key);
 	license_key_free(&key);
@@ -312,7 +254,7 @@ on_reading(struct job *j)
 }
 
 static struct license_ask *
-ask_new(struct license *l, const char *by, license_done_fn *done, void *arg)
+ask_new(const char *by, license_done_fn *done, void *arg)
 {
 	struct license_ask *a = MEM_NEW(struct license_ask);
 
@@ -320,7 +262,6 @@ ask_new(struct license *l, const char *by, license_done_fn *done, void *arg)
 	a->by = mem_dup(by, strnlen(by, LICENSE_ROW_BY_MAX));
 	a->done = done;
 	a->arg = arg;
-	a->copies = l->done;
 	return a;
 }
 
@@ -347,7 +288,7 @@ license_reload(int fd, struct slice path, const char *by, license_done_fn *done,
 		fault_hint(f, "emqx_ctl license reload FILE");
 		return EM_STATE;
 	}
-	a = l->ask = ask_new(l, by, done, arg);
+	a = l->ask = ask_new(by, done, arg);
 	a->fd = fd;
 	a->path = fd >= 0 ? mem_dup(path.p, path.n) : mem_strdup(l->configured_path);
 	a->job.run = on_reading;
@@ -385,7 +326,7 @@ license_update(
 				    : license_reload(-1, SLICE_NONE, by, done, arg, f);
 	}
 	mem_free(copy);
-	a = ask_new(l, by, done, arg);
+	a = ask_new(by, done, arg);
 	str_add_slice(&a->text, text);
 	err = send(l, a, f);
 	if (err == EM_OK)

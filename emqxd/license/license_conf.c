@@ -88,7 +88,7 @@ static const struct conf_field fields[] = {
 	    .help =
 		"The licence: its text, file:///path of it, or default: the community "
 		"edition without limits; one that came by emqx_ctl license stands "
-		"instead, unless the file was written later" },
+		"instead, unless the node is alone and the file was written later" },
 	{ .path = "public_key",
 	    CONF_MEMBER(struct license_conf, public_key),
 	    .type = CONF_TEXT,

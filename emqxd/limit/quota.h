@@ -5,8 +5,8 @@
  * it makes a session.  Who has a session, or comes back to it, is not asked about.
  *
  * Threads: asked on any worker, without a lock; set by the admin thread (the licence) and
- * by whoever counts the other nodes' sessions.  Two workers that ask at the same moment may
- * both get the last place.
+ * by the link thread (the other nodes' sessions).  Two workers that ask at the same moment may
+ * both get the last place, and two nodes until they have told each other.
  */
 #ifndef LIMIT_QUOTA_H
 #define LIMIT_QUOTA_H

@@ -4,11 +4,18 @@
 #include "emqxd/admin/op.h"
 #include "emqxd/license/license.h"
 #include "emqxd/license/license_date.h"
+#include "emqxd/model/nodes.h"
+#include "emqxd/ops/license_all.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 #define COUNT 24
+#define REPORT_LIMIT \
+	span_s(8) /* a node needs that long at most to say what became of it */
+#define INFO_LIMIT span_s(2)
+#define HASH_SHORT 12u /* of a hash, to be compared by eye */
+enum { BY_MAX = 32 + NODES_NAME_MAX };
 
 /* ---- info */
 
@@ -41,10 +48,9 @@ no_key_cells(struct row_writer *row)
 	row_int(row, "max_sessions", ROW_INFINITE);
 }
 
-static em_err
-info_call(struct op_ctx *op)
+static void
+info_cells(struct row_writer *row)
 {
-	struct row_writer *row = op_row(op);
 	struct license_info info;
 
 	license_look(&info);
@@ -60,15 +66,154 @@ info_call(struct op_ctx *op)
 	if (info.since.ns != 0)
 		row_time(row, "changed_at", info.since);
 	row_str(row, "changed_by", info.by);
-	if (info.copy[0] != '\0')
+	if (info.hash[0] != '\0') {
 		row_str(row, "copy", info.copy);
-	if (info.hash[0] != '\0')
 		row_str(row, "hash", info.hash);
+	}
+}
+
+/* The copy of a node beside the one of this node: "ab12cd34ef56", or what is wrong. */
+static bool
+add_copy(struct str *s, const struct license_all_node *n, struct slice own)
+{
+	struct slice hash = str_slice(&n->hash);
+	bool is_same = slice_eq(hash, own);
+
+	str_addf(s, "%s%s ", s->n > 0 ? ", " : "", n->node);
+	if (n->what == LICENSE_ALL_DOWN || n->what == LICENSE_ALL_SILENT)
+		str_addf(s, "(%s)", str_get(&n->result));
+	else if (hash.n == 0)
+		str_add(s, n->what == LICENSE_ALL_OK ? "none" : "(no copy)");
+	else
+		str_addf(s, "%.*s", SLICE_FMT(slice_head(hash, HASH_SHORT)));
+	if (n->what != LICENSE_ALL_OK || is_same)
+		return n->what != LICENSE_ALL_FAILED;
+	str_add(s, " DIFFERS");
+	return false;
+}
+
+static void
+on_copies(void *arg, struct license_all_node *const *nodes, size_t n)
+{
+	struct op_ctx *op = arg;
+	struct row_writer *row = op_row(op);
+	struct str copies = { 0 };
+	struct license_info info;
+	int64_t differ = 0;
+
+	license_look(&info);
+	for (size_t i = 0; i < n; i++)
+		differ += !add_copy(&copies, nodes[i], slice_str(info.hash));
+	info_cells(row);
+	row_str(row, "copies", str_get(&copies));
+	row_int(row, "differ", differ);
+	str_fini(&copies);
+	op_row_end(op);
+	op_done(op, EM_OK);
+}
+
+static em_err
+info_call(struct op_ctx *op)
+{
+	if (nodes_count() > 1 && !op->is_for_all) {
+		license_all_ask((wall_t){ 0 }, op->uid, INFO_LIMIT, on_copies, op);
+		return EM_AGAIN;
+	}
+	info_cells(op_row(op));
 	op_row_end(op);
 	return EM_OK;
 }
 
 const struct op op_LICENSE_INFO = { .where = OP_ADMIN, .call = info_call };
+
+/* ---- what became of one, on this node and on all */
+
+static void
+put(struct row_writer *row, const char *col, const char *text)
+{
+	row_str(row, col, text[0] != '\0' ? text : NULL);
+}
+
+static void
+on_report(void *arg, const struct license_report *r)
+{
+	struct op_ctx *op = arg;
+	struct row_writer *row = op_row(op);
+
+	row_str(row, "node", admin_house()->node);
+	row_str(row, "result", r->err == EM_OK ? "ok" : r->why);
+	if (r->state == LICENSE_NONE || r->state == LICENSE_GOOD)
+		row_str(row, "state", license_rule_state_name(r->state));
+	else
+		row_strf(row, "state", "%s, %" PRId64 " days left",
+		    license_rule_state_name(r->state), r->days_left);
+	put(row, "copy", r->copy);
+	put(row, "backup", r->backup);
+	put(row, "hash", r->hash);
+	op_row_end(op);
+	op_done(op, EM_OK);
+}
+
+static em_err
+report_call(struct op_ctx *op)
+{
+	license_report(
+	    (wall_t){ params_int(op->params, "at", 0) }, REPORT_LIMIT, on_report, op);
+	return EM_AGAIN;
+}
+
+const struct op op_LICENSE_REPORT = { .where = OP_ADMIN, .call = report_call };
+
+static void
+all_row(struct op_ctx *op, const struct license_all_node *n)
+{
+	struct row_writer *row = op_row(op);
+
+	row_str(row, "node", n->node);
+	if (n->what == LICENSE_ALL_FAILED)
+		row_strf(row, "result", "failed: %s", str_get(&n->result));
+	else
+		row_str(row, "result", str_get(&n->result));
+	put(row, "state", str_get(&n->state));
+	put(row, "copy", str_get(&n->copy));
+	put(row, "backup", str_get(&n->backup));
+	put(row, "hash", str_get(&n->hash));
+	op_row_end(op);
+}
+
+static em_err
+sum_up(struct op_ctx *op, struct license_all_node *const *nodes, size_t n, size_t failed)
+{
+	size_t running = 0;
+
+	if (n == 1 && failed > 0)
+		return op_fault(op, EM_PARTLY, "%s", str_get(&nodes[0]->result));
+	for (size_t i = 0; i < n; i++)
+		running += nodes[i]->what != LICENSE_ALL_DOWN;
+	if (failed == 0)
+		return EM_OK;
+	op_fault(op, EM_PARTLY,
+	    "the licence is the cluster's, and %zu of %zu running nodes did not report "
+	    "that "
+	    "all is well",
+	    failed, running);
+	fault_hint(&op->fault, "emqx_ctl license info shows each node's copy");
+	return EM_PARTLY;
+}
+
+static void
+on_all(void *arg, struct license_all_node *const *nodes, size_t n)
+{
+	struct op_ctx *op = arg;
+	size_t failed = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		all_row(op, nodes[i]);
+		failed += nodes[i]->what == LICENSE_ALL_FAILED ||
+			  nodes[i]->what == LICENSE_ALL_SILENT;
+	}
+	op_done(op, sum_up(op, nodes, n, failed));
+}
 
 /* ---- another one */
 
@@ -76,41 +221,30 @@ static void
 on_done(void *arg, const struct license_done *d)
 {
 	struct op_ctx *op = arg;
-	struct row_writer *row;
 
-	if (d->err != EM_OK) {
-		op->fault = *d->fault;
-		*d->fault = (struct fault){ .err = EM_OK };
-		op_done(op, d->err);
+	if (d->err == EM_OK) {
+		license_all_ask(d->at, op->uid, REPORT_LIMIT, on_all, op);
 		return;
 	}
-	row = op_row(op);
-	row_str(row, "node", admin_house()->node);
-	row_str(row, "result", "ok");
-	if (d->state == LICENSE_NONE || d->state == LICENSE_GOOD)
-		row_str(row, "state", license_rule_state_name(d->state));
-	else
-		row_strf(row, "state", "%s, %" PRId64 " days left",
-		    license_rule_state_name(d->state), d->days_left);
-	if (d->copy[0] != '\0')
-		row_str(row, "copy", d->copy);
-	if (d->backup[0] != '\0')
-		row_str(row, "backup", d->backup);
-	op_row_end(op);
-	op_done(op, EM_OK);
+	op->fault = *d->fault;
+	*d->fault = (struct fault){ .err = EM_OK };
+	op_done(op, d->err);
 }
 
 static void
-asker_of(const struct op_ctx *op, char by[64])
+asker_of(const struct op_ctx *op, char by[BY_MAX])
 {
-	snprintf(by, 64, "uid %u", (unsigned)op->uid);
+	if (nodes_count() > 1)
+		snprintf(by, BY_MAX, "uid %u at %s", (unsigned)op->uid, nodes_me());
+	else
+		snprintf(by, BY_MAX, "uid %u", (unsigned)op->uid);
 }
 
 static em_err
 reload_call(struct op_ctx *op)
 {
 	int fd = params_take_fd(op->params, "file");
-	char by[64];
+	char by[BY_MAX];
 	em_err err;
 
 	asker_of(op, by);
@@ -124,7 +258,7 @@ const struct op op_LICENSE_RELOAD = { .where = OP_ADMIN, .call = reload_call };
 static em_err
 update_call(struct op_ctx *op)
 {
-	char by[64];
+	char by[BY_MAX];
 	em_err err;
 
 	asker_of(op, by);

@@ -146,6 +146,30 @@ TEST(json_is_json_with_every_key)
 	cJSON_Delete(read);
 }
 
+TEST(json_of_one_row_is_an_array_where_all_nodes_answer)
+{
+	const struct cmd *cmd = cmd_get(CMD_RETAINER_INFO);
+	struct wbuf cells = wbuf_growing(1 << 20);
+	struct row_writer w;
+	cJSON *read;
+
+	row_writer_init(&w, cmd);
+	row_begin(&w);
+	row_str(&w, "node", "emqx@a");
+	OK(row_end(&w, &cells) == EM_OK);
+	OK(row_get(cmd, wbuf_slice(&cells), &row) == EM_OK);
+	read = cJSON_Parse(
+	    rendered((struct render_opts){ .format = RENDER_JSON }, "", 1, 0));
+	OK(cJSON_IsObject(read));
+	cJSON_Delete(read);
+	read = cJSON_Parse(rendered(
+	    (struct render_opts){ .format = RENDER_JSON, .all_nodes = true }, "", 2, 0));
+	OK(cJSON_IsArray(read) && cJSON_GetArraySize(read) == 2);
+	cJSON_Delete(read);
+	row_writer_fini(&w);
+	wbuf_fini(&cells);
+}
+
 TEST(jsonl_is_an_object_a_line)
 {
 	struct render_opts opts = { .format = RENDER_JSONL };
