@@ -2,6 +2,7 @@
 /* cluster: see cluster.h. */
 #include "emqxd/cluster/cluster.h"
 #include "emqxd/cluster/cluster_conf.h"
+#include "emqxd/cluster/figures.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join.h"
 #include "emqxd/cluster/levels.h"
@@ -258,6 +259,7 @@ cluster_worker_birth(void)
 				 .node_down_timeout = c->down_timeout,
 				 .suback_wait = c->suback_wait });
 	takeover_wire_start(cluster_house(), cluster_inside()->routes);
+	figures_birth(cluster_house());
 	ordering_birth(cluster_house());
 	join_birth(cluster_house(), c->data_dir, c->advertise);
 	levels_birth(c->product, c->advertise);
@@ -272,6 +274,7 @@ cluster_worker_death(void)
 	join_death();
 	ordering_death();
 	takeover_wire_stop();
+	figures_death();
 	routes_free(&cluster_inside()->routes);
 	link_house_free(&cluster_inside()->house);
 }

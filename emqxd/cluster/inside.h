@@ -22,6 +22,7 @@ struct cluster {
 	struct rpc *rpc;           /* rpc.h: offices that ask each other; set on main */
 	struct join *join;         /* join.c */
 	struct levels *levels;     /* levels.c */
+	struct cluster_figures *figures; /* figures.c: what the nodes hold */
 };
 
 static inline struct cluster *

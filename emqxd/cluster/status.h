@@ -6,7 +6,7 @@
 #ifndef CLUSTER_STATUS_H
 #define CLUSTER_STATUS_H
 
-#include "emqxd/link/link.h"
+#include "emqxd/cluster/figures.h"
 
 enum { STATUS_HINT_MAX = 256 };
 
@@ -19,7 +19,8 @@ struct status_row {
 	wall_t joined;    /* ns 0: alone */
 	span_t rtt, offset;
 	int64_t lag; /* -1: not known */
-	bool is_running, has_quorum, has_clock, is_me;
+	bool is_running, has_quorum, has_clock, is_me, has_figures;
+	struct figures figures;
 };
 
 /* So many rows, at most @max, this node's among them; sorted by name. */

@@ -12,6 +12,19 @@
 /* ---- rows */
 
 static void
+figures_cells(struct row_writer *row, const struct figures *f)
+{
+	row_int(row, "connections", (int64_t)f->connections);
+	row_int(row, "sessions", (int64_t)f->sessions);
+	row_int(row, "subscriptions", (int64_t)f->subscriptions);
+	row_int(row, "retained", (int64_t)f->retained);
+	row_int(row, "routes", (int64_t)f->routes);
+	row_int(row, "received_rate", (int64_t)f->received);
+	row_int(row, "sent_rate", (int64_t)f->sent);
+	row_number(row, "load1", (double)f->load / 100);
+}
+
+static void
 status_row(struct op_ctx *op, const struct status_row *r)
 {
 	struct row_writer *row = op_row(op);
@@ -27,6 +40,8 @@ status_row(struct op_ctx *op, const struct status_row *r)
 		row_span(row, "rtt", r->rtt);
 		row_span(row, "clock_offset", r->offset);
 	}
+	if (r->has_figures)
+		figures_cells(row, &r->figures);
 	row_str(row, "address", r->address);
 	if (r->joined.ns != 0)
 		row_time(row, "joined_at", r->joined);
