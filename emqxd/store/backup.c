@@ -8,9 +8,12 @@
 #include "emqxd/store/kv_copy.h"
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
+#include "ipc/base/str.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct backup {
 	struct job job;
@@ -40,6 +43,28 @@ make_parent(const char *dir)
 	return err;
 }
 
+/* What was copied is on the disk, not on its way there. */
+static em_err
+sync_copy(const char *dir)
+{
+	static const char *const what[] = { "/data.mdb", "" };
+	em_err err = EM_OK;
+
+	for (unsigned i = 0; i < 2 && err == EM_OK; i++) {
+		struct str path = { 0 };
+		int fd;
+
+		str_addf(&path, "%s%s", dir, what[i]);
+		fd = open(str_get(&path), O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || fsync(fd) != 0)
+			err = err_from_errno(errno);
+		if (fd >= 0)
+			close(fd);
+		str_fini(&path);
+	}
+	return err;
+}
+
 static void
 run(struct job *j)
 {
@@ -51,6 +76,8 @@ run(struct job *j)
 		b->err = err_from_errno(errno);
 	if (b->err == EM_OK)
 		b->err = kv_reader_copy(b->reader, b->dir);
+	if (b->err == EM_OK)
+		b->err = sync_copy(b->dir);
 	kv_reader_close(&b->reader);
 	worker_post_now(b->asker, &b->letter);
 }

@@ -7,6 +7,7 @@
  * meanwhile, so who asks slowly costs pages of the file, and no memory.
  */
 #include "emqxd/core/jobs.h"
+#include "emqxd/core/log.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/store/change_inside.h"
 #include "emqxd/store/kv_copy.h"
@@ -15,7 +16,9 @@
 #include "ipc/base/rbuf.h"
 #include "ipc/base/wbuf.h"
 
+#include <errno.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 
 enum { VERSION = 1, ROWS = 0, END = 1, ROW_MAX = 1 << 30, STAND_MAX = 511 };
 
@@ -23,6 +26,8 @@ struct store_export {
 	struct job job;
 	struct letter letter;
 	struct kv_reader *reader;
+	char *dir;     /* of a backup, or NULL */
+	struct kv *kv; /* the same, once it is open */
 	enum change_group group;
 	unsigned tables, at; /* how many, and the one that is read */
 	uint8_t table[TABLE_N];
@@ -55,10 +60,24 @@ store_export_open(enum change_group g)
 	return x;
 }
 
+struct store_export *
+store_export_open_backup(enum change_group g, const char *dir)
+{
+	struct store_export *x = MEM_NEW(struct store_export);
+
+	CHECK(g < CHANGE_GROUP_N);
+	x->dir = mem_strdup(dir);
+	x->group = g;
+	x->tables = import_tables(g, x->table);
+	return x;
+}
+
 static void
 free_export(struct store_export *x)
 {
 	kv_reader_close(&x->reader);
+	kv_close(&x->kv);
+	mem_free(x->dir);
 	wbuf_fini(&x->out);
 	mem_free(x);
 }
@@ -117,6 +136,25 @@ read_rows(struct store_export *x)
 	return EM_OK;
 }
 
+static em_err
+open_backup(struct store_export *x)
+{
+	struct fault f = { .err = EM_OK };
+	struct stat st;
+	uint64_t used, max;
+	em_err err;
+
+	/* What is not there would be made. */
+	if (stat(x->dir, &st) != 0)
+		return err_from_errno(errno);
+	store_size(&used, &max);
+	err = kv_open(x->dir, change_table_name, TABLE_N, max, &x->kv, &f);
+	if (err != EM_OK)
+		LOG(ERROR, "store_backup_unusable", "dir", x->dir, "why", f.text);
+	fault_clear(&f);
+	return err == EM_OK ? kv_reader_open(x->kv, &x->reader) : err;
+}
+
 /* The row of the group in the raft table: how far it is. */
 static em_err
 on_raft(struct slice stand, struct slice value, void *arg)
@@ -144,6 +182,12 @@ read_end(struct store_export *x)
 	em_err err;
 
 	begin_part(x, END);
+	if (x->dir != NULL) { /* of no order any more */
+		wbuf_u64(&x->out, 0);
+		wbuf_u64(&x->out, 0);
+		x->is_last = true;
+		return x->out.err;
+	}
 	err = kv_reader_rows(x->reader, TABLE_RAFT, SLICE_NONE, on_raft, x);
 	x->is_last = true;
 	if (err == EM_EXISTS)
@@ -158,7 +202,9 @@ read_part(struct job *j)
 
 	x->out = wbuf_growing(ROW_MAX);
 	x->rows = 0;
-	x->err = x->at < x->tables ? read_rows(x) : read_end(x);
+	x->err = x->reader == NULL ? open_backup(x) : EM_OK;
+	if (x->err == EM_OK)
+		x->err = x->at < x->tables ? read_rows(x) : read_end(x);
 	worker_post_now(x->asker, &x->letter);
 }
 

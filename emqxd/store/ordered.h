@@ -80,6 +80,9 @@ struct store_export;
 /* The group as it is now; it does not change while it is read, which should take no longer
  * than a minute.  NULL: it cannot be read, or too many are.  Any worker. */
 struct store_export *store_export_open(enum change_group g);
+/* The same of a folder that store_backup() made, at index 0; it is opened when the first part
+ * is asked for, which says EM_IO or EM_MALFORMED when it cannot be. */
+struct store_export *store_export_open_backup(enum change_group g, const char *dir);
 /* Reads the next part on a jobs thread; one at a time. */
 void store_export_next(struct store_export *x, store_part_fn *fn, void *arg);
 /* Also while a part is being read: then fn() is not called. */

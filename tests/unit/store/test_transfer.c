@@ -169,6 +169,61 @@ TEST(a_backup_is_a_store_with_the_same_rows)
 	unmake();
 }
 
+static void
+remove_backup(void)
+{
+	static const char *const name[] = {
+		"b/join-1/data.mdb", "b/join-1/lock.mdb", "b/join-1", "b"
+	};
+	char path[sizeof dir + 20];
+
+	for (unsigned i = 0; i < 4; i++) {
+		snprintf(path, sizeof path, "%s/%s", dir, name[i]);
+		EQ(remove(path), 0);
+	}
+}
+
+TEST(rows_of_a_backup_come_back_at_index_0)
+{
+	char copy[sizeof dir + 20];
+	struct store_export *x;
+	struct fetch a = { .err = EM_OK }, b;
+
+	fresh_as(1);
+	fill(200, "some bytes", 1);
+	snprintf(copy, sizeof copy, "%s/b/join-1", dir);
+	imported = EM_AGAIN;
+	store_backup(copy, on_imported, NULL);
+	while (imported == EM_AGAIN)
+		turn(worker_get(0));
+	fill(300, "others", 201);
+	str_reset(&follows);
+	x = store_export_open_backup(RET, copy);
+	while (!a.is_over)
+		next_part(x, &a);
+	store_export_close(&x);
+	EQ(a.err, EM_OK);
+	import_all(&a);
+	OK(strstr(str_get(&follows), "/1=some byt ") != NULL);
+	EQ(store_applied(RET), 0);
+	OK(!store_is_importing(RET));
+	b = fetch(RET);
+	OK(is_equal(&a, &b));
+	clear(&a.parts);
+	clear(&b.parts);
+	/* A folder that is not there is not made. */
+	copy[strlen(copy) - 1] = '2';
+	a = (struct fetch){ .err = EM_OK };
+	x = store_export_open_backup(RET, copy);
+	next_part(x, &a);
+	EQ(a.err, EM_NOTFOUND);
+	store_export_close(&x);
+	OK(access(copy, F_OK) != 0);
+	clear(&a.parts);
+	remove_backup();
+	wipe();
+}
+
 /* ---- crashes */
 
 /* A child that is killed somewhere in the middle of entries. */
