@@ -6,6 +6,7 @@
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join.h"
 #include "emqxd/cluster/levels.h"
+#include "emqxd/cluster/join_note.h"
 #include "emqxd/cluster/members.h"
 #include "emqxd/cluster/ordering.h"
 #include "emqxd/takeover/takeover_wire.h"
@@ -171,6 +172,7 @@ cluster_birth(const struct cluster_me *me, struct fault *f)
 	all->own = c;
 	node_slot_set(ROOM_CLUSTER, all);
 	members_birth();
+	join_note_birth();
 	takeover_wire_birth();
 	if (conf->tls) {
 		c->tls = link_tls_new(conf->certfile, conf->keyfile, conf->cacertfile, f);
@@ -202,6 +204,7 @@ cluster_death(void)
 	mem_free(c);
 	takeover_wire_death();
 	members_death();
+	join_note_death();
 	mem_free(cluster_inside());
 	node_slot_set(ROOM_CLUSTER, NULL);
 }

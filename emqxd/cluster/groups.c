@@ -6,7 +6,10 @@
 #include "emqxd/core/log.h"
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
+#include "ipc/base/str.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <unistd.h>
 
 static const char *const group_name[CSTORE_GROUP_N] = { "meta", "ret" };
@@ -187,6 +190,34 @@ groups_wipe(void (*done)(void *arg), void *arg)
 	groups_watch_stop(all);
 	for (unsigned g = 0; g < CSTORE_GROUP_N; g++)
 		cstore_group_wipe(all->cstore, (enum cstore_group)g, on_wiped, w);
+}
+
+static void
+remove_folder(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *d;
+
+	if (dir == NULL)
+		return;
+	while ((d = readdir(dir)) != NULL)
+		(void)unlinkat(dirfd(dir), d->d_name, 0);
+	closedir(dir);
+	if (rmdir(path) != 0)
+		LOG(ERROR, "cluster_log_stays", "error", err_name(err_from_errno(errno)),
+		    "why", path);
+}
+
+void
+groups_remove_logs(const char *folder)
+{
+	for (unsigned g = 0; g < CSTORE_GROUP_N; g++) {
+		struct str path = { 0 };
+
+		str_addf(&path, "%s/%s", folder, group_name[g]);
+		remove_folder(str_get(&path));
+		str_fini(&path);
+	}
 }
 
 /* ---- life */

@@ -26,7 +26,7 @@ enum { GROUPS_DIFFER_S = 5 };
 /* Events of the child but CONNECT, which is answered here; and our own. */
 struct groups_ops {
 	void (*on_cstore)(const struct cstore_event *e);
-	void (*on_diverged)(enum cstore_group g);
+	void (*on_diverged)(enum cstore_group g, const char *leader);
 };
 
 void groups_birth(struct link_house *h, const struct groups_ops *ops);
@@ -44,6 +44,8 @@ void groups_start(const struct groups_start *s);
 void groups_stop(void);
 /* The same, and removes the logs; @done is called within or later. */
 void groups_wipe(void (*done)(void *arg), void *arg);
+/* Of a node that is alone, before anything runs: what an interrupted task has left there. */
+void groups_remove_logs(const char *folder);
 
 /* NULL: not started. */
 struct cstore *groups_cstore(void);

@@ -142,6 +142,18 @@ leader_of(const struct groups_ask *a)
 	return name[0] != '\0' ? name : a->leader;
 }
 
+/* A member that may know who leads. */
+static struct link_peer *
+someone(void)
+{
+	struct link_house *h = groups()->house;
+	struct link_peer *p = link_peer_next(h, NULL);
+
+	while (p != NULL && !link_peer_is_reachable(p))
+		p = link_peer_next(h, p);
+	return p;
+}
+
 static void
 attempt(struct groups_ask *a)
 {
@@ -157,6 +169,8 @@ attempt(struct groups_ask *a)
 	}
 	p = a->c.via != NULL ? *a->c.via
 			     : link_peer_find(groups()->house, slice_str(leader));
+	if (a->c.via == NULL && (p == NULL || !link_peer_is_reachable(p)))
+		p = someone();
 	if (p != NULL)
 		err = send(a, p);
 	if (err != EM_OK) {
@@ -216,6 +230,38 @@ change_here(struct link_ask ask, enum cstore_group g, enum cstore_change what,
 	str_fini(&text);
 }
 
+/* Another Raft id of that node: of a membership that it gave up, and could tell nobody. */
+static uint64_t
+old_seat(struct groups *all, enum cstore_group g, struct slice name, uint64_t raft_id)
+{
+	const struct cstore_status *s = cstore_status(all->cstore, g);
+
+	for (unsigned i = 0; i < s->members_n; i++)
+		if (s->member[i].id != raft_id && slice_eq_str(name, s->member[i].name))
+			return s->member[i].id;
+	return 0;
+}
+
+static void
+on_old_out(void *arg, em_err err, const char *text)
+{
+	struct asked *q = arg;
+
+	/* Then it asks again. */
+	link_reply(q->ask, err == EM_OK || err == EM_NOTFOUND ? EM_AGAIN : err,
+	    slice_str(err == EM_REFUSED ? "" : text));
+	mem_free(q);
+}
+
+static void
+let_old_out(struct link_ask ask, enum cstore_group g, uint64_t old_id)
+{
+	struct asked *q = MEM_NEW(struct asked);
+
+	q->ask = ask;
+	cstore_change(groups_cstore(), g, CSTORE_REMOVE, old_id, "", on_old_out, q);
+}
+
 /* For a node that is no member yet, and that the leader does not let in. */
 static void
 pass_on(struct link_ask ask, const struct groups_change *c)
@@ -262,6 +308,8 @@ on_group_change(struct link_peer *from, struct link_ask ask, struct slice body, 
 	}
 	if (err != EM_OK)
 		link_reply(ask, err, slice_str("another node has that name"));
+	else if (what == CSTORE_ADD && old_seat(all, g, name, raft_id) != 0)
+		let_old_out(ask, (enum cstore_group)g, old_seat(all, g, name, raft_id));
 	else
 		change_here(
 		    ask, (enum cstore_group)g, (enum cstore_change)what, raft_id, name);

@@ -24,8 +24,9 @@ struct groups_part {
 	bool is_changing; /* a change of the leader's own is under way */
 	bool is_asked;    /* the leader, about the members */
 	mono_t led_since;
-	mono_t differs_since; /* ns 0: it does not */
-	int64_t lag;          /* -1: not known */
+	mono_t differs_since;        /* ns 0: it does not */
+	int64_t lag;                 /* -1: not known */
+	char asked[CSTORE_NAME_MAX]; /* last, while no leader is known */
 	struct groups_added added[GROUPS_ADDED_MAX];
 };
 

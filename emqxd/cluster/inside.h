@@ -23,6 +23,7 @@ struct cluster {
 	struct join *join;         /* join.c */
 	struct levels *levels;     /* levels.c */
 	struct cluster_figures *figures; /* figures.c: what the nodes hold */
+	struct join_note *note;          /* join_note.c: set on main */
 };
 
 static inline struct cluster *

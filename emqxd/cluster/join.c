@@ -37,6 +37,12 @@ join_is_member(void)
 	return join_self()->is_member;
 }
 
+bool
+join_is_settled(void)
+{
+	return join_self()->task == JOIN_NOTHING;
+}
+
 /* ---- tasks */
 
 static void
@@ -62,6 +68,7 @@ join_take(enum join_task task, join_done_fn *done, void *arg)
 	j->done = done;
 	j->arg = arg;
 	j->err = EM_OK;
+	j->is_detached = j->gives_up = false;
 	str_reset(&j->target);
 	str_reset(&j->leader);
 	str_reset(&j->backup);
@@ -80,12 +87,15 @@ join_finish(const struct join_end *e)
 	if (j->guest != NULL)
 		link_guest_close(&j->guest);
 	j->task = JOIN_NOTHING;
+	j->is_detached = false;
 	j->done = NULL;
 	if (e->err != EM_OK)
 		LOG(WARN, "cluster_task_failed", "error", err_name(e->err), "why",
 		    e->text);
 	if (done != NULL)
 		done(j->arg, e);
+	if (j->is_member && members_me() == NULL && j->task == JOIN_NOTHING)
+		join_cast_out("its row was deleted"); /* meanwhile */
 }
 
 void
@@ -127,8 +137,7 @@ on_wiped_later(struct timer *t)
 	struct join *j = LIST_OWNER(t, struct join, wait);
 
 	groups_stop();
-	ordering_stop();
-	j->is_member = false;
+	ordering_pause();
 	j->raft_id = 0;
 	j->then();
 }
@@ -142,12 +151,41 @@ on_wiped(void *arg)
 }
 
 void
-join_go_alone(void (*then)(void))
+join_close_groups(void (*then)(void))
 {
 	struct join *j = join_self();
 
 	j->then = then;
 	groups_wipe(on_wiped, j);
+}
+
+static void
+on_closed(void)
+{
+	struct join *j = join_self();
+
+	ordering_stop();
+	j->is_member = false;
+	j->then_alone();
+}
+
+void
+join_go_alone(void (*then)(void))
+{
+	join_self()->then_alone = then;
+	join_close_groups(on_closed);
+}
+
+void
+join_back_up(const char *why, change_done_fn *then)
+{
+	struct join *j = join_self();
+	char stamp[SPAN_TEXT_MAX];
+
+	str_reset(&j->backup);
+	str_addf(&j->backup, "%s/backup/%s-%s", j->data_dir, why,
+	    wall_print(clock_wall(), true, stamp));
+	store_backup(str_get(&j->backup), then, j);
 }
 
 void
@@ -354,10 +392,10 @@ on_cstore(const struct cstore_event *e)
 }
 
 static void
-on_diverged(enum cstore_group g)
+on_diverged(enum cstore_group g, const char *leader)
 {
 	(void)g;
-	join_anew();
+	join_anew(leader);
 }
 
 static void
@@ -400,35 +438,105 @@ join_drop_rows_then(void (*then)(void))
 	on_dropped_wait(&j->wait);
 }
 
+/* ---- removed by the others */
+
 static void
-on_members(enum members_event event, void *arg)
+on_cast_out_rows(void)
+{
+	struct join *j = join_self();
+
+	LOG(WARN, "cluster_left_by_others", "node", nodes_me(), "backup",
+	    str_get(&j->backup));
+	join_finish(&(struct join_end){ .err = EM_OK, .text = "" });
+}
+
+static void
+on_cast_out(void)
+{
+	join_drop_rows_then(on_cast_out_rows);
+}
+
+/* Without room for a copy it goes without: its rows stay where they are. */
+static void
+on_cast_out_copy(void *arg, em_err err)
 {
 	struct join *j = arg;
 
-	if (event != MEMBERS_REMOVED || !j->is_member || j->task == JOIN_OUT)
+	if (err != EM_OK) {
+		LOG(WARN, "cluster_backup_failed", "dir", str_get(&j->backup), "error",
+		    err_name(err));
+		str_reset(&j->backup);
+	}
+	join_go_alone(on_cast_out);
+}
+
+void
+join_cast_out(const char *why)
+{
+	struct join *j = join_self();
+
+	if (!j->is_member || !join_take(JOIN_OUT, NULL, NULL))
 		return;
-	LOG(ERROR, "cluster_removed_here", "node", nodes_me());
-	join_go_alone(join_drop_rows);
+	LOG(ERROR, "cluster_removed_here", "node", nodes_me(), "why", why);
+	join_back_up("removed", on_cast_out_copy);
+}
+
+static void
+on_members(enum members_event event, void *arg)
+{
+	(void)arg;
+	if (event == MEMBERS_REMOVED)
+		join_cast_out("its row was deleted");
 }
 
 static const struct groups_ops ops = { .on_cstore = on_cstore,
 	.on_diverged = on_diverged };
 
-/* What the rows say at the start. */
+/* ---- what a start finds */
+
 static void
-resume(void)
+be_alone(struct join *j)
+{
+	if (members_count() > 0)
+		LOG(WARN, "cluster_rows_left_over", "members", members_count());
+	if (store_is_ordered(CHANGE_GROUP_META) || store_is_ordered(CHANGE_GROUP_RET))
+		ordering_stop();
+	join_drop_rows();
+	groups_remove_logs(j->raft_dir);
+}
+
+static void
+be_member(uint64_t raft_id)
+{
+	if (join_note()->phase != JOIN_SETTLED)
+		join_note_write(JOIN_SETTLED, 0, NULL, NULL);
+	join_open_groups(CSTORE_JOIN, raft_id);
+}
+
+static void
+resume(struct join *j)
 {
 	const struct members_entry *me = members_me();
+	const struct join_note *note = join_note();
+	bool is_named = me != NULL && me->m.site == nodes_site();
 
-	if (members_count() == 0)
-		return;
-	if (me == NULL || me->m.site != nodes_site()) {
-		LOG(WARN, "cluster_rows_left_over", "members", members_count());
-		ordering_stop();
-		join_drop_rows();
-		return;
+	switch (note->phase) {
+	case JOIN_SETTLED:
+		if (is_named)
+			be_member(me->m.raft_id);
+		else
+			be_alone(j);
+		break;
+	case JOIN_FETCHING:
+	case JOIN_ENTERING:
+		if (note->phase == JOIN_ENTERING && is_named &&
+		    me->m.raft_id == note->raft_id)
+			be_member(me->m.raft_id);
+		else
+			join_in_resume();
+		break;
+	case JOIN_REENTERING: join_anew_resume(); break;
 	}
-	join_open_groups(CSTORE_JOIN, me->m.raft_id);
 }
 
 static void
@@ -456,7 +564,7 @@ join_birth(struct link_house *h, const char *data_dir, const char *advertise)
 	link_on(h, LINK_JOIN_ASK, on_join_ask, j);
 	link_on_peer(h, on_peer, j);
 	members_start(h, on_members, j);
-	resume();
+	resume(j);
 }
 
 void
@@ -475,6 +583,7 @@ join_death(void)
 	mem_free(j->raft_dir);
 	mem_free(j->advertise);
 	str_fini(&j->target);
+	str_fini(&j->address);
 	str_fini(&j->leader);
 	str_fini(&j->backup);
 	str_fini(&j->victim);

@@ -9,7 +9,9 @@
  * Joining: the node asks a member (JOIN_ASK, as a guest), which becomes a cluster of one
  * first if it was alone; it keeps a copy of its store, fetches all rows, opens empty
  * logs, is let into both groups, and at last makes itself a member by a row, which all
- * apply.  A step that fails undoes what came before, but for the rows, whose copy it names.
+ * apply.  A step that fails undoes what came before: this node is alone then, with its own
+ * rows, out of the copy.  So does the next start after a crash; but once the others may have
+ * taken it for a member it goes on until it is one, or was told no (join_note.h).
  *
  * The link thread's.
  */
@@ -41,7 +43,13 @@ void join_leave(bool is_dry_run, join_done_fn *done, void *arg);
 void join_force_leave(
     struct slice name, bool recover, bool is_dry_run, join_done_fn *done, void *arg);
 
+/* The others have removed this node: it is alone with the rows, of which a copy is kept.
+ * Nothing when it is none, or is joining or leaving just now. */
+void join_cast_out(const char *why);
+
 /* Is the store ordered by a cluster now? */
 bool join_is_member(void);
+/* Neither joining nor leaving: what the links say of membership can be believed. */
+bool join_is_settled(void);
 
 #endif

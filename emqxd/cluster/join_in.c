@@ -1,5 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* join_in: joining, and joining anew after the groups and this node fell apart. */
+/*
+ * join_in: joining, and what is left of it after a crash.
+ *
+ * The steps: ask, back up, note FETCHING, fetch the rows, note ENTERING, enter (join_enter.c),
+ * no note.  When one fails: note FETCHING, let out what was let in, remove the logs, the
+ * rows of the backup, no note.  Behind ENTERING a member's word is needed to turn back: who
+ * was taken for a member and does not know it would be half of one.  So when the cluster
+ * falls silent there, the command ends with that, and the node goes on trying, over
+ * restarts too, until it is in, was told no, or is told to leave.
+ */
 #include "emqxd/cluster/cluster.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join_inside.h"
@@ -7,187 +16,241 @@
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
 #include "emqxd/store/ordered.h"
-#include "emqxd/store/change.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/rand.h"
 #include "ipc/base/rbuf.h"
 
 #define ASK_LIMIT span_s(20) /* it may have to begin its cluster */
-#define MEMBER_LIMIT span_s(20)
-#define LOOK span_ms(50)
+#define AGAIN span_s(2)
 
-static const char hint_alone[] =
-    "this node is alone now, with the cluster's rows; its own are in the backup";
+static const char hint_own_rows[] = "this node is alone, with its own rows again";
+static const char hint_mixed[] =
+    "with emqxd stopped, put the backup's folder in the place of node.data_dir/store";
+
+static void enter(struct join *j);
 
 /* ---- undoing */
 
 static void
-on_rows_dropped(void)
-{
-	struct join *j = join_self();
-
-	join_fail(j->err, hint_alone, "%s", str_get(&j->why));
-}
-
-static void
-on_undone(void)
-{
-	join_drop_rows_then(on_rows_dropped);
-}
-
-static void
-on_taken_back(void *arg, em_err err, const char *text)
+on_settled(void *arg, em_err err)
 {
 	struct join *j = arg;
 
-	(void)err;
-	(void)text;
-	if (--j->left == 0)
-		join_go_alone(on_undone);
+	if (err != EM_OK)
+		LOG(ERROR, "cluster_note_not_written", "error", err_name(err));
+	if (j->gives_up)
+		join_finish(&(struct join_end){ .err = EM_OK, .text = "" });
+	else
+		join_fail(j->err, j->victim.n > 0 ? hint_mixed : hint_own_rows, "%s",
+		    str_get(&j->why));
 }
 
-/* What was let in is to be let out, if somebody can be told. */
 static void
-undo(struct join *j, em_err err, const char *text)
+on_rows_dropped(void)
 {
-	j->err = err;
-	str_reset(&j->why);
-	str_add(&j->why, text);
-	j->left = CSTORE_GROUP_N;
-	for (unsigned g = 0; g < CSTORE_GROUP_N; g++) {
-		const struct groups_change c = { .group = (enum cstore_group)g,
-			.what = CSTORE_REMOVE,
-			.raft_id = j->raft_id,
-			.name = slice_str(nodes_me()),
-			.via = j->task == JOIN_IN ? &j->guest : NULL,
-			.limit = span_s(5) };
-
-		groups_change(&c, on_taken_back, j);
-	}
+	join_note_write(JOIN_SETTLED, 0, on_settled, join_self());
 }
 
-/* ---- the last steps: let in, and the row */
-
 static void
-on_row(void *arg, em_err err)
+on_restored(void *arg, em_err err)
 {
 	struct join *j = arg;
 
 	if (err != EM_OK) {
-		undo(j, err, "the cluster did not take this node's row");
-		return;
+		LOG(ERROR, "cluster_rows_not_restored", "backup",
+		    str_get(&join_note()->backup), "error", err_name(err));
+		str_add(&j->victim, "rows");
+	} else {
+		LOG(WARN, "cluster_rows_restored", "backup",
+		    str_get(&join_note()->backup));
 	}
-	if (j->task == JOIN_IN)
-		join_end_sessions();
-	LOG(INFO, "cluster_joined", "node", nodes_me(), "asked", str_get(&j->target));
+	ordering_stop();
+	j->is_member = false;
+	members_drop_expected();
+	join_drop_rows_then(on_rows_dropped);
+}
+
+static void
+restore(void)
+{
+	ordering_restore(str_get(&join_note()->backup), on_restored, join_self());
+}
+
+static void
+close_and_restore(void)
+{
+	join_close_groups(restore);
+}
+
+static void
+on_undoing(void *arg, em_err err)
+{
+	struct join *j = arg;
+
+	if (err != EM_OK)
+		LOG(ERROR, "cluster_note_not_written", "error", err_name(err));
+	if (groups_cstore() != NULL)
+		join_let_out(j, j->raft_id, close_and_restore);
+	else
+		restore();
+}
+
+/* What was let in is to be let out, if somebody can be told; then the rows. */
+static void
+undo(struct join *j, em_err err, const char *text)
+{
+	struct str why = { 0 };
+
+	str_add(&why, text);
+	j->err = err;
+	str_reset(&j->why);
+	str_add(&j->why, str_get(&why));
+	str_fini(&why);
+	join_note_write(JOIN_FETCHING, 0, on_undoing, j);
+}
+
+/* ---- the end */
+
+static void
+on_noted_member(void *arg, em_err err)
+{
+	struct join *j = arg;
+
+	if (err != EM_OK) /* the next start sees the row, and knows */
+		LOG(ERROR, "cluster_note_not_written", "error", err_name(err));
 	join_finish(&(struct join_end){ .err = EM_OK,
 	    .text = "",
 	    .cluster = str_get(&j->target),
-	    .backup = j->backup.n > 0 ? str_get(&j->backup) : NULL,
+	    .backup = str_get(&join_note()->backup),
 	    .members = members_count() });
 }
 
 static void
-on_quorum_wait(struct timer *t)
+be_in(struct join *j)
 {
-	struct join *j = LIST_OWNER(t, struct join, wait);
+	join_end_sessions();
+	LOG(INFO, "cluster_joined", "node", nodes_me(), "asked", str_get(&j->target));
+	join_note_write(JOIN_SETTLED, 0, on_noted_member, j);
+}
 
-	if (groups_have_quorum())
-		join_write_row(j->raft_id, on_row);
-	else if (clock_mono().ns < j->until.ns)
-		timer_arm(t, LOOK, on_quorum_wait);
-	else
-		undo(j, EM_NOQUORUM, "no leader of the cluster reached this node");
+/* The others may have this node's row, and do not answer. */
+static bool
+is_silence(em_err err)
+{
+	return err == EM_NOQUORUM || err == EM_TIMEOUT || err == EM_UNREACHABLE ||
+	       err == EM_AGAIN || err == EM_BUSY || err == EM_CANCELLED;
 }
 
 static void
-on_let_in(void *arg, em_err err, const char *text)
+detach(struct join *j, em_err err)
+{
+	const struct join_end e = { .err = err,
+		.text = str_get(&j->why),
+		.hint = "this node goes on trying; emqx_ctl cluster leave gives it up" };
+	join_done_fn *done = j->done;
+
+	LOG(WARN, "cluster_join_goes_on", "asked", str_get(&join_note()->address), "why",
+	    str_get(&j->why));
+	j->is_detached = true;
+	j->done = NULL;
+	if (done != NULL)
+		done(j->arg, &e);
+}
+
+static void
+on_guest_again(struct link_peer *guest, const struct fault *f, void *arg)
 {
 	struct join *j = arg;
 
-	if (err != EM_OK && j->err == EM_OK) {
-		j->err = err;
-		str_reset(&j->why);
-		str_addf(&j->why, "the cluster did not let this node in: %s",
-		    text[0] != '\0' ? text : err_text(err));
-	}
-	if (--j->left > 0)
-		return;
-	if (j->err != EM_OK) {
-		struct str why = { 0 };
-
-		str_add(&why, str_get(&j->why));
-		undo(j, j->err, str_get(&why));
-		str_fini(&why);
-		return;
-	}
-	j->until = mono_add(clock_mono(), MEMBER_LIMIT);
-	timer_arm(&j->wait, LOOK, on_quorum_wait);
+	(void)f;
+	j->guest = guest;
+	enter(j); /* also without: it may be let in already */
 }
 
 static void
-let_in(struct join *j, enum cstore_group g, enum cstore_change what, groups_done_fn *then,
-    void *arg)
+on_again(struct timer *t)
 {
-	const struct groups_change c = { .group = g,
-		.what = what,
-		.raft_id = j->raft_id,
-		.site = nodes_site(),
-		.name = slice_str(nodes_me()),
-		.address = slice_str(j->advertise),
-		.via = j->task == JOIN_IN ? &j->guest : NULL,
-		.limit = JOIN_CHANGE_LIMIT };
+	struct join *j = LIST_OWNER(t, struct join, wait);
 
-	groups_change(&c, then, arg);
-}
-
-static void
-on_added_meta(void *arg, em_err err, const char *text)
-{
-	if (err == EM_OK)
-		let_in(arg, CSTORE_META, CSTORE_MAKE_STANDBY, on_let_in, arg);
+	if (j->gives_up)
+		undo(j, EM_CANCELLED, "it was told to leave");
+	else if (j->guest != NULL)
+		enter(j);
 	else
-		on_let_in(arg, err, text);
+		link_guest_open(
+		    j->house, str_slice(&join_note()->address), on_guest_again, j);
 }
 
 static void
-on_added_ret(void *arg, em_err err, const char *text)
+on_entered(void *arg, em_err err)
 {
-	if (err == EM_OK)
-		let_in(arg, CSTORE_RET, CSTORE_MAKE_STANDBY, on_let_in, arg);
-	else
-		on_let_in(arg, err, text);
+	struct join *j = arg;
+
+	if (err == EM_OK) {
+		be_in(j);
+		return;
+	}
+	if (!is_silence(err) || j->gives_up) {
+		undo(j, err, str_get(&j->why));
+		return;
+	}
+	if (!j->is_detached)
+		detach(j, err);
+	timer_arm(&j->wait, AGAIN, on_again);
 }
 
 static void
-open_and_enter(struct join *j)
+enter(struct join *j)
 {
-	uint64_t id = 0;
-
-	while (id == 0)
-		rand_bytes(&id, sizeof id);
-	join_open_groups(CSTORE_JOIN, id);
-	j->left = CSTORE_GROUP_N;
-	j->err = EM_OK;
-	let_in(j, CSTORE_META, CSTORE_ADD, on_added_meta, j);
-	let_in(j, CSTORE_RET, CSTORE_ADD, on_added_ret, j);
+	join_enter(j, on_entered);
 }
 
 /* ---- the rows */
 
 static void
-on_fetched(void *arg, em_err err, const char *text)
+on_noted_entering(void *arg, em_err err)
 {
 	struct join *j = arg;
 
 	if (err != EM_OK) {
-		ordering_stop();
-		join_drop_rows();
-		join_fail(err, hint_alone, "the cluster's rows were not fetched: %s",
-		    text[0] != '\0' ? text : err_text(err));
+		undo(j, err, "the store does not take this node's notes");
 		return;
 	}
-	open_and_enter(j);
+	join_open_groups(CSTORE_JOIN, join_note()->raft_id);
+	enter(j);
+}
+
+static void
+on_fetched(void *arg, em_err err, const char *text)
+{
+	struct join *j = arg;
+	struct str why = { 0 };
+	uint64_t id = 0;
+
+	if (err != EM_OK) {
+		str_addf(&why, "the cluster's rows were not fetched: %s",
+		    text[0] != '\0' ? text : err_text(err));
+		undo(j, err, str_get(&why));
+		str_fini(&why);
+		return;
+	}
+	while (id == 0)
+		rand_bytes(&id, sizeof id);
+	join_note_write(JOIN_ENTERING, id, on_noted_entering, j);
+}
+
+static void
+on_noted_fetching(void *arg, em_err err)
+{
+	struct join *j = arg;
+
+	if (err != EM_OK) {
+		members_drop_expected();
+		join_fail(err, "nothing has changed",
+		    "the store does not take this node's notes: %s", err_text(err));
+		return;
+	}
+	ordering_fetch(j->guest, on_fetched, j);
 }
 
 static void
@@ -202,17 +265,36 @@ on_backed_up(void *arg, em_err err)
 		    err_text(err));
 		return;
 	}
-	ordering_fetch(j->guest, on_fetched, j);
+	join_note_keep(str_slice(&j->address), str_slice(&j->backup));
+	join_note_write(JOIN_FETCHING, 0, on_noted_fetching, j);
 }
 
-static void
-back_up(struct join *j)
-{
-	char stamp[SPAN_TEXT_MAX];
+/* ---- after a crash */
 
-	str_addf(&j->backup, "%s/backup/join-%s", j->data_dir,
-	    wall_print(clock_wall(), true, stamp));
-	store_backup(str_get(&j->backup), on_backed_up, j);
+static void
+on_resumed(struct timer *t)
+{
+	struct join *j = LIST_OWNER(t, struct join, wait);
+
+	if (join_note()->phase == JOIN_FETCHING)
+		undo(j, EM_CANCELLED, "joining was interrupted");
+	else
+		on_again(t);
+}
+
+void
+join_in_resume(void)
+{
+	struct join *j = join_self();
+
+	if (!join_take(JOIN_IN, NULL, NULL))
+		return;
+	LOG(WARN, "cluster_join_resumes", "asked", str_get(&join_note()->address));
+	j->is_detached = true;
+	str_add_slice(&j->target, str_slice(&join_note()->address));
+	if (join_note()->phase == JOIN_ENTERING)
+		join_open_groups(CSTORE_JOIN, join_note()->raft_id);
+	timer_arm(&j->wait, span_ms(0), on_resumed);
 }
 
 /* ---- the answer of the member that was asked */
@@ -273,7 +355,7 @@ on_answer(struct link_peer *p, em_err err, struct slice body, void *arg)
 		    str_get(&j->target), err_text(err));
 		return;
 	}
-	back_up(j);
+	join_back_up("join", on_backed_up);
 }
 
 static void
@@ -358,60 +440,20 @@ void
 join_cluster(struct slice target, bool is_dry_run, join_done_fn *done, void *arg)
 {
 	struct join *j = join_self();
-	struct str address = { 0 };
 
 	if (!join_take(JOIN_IN, done, arg))
 		return;
 	str_add_slice(&j->target, target);
+	str_reset(&j->address);
 	if (slice_eq_str(target, nodes_me())) {
 		join_fail(EM_USAGE, NULL, "that is this node itself");
 	} else if (j->is_member) {
 		join_fail(EM_STATE, "emqx_ctl cluster leave first",
 		    "this node is a member of a cluster already");
-	} else if (!address_of(target, &address)) {
+	} else if (!address_of(target, &j->address)) {
 		join_fail(EM_USAGE, NULL, "NAME@HOST or NAME@HOST:PORT is expected");
 	} else {
-		link_guest_open(j->house, slice_str(str_get(&address)),
+		link_guest_open(j->house, str_slice(&j->address),
 		    is_dry_run ? on_guest_to_look : on_guest, j);
 	}
-	str_fini(&address);
-}
-
-/* ---- anew */
-
-static void
-on_fetched_anew(void *arg, em_err err, const char *text)
-{
-	if (err == EM_OK) {
-		open_and_enter(arg);
-		return;
-	}
-	ordering_stop();
-	join_fail(err, NULL, "the cluster's rows were not fetched again: %s", text);
-}
-
-static void
-fetch_anew(void)
-{
-	struct join *j = join_self();
-	struct link_peer *p = link_peer_find(j->house, slice_str(str_get(&j->leader)));
-
-	if (p == NULL)
-		join_fail(EM_UNREACHABLE, NULL, "the leader is away");
-	else
-		ordering_fetch(p, on_fetched_anew, j);
-}
-
-void
-join_anew(void)
-{
-	struct join *j = join_self();
-	const char *leader = groups_leader(CSTORE_META);
-
-	if (leader[0] == '\0' || !join_take(JOIN_ANEW, NULL, NULL))
-		return;
-	LOG(WARN, "cluster_joins_anew", "node", nodes_me(), "leader", leader);
-	str_add(&j->leader, leader);
-	str_add(&j->target, leader);
-	join_go_alone(fetch_anew);
 }

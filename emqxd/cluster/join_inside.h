@@ -4,13 +4,14 @@
  * anew) and join_out.c (leaving, removing, recovery) share.
  *
  * A task is a chain of steps; each ends in a callback that begins the next, or in
- * join_fail().
+ * join_fail().  What a crash between two steps leaves is told apart by join_note.h.
  */
 #ifndef CLUSTER_JOIN_INSIDE_H
 #define CLUSTER_JOIN_INSIDE_H
 
 #include "emqxd/cluster/groups.h"
 #include "emqxd/cluster/join.h"
+#include "emqxd/cluster/join_note.h"
 #include "emqxd/cluster/members.h"
 #include "emqxd/core/timer.h"
 #include "emqxd/store/change.h"
@@ -34,16 +35,21 @@ struct join {
 	void *arg;
 	/* The task's. */
 	struct link_peer *guest;
-	struct str target, leader, backup;
+	struct str target, address, leader, backup;
 	struct str victim; /* whose row goes */
 	uint64_t raft_id, old_id;
+	bool
+	    is_detached; /* JOIN_IN: nobody waits for it, and it goes on until it is decided */
+	bool gives_up; /* the same, and was told to leave */
 	unsigned left; /* of several at once */
 	em_err err;    /* the first of theirs */
 	struct str why;
 	struct timer wait;
 	mono_t until;
-	void (*then)(void); /* once this node is alone */
-	bool is_member;     /* the store is ordered */
+	void (*then)(void);       /* once the groups are closed */
+	void (*then_alone)(void); /* once this node is alone */
+	change_done_fn *entered;
+	bool is_member; /* the store is ordered */
 	struct join_waiter *waiters;
 };
 
@@ -55,8 +61,12 @@ void join_fail(em_err err, const char *hint, const char *fmt, ...) EM_PRINTF(3, 
 
 /* Opens the groups and orders the store: @mode with an id of its own. */
 void join_open_groups(enum cstore_open_mode mode, uint64_t raft_id);
-/* Closes them, removes their logs, and is alone again; then @then. */
+/* Closes them and removes their logs; the rows stay the cluster's, without a leader. */
+void join_close_groups(void (*then)(void));
+/* The same, and the rows are this node's own. */
 void join_go_alone(void (*then)(void));
+/* A copy of the store in backup/WHY-<now>, named in j->backup. */
+void join_back_up(const char *why, change_done_fn *then);
 /* Makes this node's row; @then when all have it. */
 void join_write_row(uint64_t raft_id, change_done_fn *then);
 /* Deletes the rows of all members, here: this node is alone. */
@@ -67,7 +77,16 @@ em_err join_delete_row(struct slice name, change_done_fn *then);
 
 /* The frame's body of who we are; and the list of members as the answer to it. */
 void join_in_asked(struct link_ask ask);
-void join_anew(void);
+/* The last steps, with groups that are open: let in, and the row; @then with what came of
+ * it, and why not in j->why.  Through the guest, or j->leader. */
+void join_enter(struct join *j, change_done_fn *then);
+/* The Raft id that is not to be, out of both groups, as far as somebody can be told. */
+void join_let_out(struct join *j, uint64_t raft_id, void (*then)(void));
+/* What a crash has interrupted goes on. */
+void join_in_resume(void);
+void join_anew_resume(void);
+/* The group's leader, that member, has another list of members. */
+void join_anew(const char *leader);
 /* All sessions of this node end, soon. */
 void join_end_sessions(void);
 

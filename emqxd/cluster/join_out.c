@@ -8,6 +8,7 @@
 #include "emqxd/store/change.h"
 #include "emqxd/store/ordered.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define TRANSFER_LIMIT span_s(5)
@@ -116,6 +117,12 @@ join_leave(bool is_dry_run, join_done_fn *done, void *arg)
 {
 	struct join *j = join_self();
 
+	if (j->is_detached && j->task == JOIN_IN && j->done == NULL && !is_dry_run) {
+		j->gives_up = true; /* which it sees at its next step */
+		j->done = done;
+		j->arg = arg;
+		return;
+	}
 	if (!join_take(JOIN_OUT, done, arg))
 		return;
 	if (!j->is_member) {
@@ -236,7 +243,7 @@ recover(struct join *j)
 {
 	struct cstore_member me = { .id = j->raft_id, .role = CSTORE_VOTER };
 
-	strcpy(me.name, nodes_me());
+	snprintf(me.name, sizeof me.name, "%s", nodes_me());
 	j->left = CSTORE_GROUP_N;
 	LOG(WARN, "cluster_recovers", "node", nodes_me());
 	for (unsigned g = 0; g < CSTORE_GROUP_N; g++) {

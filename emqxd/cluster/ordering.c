@@ -248,6 +248,18 @@ ordering_stop(void)
 	}
 }
 
+void
+ordering_pause(void)
+{
+	struct ordering *o = ordering_self();
+
+	o->cstore = NULL;
+	for (unsigned g = 0; g < CHANGE_GROUP_N; g++) {
+		o->wants[g] = false;
+		store_set_leader((enum change_group)g, false);
+	}
+}
+
 bool
 ordering_is_started(void)
 {

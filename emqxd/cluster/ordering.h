@@ -18,6 +18,7 @@
 
 #include "emqxd/cstore/cstore.h"
 #include "emqxd/link/link.h"
+#include "emqxd/store/change.h"
 
 /* Takes the frames of ORDER_*: also a node that is alone gives out its rows, when asked
  * after it has a group (ordering_start()). */
@@ -31,6 +32,8 @@ void ordering_start(struct cstore *c);
  * stopped. */
 void ordering_stop(void);
 bool ordering_is_started(void);
+/* The child is gone, but the rows stay the cluster's: without a leader. */
+void ordering_pause(void);
 /* ENTRY, MARKER, STATE and DOWN; others are of no interest. */
 void ordering_on_event(const struct cstore_event *e);
 
@@ -41,5 +44,10 @@ void ordering_on_event(const struct cstore_event *e);
  * (store_is_importing()), with some rows of either. */
 typedef void ordering_done_fn(void *arg, em_err err, const char *text);
 void ordering_fetch(struct link_peer *from, ordering_done_fn *done, void *arg);
+
+/* The rows of both groups become those of a folder that store_backup() made; then call
+ * ordering_stop().  When it fails the rows are of either.  @done once, later; what stops the
+ * node meanwhile answers nobody. */
+void ordering_restore(const char *dir, change_done_fn *done, void *arg);
 
 #endif

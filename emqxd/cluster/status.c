@@ -75,8 +75,14 @@ fill_peer(struct status_row *r, const struct members_entry *e)
 static void
 fill_alone(struct status_row *r)
 {
-	*r = (struct status_row){ .role = "alone", .has_quorum = true };
+	bool is_joining = join_is_member();
+
+	*r = (struct status_row){ .role = is_joining ? "joining" : "alone",
+		.has_quorum = !is_joining };
 	fill_me(r);
+	if (is_joining)
+		snprintf(r->hint, sizeof r->hint,
+		    "it goes on until the cluster answers, or cluster leave");
 	r->lag = 0;
 	copy(r->node, sizeof r->node, slice_str(nodes_me()));
 	copy(r->address, sizeof r->address, slice_str(cluster_advertised()));

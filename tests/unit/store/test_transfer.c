@@ -172,9 +172,8 @@ TEST(a_backup_is_a_store_with_the_same_rows)
 static void
 remove_backup(void)
 {
-	static const char *const name[] = {
-		"b/join-1/data.mdb", "b/join-1/lock.mdb", "b/join-1", "b"
-	};
+	static const char *const name[] = { "b/join-1/data.mdb", "b/join-1/lock.mdb",
+		"b/join-1", "b" };
 	char path[sizeof dir + 20];
 
 	for (unsigned i = 0; i < 4; i++) {

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * join_anew: a member whose log and the leader's fell apart gives its own up and comes back
+ * under another Raft id; its row, and so its links, stay.
+ *
+ * First the leader lets the old id out: it counts no more before its log is gone, so two
+ * that do this at once do not take the quorum with them; a leader that cannot do that is
+ * none, and nothing happens.  From the note on there is no way back, and no end but success:
+ * what fails is tried again, also after a restart, at whatever member is reachable.
+ */
+#include "emqxd/cluster/inside.h"
+#include "emqxd/cluster/join_inside.h"
+#include "emqxd/cluster/ordering.h"
+#include "emqxd/core/log.h"
+#include "ipc/base/mem.h"
+#include "ipc/base/rand.h"
+
+#define AGAIN span_s(1)
+
+static void on_again(struct timer *t);
+
+static void
+again(struct join *j, em_err err, const char *why)
+{
+	LOG(WARN, "cluster_anew_again", "error", err_name(err), "why", why);
+	timer_arm(&j->wait, AGAIN, on_again);
+}
+
+/* ---- the end */
+
+static void
+on_settled(void *arg, em_err err)
+{
+	if (err != EM_OK) {
+		again(arg, err, "the note stays");
+		return;
+	}
+	LOG(INFO, "cluster_joined_anew", "node", nodes_me());
+	join_finish(&(struct join_end){ .err = EM_OK, .text = "" });
+}
+
+static void
+close_again(void)
+{
+	again(join_self(), EM_AGAIN, "it was not let in");
+}
+
+static void
+wipe_again(void)
+{
+	join_close_groups(close_again);
+}
+
+static void
+on_entered(void *arg, em_err err)
+{
+	struct join *j = arg;
+
+	if (err == EM_OK) {
+		join_note_write(JOIN_SETTLED, 0, on_settled, j);
+		return;
+	}
+	LOG(WARN, "cluster_anew_failed", "error", err_name(err), "why", str_get(&j->why));
+	join_let_out(j, j->raft_id, wipe_again);
+}
+
+/* ---- the rows */
+
+static void
+on_no_member(void)
+{
+	LOG(WARN, "cluster_left_by_others", "node", nodes_me());
+	join_note_write(JOIN_SETTLED, 0, NULL, NULL);
+	join_finish(&(struct join_end){ .err = EM_OK, .text = "" });
+}
+
+static void
+on_fetched(void *arg, em_err err, const char *text)
+{
+	struct join *j = arg;
+	uint64_t id = 0;
+
+	if (err != EM_OK) {
+		again(j, err, text);
+		return;
+	}
+	if (members_me() == NULL) { /* removed meanwhile */
+		ordering_stop();
+		j->is_member = false;
+		join_drop_rows_then(on_no_member);
+		return;
+	}
+	while (id == 0)
+		rand_bytes(&id, sizeof id);
+	join_open_groups(CSTORE_JOIN, id);
+	join_enter(j, on_entered);
+}
+
+/* Who led last, else anybody. */
+static struct link_peer *
+someone(struct join *j)
+{
+	struct link_peer *p = link_peer_find(j->house, str_slice(&j->leader));
+
+	if (p != NULL && link_peer_is_reachable(p))
+		return p;
+	for (p = link_peer_next(j->house, NULL); p != NULL;
+	     p = link_peer_next(j->house, p))
+		if (link_peer_is_reachable(p))
+			return p;
+	return NULL;
+}
+
+static void
+on_again(struct timer *t)
+{
+	struct join *j = LIST_OWNER(t, struct join, wait);
+	struct link_peer *p = someone(j);
+
+	if (groups_cstore() != NULL) { /* entered, but for the note */
+		on_entered(j, EM_OK);
+		return;
+	}
+	if (p == NULL) {
+		timer_arm(&j->wait, AGAIN, on_again);
+		return;
+	}
+	str_reset(&j->leader);
+	str_add(&j->leader, link_peer_name(p));
+	ordering_fetch(p, on_fetched, j);
+}
+
+/* ---- the beginning */
+
+static void
+begin_fetch(void)
+{
+	timer_arm(&join_self()->wait, span_ms(0), on_again);
+}
+
+static void
+on_noted(void *arg, em_err err)
+{
+	(void)arg;
+	if (err == EM_OK)
+		join_close_groups(begin_fetch);
+	else
+		join_fail(err, NULL, "the store does not take this node's notes");
+}
+
+static void
+on_old_out(void *arg, em_err err, const char *text)
+{
+	struct join *j = arg;
+
+	if (err != EM_OK && err != EM_NOTFOUND && j->err == EM_OK) {
+		j->err = err;
+		str_add(&j->why, text);
+	}
+	if (--j->left > 0)
+		return;
+	if (j->err != EM_OK)
+		join_fail(j->err, NULL, "the leader did not let the old log out: %s",
+		    str_get(&j->why));
+	else
+		join_note_write(JOIN_REENTERING, 0, on_noted, j);
+}
+
+void
+join_anew(const char *leader)
+{
+	struct join *j = join_self();
+
+	if (!j->is_member || members_me() == NULL || !join_take(JOIN_ANEW, NULL, NULL))
+		return;
+	LOG(WARN, "cluster_joins_anew", "node", nodes_me(), "leader", leader);
+	str_add(&j->leader, leader);
+	str_add(&j->target, leader);
+	j->left = CSTORE_GROUP_N;
+	for (unsigned g = 0; g < CSTORE_GROUP_N; g++) {
+		const struct groups_change c = { .group = (enum cstore_group)g,
+			.what = CSTORE_REMOVE,
+			.raft_id = j->raft_id,
+			.name = slice_str(nodes_me()),
+			.leader = str_slice(&j->leader),
+			.limit = JOIN_CHANGE_LIMIT };
+
+		groups_change(&c, on_old_out, j);
+	}
+}
+
+void
+join_anew_resume(void)
+{
+	struct join *j = join_self();
+
+	if (!join_take(JOIN_ANEW, NULL, NULL))
+		return;
+	LOG(WARN, "cluster_anew_resumes", "node", nodes_me());
+	j->is_member = true;
+	groups_remove_logs(j->raft_dir);
+	timer_arm(&j->wait, span_ms(0), on_again);
+}
