@@ -244,11 +244,13 @@ birth_of_license(struct fault *f)
 static em_err
 birth_of_cluster(struct fault *f)
 {
+	static const struct cluster_licence licence = { license_text, license_share };
 	const struct core_conf *conf = conf_get(CONF_CORE);
 	const struct cluster_me me = { .node = conf->node_name,
 		.cookie = conf->cookie,
 		.product = EMQXD_VERSION,
-		.data_dir = conf->data_dir };
+		.data_dir = conf->data_dir,
+		.licence = &licence };
 
 	return cluster_birth(&me, f);
 }

@@ -170,6 +170,7 @@ cluster_birth(const struct cluster_me *me, struct fault *f)
 		.suback_wait = conf->suback_wait };
 	all = MEM_NEW(struct cluster);
 	all->own = c;
+	all->licence = me->licence;
 	node_slot_set(ROOM_CLUSTER, all);
 	members_birth();
 	join_note_birth();

@@ -17,9 +17,19 @@
 #define CLUSTER_COOKIE "emqxsecretcookie" /* the default, as EMQX has it */
 #define CLUSTER_PORT 4370                 /* plus the number in the node's name */
 
+/* The licence is a higher room's: on the link thread. */
+#define CLUSTER_LICENCE_MAX 8192u
+struct cluster_licence {
+	/* The text of the one in force here: its length; 0: there is none. */
+	size_t (*text)(uint8_t buf[CLUSTER_LICENCE_MAX]);
+	/* This node has begun a cluster: its licence is the cluster's from now on. */
+	void (*share)(void);
+};
+
 struct cluster_me {
-	const char *node, *cookie, *product; /* node.name, node.cookie, "0.6.0" */
-	const char *data_dir;                /* node.data_dir */
+	const char *node, *cookie, *product;   /* node.name, node.cookie, "0.6.0" */
+	const char *data_dir;                  /* node.data_dir */
+	const struct cluster_licence *licence; /* lives on; NULL: there are none */
 };
 
 /* Opens the cluster port.  One in use fails only if cluster.listen names it: else the node

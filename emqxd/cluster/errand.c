@@ -27,6 +27,7 @@ errand_free(struct errand **ep)
 	str_fini(&e->hint);
 	str_fini(&e->cluster);
 	str_fini(&e->backup);
+	str_fini(&e->licence);
 	MEM_FREE(*ep);
 }
 
@@ -59,6 +60,8 @@ on_end(void *arg, const struct join_end *end)
 		str_add(&e->cluster, end->cluster);
 	if (end->backup != NULL)
 		str_add(&e->backup, end->backup);
+	if (end->licence != NULL)
+		str_add(&e->licence, end->licence);
 	go_home(e);
 }
 

@@ -25,8 +25,8 @@ struct errand {
 	struct str node; /* JOIN: whom to ask; FORCE_LEAVE: who goes */
 	/* The answer. */
 	em_err err;
-	struct str text, hint, cluster, backup; /* of join.h's struct join_end */
-	unsigned n;                             /* rows, or members */
+	struct str text, hint, cluster, backup, licence; /* of join.h's struct join_end */
+	unsigned n;                                      /* rows, or members */
 	struct status_row rows[NODES_MAX];
 };
 

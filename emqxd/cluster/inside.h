@@ -9,19 +9,21 @@
 
 #include "emqxd/core/worker.h"
 
+struct cluster_licence;
 struct link_house;
 struct routes;
 
 struct cluster {
-	struct cluster_own *own;   /* cluster.c: set on main */
-	struct link_house *house;  /* link.h: the links */
-	struct ordering *ordering; /* ordering.c */
-	struct routes *routes;     /* routes.h: what the others' clients want */
-	struct members *members;   /* members.c: set on main */
-	struct groups *groups;     /* groups.c */
-	struct rpc *rpc;           /* rpc.h: offices that ask each other; set on main */
-	struct join *join;         /* join.c */
-	struct levels *levels;     /* levels.c */
+	struct cluster_own *own;               /* cluster.c: set on main */
+	const struct cluster_licence *licence; /* cluster.h: set on main; or NULL */
+	struct link_house *house;              /* link.h: the links */
+	struct ordering *ordering;             /* ordering.c */
+	struct routes *routes;   /* routes.h: what the others' clients want */
+	struct members *members; /* members.c: set on main */
+	struct groups *groups;   /* groups.c */
+	struct rpc *rpc;         /* rpc.h: offices that ask each other; set on main */
+	struct join *join;       /* join.c */
+	struct levels *levels;   /* levels.c */
 	struct cluster_figures *figures; /* figures.c: what the nodes hold */
 	struct join_note *note;          /* join_note.c: set on main */
 };

@@ -7,6 +7,7 @@
  * times name, address, u64 site.
  */
 #include "emqxd/cluster/join.h"
+#include "emqxd/cluster/cluster.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join_inside.h"
 #include "emqxd/cluster/levels.h"
@@ -72,6 +73,7 @@ join_take(enum join_task task, join_done_fn *done, void *arg)
 	str_reset(&j->target);
 	str_reset(&j->leader);
 	str_reset(&j->backup);
+	str_reset(&j->licence);
 	str_reset(&j->victim);
 	str_reset(&j->why);
 	return true;
@@ -248,6 +250,8 @@ begun(struct join *j, em_err err, const char *text)
 {
 	const struct join_end e = { .err = err, .text = text };
 
+	if (err == EM_OK && cluster_inside()->licence != NULL)
+		cluster_inside()->licence->share();
 	join_finish(&e);
 	answer_waiters(j, err, text);
 }
@@ -299,6 +303,15 @@ begin(struct join *j)
 
 /* ---- being asked */
 
+static void
+put_licence(struct wbuf *w)
+{
+	const struct cluster_licence *licence = cluster_inside()->licence;
+	uint8_t text[CLUSTER_LICENCE_MAX];
+
+	wbuf_bytes16(w, slice_of(text, licence != NULL ? licence->text(text) : 0));
+}
+
 void
 join_in_asked(struct link_ask ask)
 {
@@ -315,6 +328,7 @@ join_in_asked(struct link_ask ask)
 		wbuf_bytes16(&w, e->m.address);
 		wbuf_u64(&w, e->m.site);
 	}
+	put_licence(&w);
 	link_reply(ask, w.err, wbuf_slice(&w));
 	wbuf_fini(&w);
 }
@@ -586,6 +600,7 @@ join_death(void)
 	str_fini(&j->address);
 	str_fini(&j->leader);
 	str_fini(&j->backup);
+	str_fini(&j->licence);
 	str_fini(&j->victim);
 	str_fini(&j->why);
 	MEM_FREE(cluster_inside()->join);

@@ -31,6 +31,7 @@ struct join_end {
 	const char *hint;    /* or NULL */
 	const char *cluster; /* JOIN: the member that was asked */
 	const char *backup;  /* JOIN: the folder with what was stored; or NULL */
+	const char *licence; /* JOIN: the cluster's, as that member has it; or NULL */
 	unsigned members;    /* that there are now */
 };
 typedef void join_done_fn(void *arg, const struct join_end *e);

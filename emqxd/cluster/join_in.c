@@ -122,6 +122,7 @@ on_noted_member(void *arg, em_err err)
 	    .text = "",
 	    .cluster = str_get(&j->target),
 	    .backup = str_get(&join_note()->backup),
+	    .licence = str_get(&j->licence),
 	    .members = members_count() });
 }
 
@@ -321,6 +322,25 @@ expect_all(struct join *j, struct slice body)
 	return r.err;
 }
 
+/* It stands behind the members; an older node sends none. */
+static void
+take_licence(struct join *j, struct slice body)
+{
+	struct rbuf r = rbuf_of(body);
+	struct slice text;
+
+	rbuf_bytes16(&r);
+	rbuf_bytes16(&r);
+	for (unsigned n = rbuf_u8(&r); n > 0 && r.err == EM_OK; n--) {
+		rbuf_bytes16(&r);
+		rbuf_bytes16(&r);
+		rbuf_u64(&r);
+	}
+	text = rbuf_bytes16(&r);
+	if (r.err == EM_OK && text.n <= CLUSTER_LICENCE_MAX)
+		str_add_slice(&j->licence, text);
+}
+
 static const char *
 hint_for(em_err err)
 {
@@ -355,6 +375,7 @@ on_answer(struct link_peer *p, em_err err, struct slice body, void *arg)
 		    str_get(&j->target), err_text(err));
 		return;
 	}
+	take_licence(j, body);
 	join_back_up("join", on_backed_up);
 }
 
@@ -367,10 +388,12 @@ on_looked(struct link_peer *p, em_err err, struct slice body, void *arg)
 		on_answer(p, err, body, arg);
 		return;
 	}
+	take_licence(j, body);
 	str_addf(&j->backup, "%s/backup", j->data_dir);
 	join_finish(&(struct join_end){ .err = EM_OK,
 	    .text = "",
 	    .cluster = str_get(&j->target),
+	    .licence = str_get(&j->licence),
 	    .backup = str_get(&j->backup) });
 }
 

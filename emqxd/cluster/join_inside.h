@@ -36,7 +36,8 @@ struct join {
 	/* The task's. */
 	struct link_peer *guest;
 	struct str target, address, leader, backup;
-	struct str victim; /* whose row goes */
+	struct str licence; /* of the member that was asked */
+	struct str victim;  /* whose row goes */
 	uint64_t raft_id, old_id;
 	bool
 	    is_detached; /* JOIN_IN: nobody waits for it, and it goes on until it is decided */

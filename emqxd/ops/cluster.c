@@ -6,8 +6,10 @@
 #include "emqxd/admin/admin.h"
 #include "emqxd/admin/op.h"
 #include "emqxd/cluster/errand.h"
+#include "emqxd/license/license.h"
 #include "emqxd/retain/retain.h"
 #include "emqxd/session/registry.h"
+#include "ipc/base/mem.h"
 
 /* ---- rows */
 
@@ -53,13 +55,27 @@ static void
 join_row(struct op_ctx *op, const struct errand *e)
 {
 	struct row_writer *row = op_row(op);
+	struct str licence = { 0 };
 
 	row_str(row, "node", admin_house()->node);
 	row_str(row, "cluster", str_get(&e->cluster));
 	row_int(row, "retained", (int64_t)retain_count());
 	row_int(row, "sessions", (int64_t)registry_count_all());
 	row_str(row, "backup", e->backup.n > 0 ? str_get(&e->backup) : NULL);
+	license_own_meets(op->state, str_slice(&e->licence), &licence);
+	row_str(row, "licence", licence.n > 0 ? str_get(&licence) : NULL);
+	str_fini(&licence);
 	op_row_end(op);
+}
+
+/* Of a join: this node's licence as it was before. */
+static void
+free_own(struct op_ctx *op)
+{
+	if (op->state == NULL)
+		return;
+	license_own_fini(op->state);
+	MEM_FREE(op->state);
 }
 
 static void
@@ -92,6 +108,7 @@ on_answer(struct errand *e)
 		left_row(op, e);
 	}
 	errand_free(&e);
+	free_own(op);
 	op_done(op, err);
 }
 
@@ -120,6 +137,10 @@ const struct op op_CLUSTER_STATUS = { .where = OP_ADMIN, .call = status_call };
 static em_err
 join_call(struct op_ctx *op)
 {
+	struct license_own *own = MEM_NEW(struct license_own);
+
+	license_own_take(own);
+	op->state = own;
 	return send(op, ERRAND_JOIN, true);
 }
 

@@ -1,59 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The licence: given to one node, in force on all; and sessions of all count."""
-import glob
 import hashlib
 import os
 import subprocess
 
-from house import SLOW, House, run, wait_until
-
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SIGN = os.path.join(ROOT, "packaging", "license-sign")
-
-
-class Vendor:
-    """A vendor's keys, in a folder of the house."""
-
-    def __init__(self, house, name="keys"):
-        self.house, self.dir = house, os.path.join(house.dir, name)
-        subprocess.run([SIGN, "keys", self.dir], check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-
-    @property
-    def line(self):
-        return 'license.public_key = "file://%s/public.pem"' % self.dir
-
-    def sign(self, name, *fields):
-        """The path of a new licence."""
-        path = os.path.join(self.dir, name)
-        with open(path, "wb") as f:
-            subprocess.run([SIGN, "sign", os.path.join(self.dir, "private.pem"), *fields], check=True, stdout=f,
-                           stdin=subprocess.DEVNULL)
-        return path
-
-
-def configure(node, *lines):
-    node.lines = list(lines)
-    node.write_conf()
-
-
-def info(node):
-    return node.rows("license", "info")[0]
-
-
-def copy_of(node):
-    path = node.path("data", "licenses", "emqx.lic")
-    with open(path, "rb") as f:
-        return f.read()
-
-
-def backups(node):
-    return sorted(glob.glob(node.path("data", "licenses", "emqx.lic.*.backup")))
-
-
-def read(path):
-    with open(path, "rb") as f:
-        return f.read()
+from house import SLOW, Failed, House, run, wait_until
+from licences import Vendor, alarms, backups, configure, copy_of, info, read
 
 
 def give(node, path, rc=0):
@@ -61,10 +14,6 @@ def give(node, path, rc=0):
     got, out, err = node.ctl("license", "reload", path)
     assert got == rc, (got, out, err)
     return dict(line.split(": ", 1) for line in out.splitlines())
-
-
-def alarms(node):
-    return {r["name"]: r for r in node.rows("alarms", "list") if r["active"]}
 
 
 def hold(node, client):
@@ -80,7 +29,7 @@ class Three:
     """Three nodes that are one cluster, through all tests: one makes it, one after the other changes it."""
 
     def __init__(self):
-        self.house, self.is_over = House(3), False
+        self.house, self.has_failed = House(3), False
         self.vendor = Vendor(self.house)
         for node in self.house.nodes:
             configure(node, self.vendor.line)
@@ -216,17 +165,22 @@ class Three:
 
     def end(self):
         """all end as they should"""
-        self.is_over = True
-        self.house.__exit__(None, None, None)
+        self.house.__exit__(Failed if self.has_failed else None, None, None)
+
+    def watched(self, test):
+        """The test, whose failure is remembered: then the end shows what the nodes said."""
+        def watch():
+            before, self.has_failed = self.has_failed, True
+            test()
+            self.has_failed = before
+        watch.__doc__ = test.__doc__
+        return watch
 
 
 def main():
     three = Three()
-    try:
-        run(three.begin, three.all_nodes, three.forged, three.partly, three.quota, three.minority, three.end)
-    finally:
-        if not three.is_over:
-            three.house.__exit__(Exception, None, None)
+    tests = (three.begin, three.all_nodes, three.forged, three.partly, three.quota, three.minority)
+    run(*[three.watched(t) for t in tests], three.end)
 
 
 if __name__ == "__main__":
