@@ -28,8 +28,8 @@
  *
  * Twins: a client may be at two nodes, when they did not hear each other or both let it in
  * at once.  When both rows still stand after TAKEOVER_TWINS_REST, each node tells the other
- * when its client came; the later one stays (the higher site id, when it is the same
- * nanosecond), the other is ended with 0x8E.
+ * when its client came and whether it is connected; one that is stays, then the later one
+ * (the higher site id, when it is the same nanosecond), the other is ended with 0x8E.
  *
  * Bounds: TAKEOVER_MOST sessions on their way in each direction, the others wait;
  * TAKEOVER_WINDOW parts of each; TAKEOVER_PATIENCE without a sign of the other end.
@@ -65,7 +65,8 @@ enum takeover_frame {
 	TAKEOVER_MORE,    /* a part was taken */
 	TAKEOVER_LEAVE,   /* the session lives here from now on */
 	TAKEOVER_STOP,    /* either end gives up */
-	TAKEOVER_TWIN, /* its client is here too: u64 wall ns when it came; client id */
+	TAKEOVER_TWIN, /* its client is here too: u64 wall ns when it came, top bit: it is
+			  connected; client id */
 	TAKEOVER_FRAME_N
 };
 

@@ -3,7 +3,7 @@
  * takeover_twins: clients that are at two nodes at once.  See takeover.h.
  *
  * The link thread knows hashes only, home workers know ids: each walks its sessions once
- * for a batch of hashes, in steps, and says which of them it has and since when.
+ * for a batch of hashes, in steps, and says which of them it has, and their ranks.
  */
 #include "emqxd/takeover/takeover_inside.h"
 #include "emqxd/core/clock.h"
@@ -25,6 +25,7 @@ _Static_assert(offsetof(struct takeover_note, bytes) % sizeof(uint64_t) == 0, "h
 
 #define BATCH 4096u /* hashes in one walk */
 #define A_LOOK 64u  /* sessions between two looks at the clock */
+#define CONNECTED (UINT64_C(1) << 63)
 
 /* ---- the link thread */
 
@@ -88,12 +89,12 @@ takeover_twins_tick(struct takeover_twins *w, struct takeover *t)
 }
 
 static void
-tell_others(const struct takeover_twins *w, uint64_t since, struct slice id)
+tell_others(const struct takeover_twins *w, uint64_t rank, struct slice id)
 {
 	uint64_t places = w->links->places(w->links->arg, claim_hash(id)) & ~UINT64_C(1);
-	struct wbuf body = wbuf_growing(sizeof since + id.n);
+	struct wbuf body = wbuf_growing(sizeof rank + id.n);
 
-	wbuf_u64(&body, since);
+	wbuf_u64(&body, rank);
 	wbuf_bytes(&body, id);
 	for (; places != 0 && body.err == EM_OK; places &= places - 1)
 		/* One that does not go is found again when the link is back. */
@@ -113,24 +114,32 @@ takeover_twins_from_home(struct takeover_twins *w, const struct takeover_note *n
 
 void
 takeover_twins_on_frame(
-    struct takeover *t, unsigned place, uint64_t since, struct slice clientid)
+    struct takeover *t, unsigned place, uint64_t rank, struct slice clientid)
 {
 	struct takeover_note *note;
 
 	if (clientid.n == 0 || clientid.n > UINT16_MAX)
 		return;
-	note = takeover_note(t, TAKEOVER_NOTE_TWIN_THERE, place, since, clientid);
+	note = takeover_note(t, TAKEOVER_NOTE_TWIN_THERE, place, rank, clientid);
 	note->flag = nodes_site_of(place) > nodes_site();
 	takeover_post(registry_home(clientid), note);
 }
 
 /* ---- client workers */
 
+/* The higher one stays.  A node that stood still may read a CONNECT when its client has
+ * long given up and is elsewhere: who is connected goes before who came later. */
+static uint64_t
+rank_of(const struct session *s)
+{
+	return (uint64_t)s->attached.ns | (s->to != NULL ? CONNECTED : 0);
+}
+
 static void
 tell_here(struct takeover *t, const struct session *s)
 {
 	takeover_post(worker_link(), takeover_note(t, TAKEOVER_NOTE_TWIN_HERE, 0,
-					 (uint64_t)s->attached.ns, session_clientid(s)));
+					 rank_of(s), session_clientid(s)));
 }
 
 static void
@@ -181,7 +190,7 @@ takeover_twins_walk_end(struct takeover_twins_walk *w)
 	w->hashes = NULL;
 }
 
-/* Who came later stays, and says so when the other does not know. */
+/* Who stays says so when the other does not know. */
 void
 takeover_twins_meet(const struct takeover_note *note)
 {
@@ -190,7 +199,7 @@ takeover_twins_meet(const struct takeover_note *note)
 
 	if (s == NULL || s->is_frozen)
 		return;
-	mine = (uint64_t)s->attached.ns;
+	mine = rank_of(s);
 	if (note->number < mine || (note->number == mine && !note->flag)) {
 		tell_here(note->t, s);
 		return;

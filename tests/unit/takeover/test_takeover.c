@@ -464,12 +464,14 @@ TEST(a_client_that_is_back_at_the_old_node_keeps_its_session_there)
 	end_all();
 }
 
+#define CONNECTED (UINT64_C(1) << 63)
+
 static void
-twin_comes(uint64_t since)
+twin_comes(uint64_t rank)
 {
 	struct wbuf w = wbuf_growing(64);
 
-	wbuf_u64(&w, since);
+	wbuf_u64(&w, rank);
 	wbuf_bytes(&w, ID);
 	worker_act_as(worker_link());
 	takeover_on_frame(takeover, PEER, TAKEOVER_TWIN, wbuf_slice(&w));
@@ -488,7 +490,7 @@ TEST(of_two_clients_of_one_id_the_later_stays)
 
 	begin();
 	settle_in();
-	mine = (uint64_t)guest.session->attached.ns;
+	mine = (uint64_t)guest.session->attached.ns | CONNECTED;
 	twin_comes(mine - 1);
 	OK(is_at(old_home) && !guest.was_taken);
 	EQ(frames[TAKEOVER_TWIN], 1); /* and says so */
@@ -496,6 +498,24 @@ TEST(of_two_clients_of_one_id_the_later_stays)
 	twin_comes(mine); /* the other's site is the higher one */
 	OK(!is_at(old_home) && guest.was_taken);
 	EQ(frames[TAKEOVER_TWIN], 1);
+	end_all();
+}
+
+TEST(of_two_clients_of_one_id_the_connected_one_stays)
+{
+	uint64_t mine;
+
+	begin();
+	settle_in();
+	mine = (uint64_t)guest.session->attached.ns;
+	twin_comes(mine + 1000); /* came later, and is away */
+	OK(is_at(old_home) && !guest.was_taken);
+	EQ(frames[TAKEOVER_TWIN], 1);
+	drop_sent();
+	as(old_home);
+	session_detach(guest.session, 100, false);
+	twin_comes(mine + 1000);
+	OK(!is_at(old_home));
 	end_all();
 }
 
