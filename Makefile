@@ -166,7 +166,7 @@ cov:
 
 # ---- tests
 TEST = @BUILD=$(BUILD) sh tests/tools/run.sh
-.PHONY: check check-all check-bare lint play bats sim bench soak million fuzz coverage
+.PHONY: check check-all check-bare lint play bats sim chaos bench soak million fuzz coverage
 check:
 	@$(MAKE) -j$(JOBS) all units tools
 	$(TEST) lint units play bats cluster
@@ -182,6 +182,8 @@ bats: all tools
 	$(TEST) bats
 sim: sims
 	$(TEST) sim
+chaos: all
+	@BUILD=$(BUILD) CHAOS_MINUTES=$${CHAOS_MINUTES:-30} /usr/bin/python3 tests/cluster/chaos.py
 bench: all
 	@BUILD=$(BUILD) sh tests/bench/bench.sh && BUILD=$(BUILD) sh tests/bench/answer.sh
 soak: all tools
@@ -244,6 +246,7 @@ help:
 	@echo 'make mutants      faults of one line in the daemon, each of which a scenario must find'
 	@echo 'make bench        CPU per message beside mosquitto'
 	@echo 'make soak         ten minutes of cut connections, every message counted (SOAK_SECONDS, SOAK_SEED)'
+	@echo 'make chaos        thirty minutes of three nodes under load and faults (CHAOS_MINUTES, CHAOS_SEED)'
 	@echo 'make million      a million sessions that expire: the longest turn, and memory after it (MILLION=number)'
 	@echo 'make fuzz         each fuzzer 60 s from its corpus (FUZZ_TIME=seconds)'
 	@echo 'make coverage     lines that the tests run, by room'

@@ -4,7 +4,7 @@
 #
 #	sh tests/tools/run.sh SUITE...		from the top of the tree
 #
-# SUITE: lint units play bats cluster sim mutants valgrind-units corpus.
+# SUITE: lint units play bats cluster chaos sim mutants valgrind-units corpus.
 # Everything that a suite runs speaks TAP.  The last line is the sum:
 # "N passed, N failed, N skipped"; exit status 1 when something failed.
 #
@@ -135,6 +135,13 @@ run_bats() {
 # Several nodes on this machine; a test starts and ends its own.
 run_cluster() {
 	find tests/cluster -name 'test_*.py' | sort | taps cluster 300 tests/cluster /usr/bin/python3
+}
+
+# Three nodes under faults, for some minutes; by hand CHAOS_MINUTES=30.
+run_chaos() {
+	CHAOS_MINUTES=${CHAOS_MINUTES:-3}
+	export CHAOS_MINUTES
+	tap chaos tests/cluster/chaos.py $((CHAOS_MINUTES * 60 + 180)) /usr/bin/python3 tests/cluster/chaos.py
 }
 
 # What the fuzzers found and kept must not fail again.

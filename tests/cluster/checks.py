@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must be true when nothing is broken any more and nobody sends: judges the chaos run."""
+import asyncio
+import json
+import os
+import re
+import time
+
+from house import SLOW
+from mqtt5 import Client, Gone
+
+SETTLED = 30  # seconds until everything must have come to rest after the last fault
+GROWTH = 48 << 20  # bytes that a process may grow
+
+
+class Checks:
+    """All checks of a run; each finds or not."""
+
+    def __init__(self, world, load, doer):
+        self.world, self.house, self.load, self.doer = world, world.house, load, doer
+        self.round = 0
+        self.logs = {}  # path -> offset read so far
+        self.sizes = {}  # pid -> (rss, fds) at first
+        self.since = 0  # when the round began
+
+    async def until(self, what, seconds, fn):
+        """fn() says what is wrong, or None; a finding when it does not stop."""
+        end = time.monotonic() + seconds * SLOW
+        while True:
+            try:
+                wrong = await fn()
+            except Gone as e:
+                wrong = "gone: %s" % e
+            if wrong is None:
+                return True
+            if time.monotonic() > end:
+                self.world.find("round %d: %s: %s", self.round, what, wrong)
+                return False
+            await asyncio.sleep(0.25)
+
+    async def rows(self, node, *words):
+        rc, out, err = await self.doer.ctl(node, *words, "--json")
+        if rc != 0:
+            raise Gone("%s: %s: %s" % (node.name, " ".join(words), err.strip()[:200]))
+        rows = json.loads(out)
+        return rows if isinstance(rows, list) else [rows]
+
+    async def all(self):
+        """Everything, at a quiet point."""
+        self.round += 1
+        await self.until("all nodes are members and run", SETTLED, self.whole)
+        self.load.rest()
+        await self.until("all clients are connected and nothing waits for an acknowledgement",
+                         SETTLED, self.at_rest)
+        await self.until("messages arrive", 8, self.delivered)
+        self.judge_messages()
+        await self.until("one place a client", 10, self.not_doubled)
+        await self.until("topics are the same everywhere", 10, self.topics)
+        await self.probes()
+        await self.until("configuration", 10, self.conf)
+        await self.until("retained messages", 15, self.retained)
+        self.settle_open()
+        self.processes()
+        self.read_logs()
+        for e in self.load.died():
+            self.world.find("a task of the load ended: %r", e)
+
+    # ---- nodes
+
+    async def whole(self):
+        names = sorted(n.name for n in self.house.nodes)
+        for node in self.house.nodes:
+            if not node.is_up():
+                return "%s has ended with %s: %s" % (node.name, node.process.returncode, node.tail(5))
+            rows = {r["node"]: r for r in await self.rows(node, "cluster", "status")}
+            if sorted(rows) == [node.name] and len(names) > 1:
+                await self.doer.join(node, 5)
+                return "%s is alone" % node.name
+            if sorted(n for n, r in rows.items() if r["state"] == "running") != names:
+                return "%s sees %s" % (node.name, {n: r["state"] for n, r in rows.items()})
+            if not all(r["quorum"] for r in rows.values()):
+                return "%s has no quorum" % node.name
+            if sum(r["role"] == "leader" for r in rows.values()) != 1:
+                return "%s sees roles %s" % (node.name, {n: r["role"] for n, r in rows.items()})
+        return None
+
+    # ---- clients
+
+    async def at_rest(self):
+        if self.load.setter.is_busy:
+            return "a conf set has not ended"
+        for r in self.load.roamers:
+            if not r.is_settled or not r.client.is_connected:
+                return "%s is not connected" % r.name
+            if r.client.out:
+                return "%s waits for %d acknowledgements at %s" % (r.name, len(r.client.out), r.node.name)
+        return None
+
+    async def not_doubled(self):
+        where = {}
+        for node in self.house.nodes:
+            for row in await self.rows(node, "clients", "list"):
+                where.setdefault(row["clientid"], []).append((node.name, row["connected"]))
+        for r in self.load.roamers:
+            if where.pop(r.name, []) != [(r.node.name, True)]:
+                return "%s, which is at %s, is at %s" % (r.name, r.node.name, where.get(r.name))
+        strangers = {c: w for c, w in where.items() if not c.startswith("probe")}
+        return "clients that should be gone: %s" % strangers if strangers else None
+
+    # ---- messages
+
+    def owed(self, receiver, publisher):
+        """(payload, Sent) of messages that this life of the receiver must have seen."""
+        begun = receiver.life.begun
+        return [(p, s) for p, s in publisher.sent.items()
+                if s.acked is not None and s.code < 128 and s.at > begun and s.at > self.since]
+
+    def pairs(self):
+        return zip(self.load.receivers, self.load.publishers)
+
+    async def delivered(self):
+        for r, p in self.pairs():
+            if r.life is None:
+                return "%s has no session" % r.name
+            missing = [s.seq for m, s in self.owed(r, p) if m not in r.life.got and not self.excused(r, s)]
+            if missing:
+                return "%s at %s misses %d of %s: %s" % (
+                    r.name, r.node.name, len(missing), p.name, self.about(r, p, missing))
+        return self.shared()
+
+    def shared(self):
+        got = [m.life.got if m.life is not None else {} for m in self.load.members]
+        for p in self.load.sharers:
+            for payload, s in p.sent.items():
+                if s.acked is None or s.code >= 128 or s.at < self.since or any(payload in g for g in got):
+                    continue
+                if not any(m.lives and m.lives[0].begun < s.at for m in self.load.members):
+                    continue
+                nodes = set(s.nodes).union(*(m.nodes_since(s.at - 1) for m in self.load.members))
+                if self.world.excuse(s.at - 1, nodes) is None:
+                    return "nobody of the group got %s, sent at node %s, code %d" % (payload, s.nodes, s.code)
+        return None
+
+    def excused(self, receiver, s):
+        return self.world.excuse(s.at - 1, s.nodes | receiver.nodes_since(s.at - 1))
+
+    def about(self, r, p, missing):
+        by = {s.seq: s for s in p.sent.values()}
+        s = by[missing[0]]
+        places = ["%+.2f s node %d" % (t - s.at, n) for t, n in r.places if s.at - 15 < t < s.at + 15]
+        return "%s; the first went in at node %s, code %d, sent again: %s; the receiver came to %s" % (
+            missing[:8], sorted(s.nodes), s.code, s.is_again, ", ".join(places))
+
+    def judge_messages(self):
+        """What was lost with a reason is counted; copies and order are judged."""
+        for r, p in self.pairs():
+            if r.life is None:
+                continue
+            for m, s in self.owed(r, p):
+                self.world.count("messages that were owed")
+                if m not in r.life.got:
+                    self.world.count("messages lost by %s" % self.excused(r, s))
+            self.copies(r, p)
+            self.order(r, p)
+        for p in [*self.load.publishers, *self.load.sharers, *self.load.keepers]:
+            self.world.count("messages sent", sum(s.at > self.since for s in getattr(p, "sent", {}).values()))
+
+    def copies(self, r, p):
+        for when, payload in r.odd:
+            s = p.sent.get(payload)
+            if s is None or (s.is_again and r.qos < 2) or (s.is_again and p.qos < 2):
+                continue
+            kind = self.world.excuse(s.at - 1, s.nodes | r.nodes_since(s.at - 1))
+            if kind is None:
+                self.world.find("round %d: %s (QoS %d, at %s) got %s (QoS %d, node %s, sent again: %s) twice, %.2f s after it was sent",
+                                self.round, r.name, r.qos, r.node.name, payload, p.qos, s.nodes, s.is_again, when - s.at)
+            else:
+                self.world.count("messages doubled by %s" % kind)
+        r.odd.clear()
+
+    def order(self, r, p):
+        last = {}
+        for payload in r.life.order:
+            s = p.sent.get(payload)
+            if s is None or s.is_again:
+                continue
+            before = last.get(s.connection)
+            if before is not None and before.seq > s.seq and s.at > self.since:
+                kind = self.world.excuse(s.at - 1, s.nodes | r.nodes_since(s.at - 1))
+                if kind is None:
+                    self.world.find("round %d: %s got %s of %s before %s", self.round, r.name, before.seq, p.name, s.seq)
+                    return
+                self.world.count("out of order by %s" % kind)
+            last[s.connection] = s
+
+    # ---- routes
+
+    def wanted(self):
+        """(filter, node) of all subscriptions that there are."""
+        want = set()
+        for r in [*self.load.receivers, *self.load.members]:
+            want |= {(f.split("/", 2)[2] if f.startswith("$share/") else f, r.node.name) for f in r.filters}
+        for c in self.load.churners:
+            want |= {(f, c.node.name) for f in c.filters}
+        return want
+
+    async def topics(self):
+        want = self.wanted()
+        for node in self.house.nodes:
+            have = {(r["topic"], n) for r in await self.rows(node, "topics", "list") for n in r["node"].split(",")}
+            if have != want:
+                return "%s lists %s too many, %s too few" % (node.name, sorted(have - want)[:5], sorted(want - have)[:5])
+        return None
+
+    async def probes(self):
+        """One message into every filter from every node: once at everybody who wants it."""
+        for x in [*self.load.receivers, *self.load.members, *self.load.churners]:
+            (x.life.probes if hasattr(x, "life") and x.life else x.probes if hasattr(x, "probes") else []).clear()
+        want, topics = self.expected()
+        for node in self.house.nodes:
+            c = Client("probe%d" % node.n, expiry=0)
+            try:
+                await c.connect(node.host, node.mqtt, clean=True)
+                sent = [c.publish(t, ("probe %d %s" % (node.n, t)).encode(), 1) for t in topics]
+                await asyncio.wait_for(asyncio.gather(*sent), 10)
+            except (Gone, asyncio.TimeoutError) as e:
+                self.world.find("round %d: a probe at %s: %r", self.round, node.name, e)
+            await c.disconnect()
+        await self.until("probes", 5, lambda: self.probed(want))
+
+    def expected(self):
+        """(who, topic) that shall come from each node; None for the group: anyone."""
+        want, topics = set(), {"s/0"}
+        for i, r in enumerate(self.load.receivers):
+            want.add((r.name, "q/%d" % i))
+            topics.add("q/%d" % i)
+        for c in self.load.churners:
+            for f in c.filters:
+                want.add((c.name, f.replace("+", "x")))
+                topics.add(f.replace("+", "x"))
+        return want, topics
+
+    async def probed(self, want):
+        wrong = []
+        who = [(r.name, r.life.probes if r.life else []) for r in self.load.receivers]
+        who += [(c.name, c.probes) for c in self.load.churners]
+        for name, probes in who:
+            for n in range(1, len(self.house.nodes) + 1):
+                for topic in [t for w, t in want if w == name]:
+                    times = probes.count(("probe %d %s" % (n, topic)).encode())
+                    if times != 1:
+                        wrong.append("%s got %s from node %d %d times" % (name, topic, n, times))
+        group = [p for m in self.load.members if m.life for p in m.life.probes]
+        for n in range(1, len(self.house.nodes) + 1):
+            times = group.count(("probe %d s/0" % n).encode())
+            if times != 1:
+                wrong.append("the group got s/0 from node %d %d times" % (n, times))
+        return "%d wrong: %s" % (len(wrong), "; ".join(wrong[:5])) if wrong else None
+
+    # ---- what all nodes agree on
+
+    async def conf(self):
+        s = self.load.setter
+        for key in s.keys:
+            values = {}
+            for node in self.house.nodes:
+                values[node.name] = (await self.rows(node, "conf", "get", key))[0]["value"]
+            if len(set(values.values())) != 1:
+                return "%s differs: %s" % (key, values)
+            value = next(iter(values.values()))
+            if (key, value) in s.refused:
+                return "%s has %s, which was refused" % (key, value)
+            if key in s.acked and value != s.acked[key] and value not in s.open[key]:
+                return "%s is %s, acknowledged was %s, open %s" % (key, value, s.acked[key], s.open[key])
+        return None
+
+    async def kept(self, node, n):
+        """topic -> payload of all retained messages there."""
+        have = {}
+        c = Client("probe-ret%d" % node.n, lambda topic, payload, flags: have.__setitem__(topic, payload), expiry=0)
+        await c.connect(node.host, node.mqtt, clean=True)
+        await c.subscribe("ret/#", 1)
+        end = time.monotonic() + 3
+        while len(have) < n and time.monotonic() < end:
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)
+        await c.disconnect()
+        return have
+
+    async def retained(self):
+        values = {}
+        for node in self.house.nodes:
+            rows = await self.rows(node, "retainer", "topics", "1", "1000")
+            values[node.name] = await self.kept(node, len(rows))
+            if sorted(values[node.name]) != sorted(r["topic"] for r in rows):
+                return "%s lists %d retained topics and sends %d" % (node.name, len(rows), len(values[node.name]))
+        first, *others = values.items()
+        for name, have in others:
+            for topic in set(first[1]) | set(have):
+                if first[1].get(topic) != have.get(topic):
+                    return "%s: %s has %s, %s has %s" % (topic, first[0], first[1].get(topic), name, have.get(topic))
+        for k in self.load.keepers:
+            for topic in k.topics:
+                value = first[1].get(topic)
+                may_be = k.open[topic] + k.given_up[topic]
+                if topic in k.acked and value != k.acked[topic] and value not in may_be:
+                    return "%s has %s, acknowledged was %s, open %s" % (topic, value, k.acked[topic], may_be)
+        return None
+
+    def settle_open(self):
+        """What did not happen until now must not happen any more."""
+        for x in [*self.load.keepers, self.load.setter]:
+            for values in [*x.open.values(), *getattr(x, "given_up", {}).values()]:
+                values.clear()
+
+    # ---- processes
+
+    def processes(self):
+        for node in self.house.nodes:
+            if not node.is_up():
+                continue
+            for pid in [node.process.pid, *node.children()]:
+                try:
+                    rss = int(re.search(r"VmRSS:\s+(\d+)", open("/proc/%d/status" % pid, encoding="ascii").read())[1]) << 10
+                    fds = len(os.listdir("/proc/%d/fd" % pid))
+                except (OSError, TypeError):
+                    continue
+                first = self.sizes.setdefault(pid, (rss, fds))
+                self.world.counts["most rss MiB"] = max(self.world.counts.get("most rss MiB", 0), rss >> 20)
+                if rss > first[0] + GROWTH:
+                    self.world.find("round %d: pid %d of %s has grown from %d to %d MiB", self.round, pid, node.name, first[0] >> 20, rss >> 20)
+                if fds > first[1] + 40:
+                    self.world.find("round %d: pid %d of %s has %d descriptors, %d at first", self.round, pid, node.name, fds, first[1])
+
+    def read_logs(self):
+        for node in self.house.nodes:
+            path = node.path("err")
+            with open(path, encoding="utf-8", errors="replace") as f:
+                f.seek(self.logs.get(path, 0))
+                lines = f.read().splitlines()
+                self.logs[path] = f.tell()
+            strange = []
+            for line in lines:
+                event = re.search(r"\[(\w+)\] (\w+)", line)
+                if event is not None and event[1] == "warning":
+                    self.world.count("warned: " + event[2])
+                if event is None or event[1] == "error":
+                    strange.append(line.strip()[:300])
+            if strange:
+                self.world.find("round %d: %s logs: %s", self.round, node.name, "\n#   ".join(strange[:25]))

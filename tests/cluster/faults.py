@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults for the chaos run: the schedule, which a seed decides, and how each is done.
+
+A schedule is rounds; a round is faults, each with the second at which it begins, whom it
+hits and for how long. Whom: a number, or "leader" and "follower", who are looked up when
+it is their turn. A fault that hits a node that is down or busy already is left out. After
+a round everything is mended: that is part of it.
+"""
+import asyncio
+import os
+import random
+import signal
+import time
+
+# kind -> (how often, seconds that it lasts, does it excuse losses of messages?)
+KINDS = {
+    "kill": (6, (0.1, 6), True),
+    "pause": (3, (0.3, 3.5), False),
+    "long pause": (2, (6, 9), True),
+    "restart": (2, (0.1, 1), True),
+    "child kill": (4, (0, 0), False),
+    "child pause": (3, (0.5, 6), False),
+    "leave": (2, (0, 0), True),
+    "cut off": (2, (0.5, 9), True),
+    "cut one": (2, (0.5, 9), True),
+    "cut one way": (3, (0.5, 9), True),
+    "cut by loss": (2, (2, 8), True),
+}
+WHOM = ("leader", "leader", "follower", 1, 2, 3)
+
+
+class Fault:
+    """One row of the schedule."""
+
+    def __init__(self, at, kind, whom, seconds):
+        self.at, self.kind, self.whom, self.seconds = at, kind, whom, seconds
+
+    def __str__(self):
+        return "%.1f s: %s of %s, %.1f s" % (self.at, self.kind, self.whom, self.seconds)
+
+
+def schedule(seed, kinds):
+    """Rounds without end."""
+    rng = random.Random("%s/faults" % seed)
+    names = list(kinds)
+    weights = [kinds[k][0] for k in names]
+    while True:
+        at, faults = rng.uniform(1, 3), []
+        for _ in range(rng.choice((1, 1, 2, 3, 4, 6))):
+            kind = rng.choices(names, weights)[0]
+            faults.append(Fault(at, kind, rng.choice(WHOM), rng.uniform(*kinds[kind][1])))
+            at += rng.choice((rng.uniform(0, 0.3), rng.uniform(0.5, 5)))
+        yield faults
+
+
+class Doer:
+    """Does them."""
+
+    def __init__(self, world, kinds):
+        self.world, self.house, self.kinds = world, world.house, kinds
+        self.busy = set()  # numbers of nodes with which something is done
+        self.killed = {}  # node number -> pids of ours that we ended, or of whose end we are the cause
+        self.away = set()  # members no more: to join again
+
+    async def ctl(self, node, *words, timeout=40):
+        try:
+            return await asyncio.to_thread(node.ctl, *words, timeout=timeout)
+        except Exception as e:  # pylint: disable=broad-except
+            return 99, "", repr(e)
+
+    async def leader(self):
+        for node in self.house.nodes:
+            if node.n in self.busy or not node.is_up():
+                continue
+            try:
+                rows = await asyncio.to_thread(node.members)
+            except Exception:  # pylint: disable=broad-except
+                continue
+            for other in self.house.nodes:
+                if rows.get(other.name, {}).get("role") == "leader":
+                    return other
+        return None
+
+    async def whom(self, fault):
+        if isinstance(fault.whom, int):
+            return self.house[fault.whom]
+        leader = await self.leader()
+        if fault.whom == "leader":
+            return leader
+        others = [n for n in self.house.nodes if n is not leader and n.n not in self.busy]
+        return others[0] if others else None
+
+    async def round(self, faults):
+        """Does them all; returns when the last one is over."""
+        begun = time.monotonic()
+        tasks = []
+        for f in faults:
+            await asyncio.sleep(max(0, begun + f.at - time.monotonic()))
+            node = await self.whom(f)
+            if node is None or node.n in self.busy or not node.is_up():
+                self.world.count("faults left out")
+                continue
+            self.world.count("fault: " + f.kind)
+            self.busy.add(node.n)
+            tasks.append(asyncio.create_task(self.do(f, node)))
+        if tasks:
+            await asyncio.gather(*tasks)
+
+    def excuses(self, fault):
+        """Connections between nodes outlive a cut of less than five seconds."""
+        return self.kinds[fault.kind][2] and not (fault.kind.startswith("cut") and fault.seconds < 3)
+
+    async def do(self, fault, node):
+        row = self.world.trouble(fault.kind, node.n) if self.excuses(fault) else None
+        try:
+            await getattr(self, fault.kind.replace(" ", "_"))(node, fault.seconds)
+        finally:
+            self.busy.discard(node.n)
+            if row is not None:
+                row[1] = time.monotonic() + 2  # what was on its way meanwhile
+
+    # ---- one each
+
+    def next_to(self, node):
+        return self.house[node.n % len(self.house.nodes) + 1]
+
+    async def cut_off(self, node, seconds):
+        self.house.cut_off(node)
+        await asyncio.sleep(seconds)
+        for other in self.house.nodes:
+            if other is not node:
+                self.house.heal(node, other)
+
+    async def cut_one(self, node, seconds):
+        self.house.cut(node, self.next_to(node))
+        await asyncio.sleep(seconds)
+        self.house.heal(node, self.next_to(node))
+
+    async def cut_one_way(self, node, seconds):
+        self.house.cut(node, self.next_to(node), one_way=True)
+        await asyncio.sleep(seconds)
+        self.house.heal(node, self.next_to(node))
+
+    async def cut_by_loss(self, node, seconds):
+        self.house.loss(node, self.next_to(node), 20)
+        await asyncio.sleep(seconds)
+        self.house.heal(node, self.next_to(node))
+
+    async def kill(self, node, seconds):
+        node.kill()
+        await asyncio.sleep(seconds)
+        node.start(wait=False)
+        await self.ready(node)
+
+    async def ready(self, node):
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            rc, _, _ = await self.ctl(node, "wait", "ready")
+            if rc == 0 or not node.is_up():
+                return
+            await asyncio.sleep(0.1)
+        self.world.find("%s is not ready after 20 s", node.name)
+
+    async def pause(self, node, seconds):
+        process = node.process
+        process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        process.send_signal(signal.SIGCONT)
+
+    async def long_pause(self, node, seconds):
+        await self.pause(node, seconds)
+
+    async def restart(self, node, seconds):
+        process = node.process
+        process.terminate()
+        try:
+            rc = await asyncio.to_thread(process.wait, 30)
+        except Exception:  # pylint: disable=broad-except
+            self.world.find("%s does not end by SIGTERM within 30 s", node.name)
+            node.kill()
+            rc = 0
+        if rc != 0:
+            self.world.find("%s ended with %d after SIGTERM", node.name, rc)
+        await asyncio.sleep(seconds)
+        node.start(wait=False)
+        await self.ready(node)
+
+    def child(self, node):
+        """Pid of the child; None if there is none just now."""
+        try:
+            return (node.children() or [None])[0]
+        except OSError:
+            return None
+
+    async def child_kill(self, node, _):
+        pid = self.child(node)
+        if pid is not None:
+            self.killed.setdefault(node.n, []).append(pid)
+            self.signal(pid, signal.SIGKILL)
+
+    async def child_pause(self, node, seconds):
+        pid = self.child(node)
+        if pid is None:
+            return
+        self.signal(pid, signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        self.signal(pid, signal.SIGCONT)
+
+    @staticmethod
+    def signal(pid, sig):
+        try:
+            os.kill(pid, sig)
+        except ProcessLookupError:
+            pass
+
+    async def leave(self, node, _):
+        rc, _, err = await self.ctl(node, "cluster", "leave", "--yes", "--timeout", "35s")
+        self.world.count("leave: exit %d" % rc)
+        if rc != 0:
+            self.world.count("leave: " + err.strip().splitlines()[0][:70] if err.strip() else "leave: ?")
+        await self.join(node, 20)
+
+    async def join(self, node, seconds):
+        """Is it a member in time?"""
+        end = time.monotonic() + seconds
+        last = ""
+        while time.monotonic() < end:
+            for other in self.house.nodes:
+                if other is node or not other.is_up() or other.n in self.busy:
+                    continue
+                rc, _, last = await self.ctl(node, "cluster", "join", other.address, "--yes", "--timeout", "35s")
+                if rc == 0 or "already" in last.lower():
+                    return True
+            await asyncio.sleep(0.3)
+        self.world.count("join: " + (last.strip().splitlines() or ["nobody to join"])[0][:70])
+        return False
