@@ -150,6 +150,13 @@ mutants-built: $(mutants:%=$(BUILD)/mutant/%)
 mutants: all tools mutants-built
 	$(TEST) mutants
 
+# ---- other versions of the daemon and the tool, for nodes of several versions in one cluster
+vers_names := older newer too-new
+.PHONY: vers $(vers_names:%=vers-%)
+vers: $(vers_names:%=vers-%)
+$(vers_names:%=vers-%): vers-%: all
+	@$(MAKE) --no-print-directory -f tests/vers/vers.mk BUILD=$(BUILD) VERS=$* vers-one
+
 # ---- the other builds: make asan|tsan|cov WHAT="all units"
 JOBS ?= $(shell nproc)
 WHAT ?= all units tools
@@ -168,7 +175,7 @@ cov:
 TEST = @BUILD=$(BUILD) sh tests/tools/run.sh
 .PHONY: check check-all check-bare lint play bats sim chaos bench soak million fuzz coverage
 check:
-	@$(MAKE) -j$(JOBS) all units tools
+	@$(MAKE) -j$(JOBS) all units tools vers
 	$(TEST) lint units play bats cluster
 check-all:
 	@sh tests/tools/check-all.sh
@@ -243,6 +250,7 @@ help:
 	@echo 'make check-all    the tests under ASan+UBSan (clang) and TSan (gcc), some under valgrind'
 	@echo 'make check-bare   the two commands of the README in a bare Debian folder (root)'
 	@echo 'make lint|units|play|bats|sim   one kind of test'
+	@echo 'make vers         an older, a newer and a too new emqxd, for tests/cluster/test_versions.py'
 	@echo 'make mutants      faults of one line in the daemon, each of which a scenario must find'
 	@echo 'make bench        CPU per message beside mosquitto'
 	@echo 'make soak         ten minutes of cut connections, every message counted (SOAK_SECONDS, SOAK_SEED)'

@@ -450,17 +450,17 @@ add_lost(struct gather *g, const struct far *far)
 }
 
 static void
-fail(struct gather *g, const struct fault *f)
+fail(struct gather *g, em_err err, const struct fault *f)
 {
 	fault_clear(&g->fault);
-	fault_set(&g->fault, f->err, "%s", f->text);
+	fault_set(&g->fault, err, "%s", f->text);
 	if (f->hint != NULL)
 		fault_hint(&g->fault, "%s", f->hint);
-	if (f->err != EM_PARTLY)
+	if (err != EM_PARTLY)
 		stop(g);
 }
 
-/* Where several are asked, one that is away is only told of. */
+/* Where several are asked, one that is away, or too old to know, is only told of. */
 static void
 take_far_fault(struct gather *g, const struct far *far, const struct fault *f)
 {
@@ -469,7 +469,9 @@ take_far_fault(struct gather *g, const struct far *far, const struct fault *f)
 	if (g->whom != WHOM_NODE && f->err == EM_UNREACHABLE)
 		add_lost(g, far);
 	else if (g->whom == WHOM_OTHERS || g->fault.err == EM_OK)
-		fail(g, f);
+		fail(g,
+		    g->whom == WHOM_ALL && f->err == EM_UNSUPPORTED ? EM_PARTLY : f->err,
+		    f);
 }
 
 static void

@@ -58,6 +58,7 @@ class Node:
         self.name = "emqx%d@%s" % (n, self.host)
         self.dir = os.path.join(house.dir, "n%d" % n)
         self.process = None
+        self.build = BUILD  # where its programs stand: another version's, perhaps
         self.lines = list(lines)
         os.makedirs(self.dir)
         self.write_conf()
@@ -87,7 +88,7 @@ class Node:
             self.house.guard.dead(self.process.pid)
         with open(self.path("out"), "ab") as out, open(self.path("err"), "ab") as err:
             self.process = subprocess.Popen(
-                self.house.inside(self.n) + [BUILD + "/emqxd", "foreground", "-c", self.path("emqx.conf")],
+                self.house.inside(self.n) + [self.build + "/emqxd", "foreground", "-c", self.path("emqx.conf")],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err)
         self.house.guard.born(self.process.pid)
         if wait:
@@ -147,7 +148,7 @@ class Node:
     def ctl(self, *words, timeout=30):
         """(exit code, stdout, stderr) of emqx_ctl."""
         done = subprocess.run(
-            [BUILD + "/emqx_ctl", "--socket", self.path("ctl.sock"), *words],
+            [self.build + "/emqx_ctl", "--socket", self.path("ctl.sock"), *words],
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
             timeout=timeout * SLOW, check=False)
         return done.returncode, done.stdout, done.stderr

@@ -14,6 +14,7 @@
 #	TALLY	a file to which each suite's figures are appended, for sums of several runs
 #	JOBS	how many tests run at a time (twice the cores: tests wait more than they work)
 #	UNITS	an extended regular expression: only unit tests whose path matches
+#	CLUSTER	the same for tests/cluster
 #	BATS	files or folders for bats (tests/bats)
 #	BATS_TAGS	what --filter-tags takes
 set -u
@@ -22,6 +23,7 @@ SLOW=${SLOW:-1}
 export BUILD SLOW
 JOBS=${JOBS:-$(($(nproc) * 2))}
 UNITS=${UNITS:-.}
+CLUSTER=${CLUSTER:-.}
 BATS=${BATS:-tests/bats}
 
 work=$(mktemp -d) || exit 1
@@ -134,7 +136,7 @@ run_bats() {
 
 # Several nodes on this machine; a test starts and ends its own.
 run_cluster() {
-	find tests/cluster -name 'test_*.py' | sort | taps cluster 300 tests/cluster /usr/bin/python3
+	find tests/cluster -name 'test_*.py' | grep -E "$CLUSTER" | sort | taps cluster 300 tests/cluster /usr/bin/python3
 }
 
 # Three nodes under faults, for some minutes; by hand CHAOS_MINUTES=30.
