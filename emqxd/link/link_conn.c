@@ -114,18 +114,39 @@ write_last(struct link_conn *c)
 		link_tls_end(c->tls);
 }
 
+/* By its name if it has said one, else by where it comes from, without the port. */
+static struct slice
+who_is(const struct link_conn *c)
+{
+	const char *colon = strrchr(c->where, ':');
+
+	if (c->hello != NULL && c->hello->theirs.name[0] != '\0')
+		return slice_str(c->hello->theirs.name);
+	return slice_of(
+	    c->where, colon != NULL ? (size_t)(colon - c->where) : strlen(c->where));
+}
+
+static void
+tell_refused(struct link_conn *c, em_err err, const struct fault *f)
+{
+	uint64_t more;
+
+	metric_inc(METRIC_CLUSTER_LINK_REFUSED);
+	if (!link_refused_is_news(
+		&c->house->refused, who_is(c), err, clock_mono(), &more))
+		return;
+	LOG(WARN, "cluster_link_refused", "from", c->where, "error", err_name(err),
+	    "text", f != NULL && f->text != NULL ? f->text : err_text(err), "more", more);
+}
+
 /* Whoever waits for it or has it. */
 static void
 tell(struct link_conn *c, bool was_fresh, em_err err, const struct fault *f)
 {
 	struct link_dial *d = c->dial;
 
-	if (was_fresh) {
-		metric_inc(METRIC_CLUSTER_LINK_REFUSED);
-		LOG(WARN, "cluster_link_refused", "from", c->where, "error",
-		    err_name(err), "text",
-		    f != NULL && f->text != NULL ? f->text : err_text(err));
-	}
+	if (was_fresh)
+		tell_refused(c, err, f);
 	c->dial = NULL;
 	if (d != NULL)
 		link_dial_done(d, NULL, f);

@@ -18,6 +18,7 @@
 #include "emqxd/link/link.h"
 #include "emqxd/link/link_buffer.h"
 #include "emqxd/link/link_hello.h"
+#include "emqxd/link/link_refused.h"
 #include "emqxd/core/loop.h"
 #include "emqxd/core/timer.h"
 #include "emqxd/model/addr.h"
@@ -134,6 +135,7 @@ struct link_house {
 	void *on_raft_arg;
 	struct timer beat;
 	bool is_stopped;
+	struct link_refused refused;
 	_Atomic uint64_t pending[NODES_MAX];
 	uint8_t *scratch;
 };

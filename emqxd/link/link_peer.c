@@ -407,6 +407,7 @@ link_peer_enter(struct link_conn *c)
 	p = link_peer_find(c->house, slice_str(c->hello->theirs.name));
 	CHECK(p != NULL);
 	own(c, p);
+	link_refused_forget(&c->house->refused, slice_str(p->name));
 	if (c->channel == LINK_RAFT) {
 		link_raft_enter(c);
 		return;
