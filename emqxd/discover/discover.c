@@ -24,7 +24,8 @@
 #define DISCOVER_MAGIC 0xd15c0fe2u
 
 enum {
-	FAST_ROUNDS = 12,  /* that went well, at first: 5 s apart */
+	FIRST_ROUNDS = 5,  /* that found the same, or something else: a second apart */
+	FAST_ROUNDS = 17,  /* that went well, at first: 5 s apart */
 	FAST_PACES = 5,    /* in seconds; tests have shorter ones */
 	SLOW_PACES = 30,   /* later */
 	RETRY_MAX = 60,    /* after failures: 1, 2, 4, ... */
@@ -186,13 +187,19 @@ bury(struct discover *d)
 
 /* ---- rounds */
 
-static const char *
-strategy_name(const struct discover *d)
+const char *
+discover_strategy_name(enum discover_strategy strategy)
 {
 	static const char *const names[] = { "manual", "singleton", "static", "dns",
 		"mcast", "etcd", "k8s" };
 
-	return names[d->conf.strategy];
+	return names[strategy];
+}
+
+static const char *
+strategy_name(const struct discover *d)
+{
+	return discover_strategy_name(d->conf.strategy);
 }
 
 static discover_look_fn *
@@ -236,7 +243,10 @@ blur(span_t d)
 static span_t
 pause_after_success(const struct discover *d)
 {
-	span_t pause = paces(d, d->rounds < FAST_ROUNDS ? FAST_PACES : SLOW_PACES);
+	int64_t n = d->unchanged < FIRST_ROUNDS ? 1
+		    : d->rounds < FAST_ROUNDS   ? FAST_PACES
+						: SLOW_PACES;
+	span_t pause = paces(d, n);
 
 	if (d->conf.strategy == DISCOVER_ETCD && pause.ns > d->conf.etcd.node_ttl.ns / 3)
 		pause = span_ns(d->conf.etcd.node_ttl.ns / 3);

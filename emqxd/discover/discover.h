@@ -78,6 +78,8 @@ enum discover_strategy {
 	DISCOVER_ETCD,
 	DISCOVER_K8S
 };
+/* As the configuration calls it. */
+const char *discover_strategy_name(enum discover_strategy strategy);
 enum discover_record { DISCOVER_A, DISCOVER_AAAA, DISCOVER_SRV };
 enum discover_kind { DISCOVER_IP, DISCOVER_POD, DISCOVER_HOSTNAME };
 

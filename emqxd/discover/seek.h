@@ -11,8 +11,14 @@
  * answered: it is alone as we are, and becomes a cluster of one by that.  Whoever has the
  * lowest address itself waits for the others.  So no two nodes found a cluster each.
  *
+ * A cluster is founded only by a list that two rounds found alike, the one that is written
+ * down excepted: nodes that start together have each seen a part of the others at first.
+ *
+ * As a member it goes on looking, at addresses that are none of its members': is there
+ * another cluster?  What that means its owner knows, who sees each look.
+ *
  * What may go wrong: nobody answers, a join is refused; the next round tries again.  Once a
- * member the node seeks no more, and so it is after it was asked to leave, until it is
+ * member the node joins nobody, and so it is after it was asked to leave, until it is
  * told to (`emqx_ctl cluster discovery enable`) or is started again.
  *
  * The link thread's.
@@ -28,6 +34,10 @@ typedef void seek_done_fn(void *arg, em_err err, unsigned members);
 struct seek_ops {
 	/* Is this node a member of a cluster, or becoming one? */
 	bool (*is_member)(void);
+	/* Is "host:port" the address of a member of this node's cluster? */
+	bool (*is_ours)(const char *address);
+	/* A member's pass through what a round found begins, or is over. */
+	void (*on_pass)(bool is_over);
 	/* Joins the node at "name@host:port", or only looks at it.  @done follows once,
 	 * perhaps at once. */
 	void (*join)(const char *target, bool only_look, seek_done_fn *done, void *arg);
@@ -44,6 +54,8 @@ void seek_pause(struct seek *s);
 /* `cluster discovery enable`; @s NULL: false, there is no strategy. */
 bool seek_resume(struct seek *s);
 bool seek_is_paused(const struct seek *s);
+/* Who is to come before a cluster is founded, an address or a sentence; NULL: nobody. */
+const char *seek_waits_for(const struct seek *s, char buf[DISCOVER_TEXT_MAX]);
 struct discover_status seek_status(const struct seek *s);
 
 #endif

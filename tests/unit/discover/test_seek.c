@@ -39,7 +39,24 @@ join(const char *target, bool only_look, seek_done_fn *done, void *arg)
 		    members_of[n] + !only_look);
 }
 
-static const struct seek_ops ops = { .is_member = am_member, .join = join };
+/* 10.0.0.3 is of our cluster, when we are a member. */
+static bool
+is_ours(const char *address)
+{
+	return strcmp(address, "10.0.0.3:4370") == 0;
+}
+
+static unsigned passes;
+
+static void
+on_pass(bool is_over)
+{
+	passes += is_over;
+}
+
+static const struct seek_ops ops = {
+	.is_member = am_member, .is_ours = is_ours, .on_pass = on_pass, .join = join
+};
 static const char *seeds[] = { "10.0.0.1", "10.0.0.2", "10.0.0.3" };
 
 /* This node is 10.0.0.@me. */
@@ -118,15 +135,39 @@ TEST(a_node_that_is_none_of_the_seeds_founds_none_but_joins)
 	end(s);
 }
 
-TEST(a_member_seeks_no_more)
+TEST(a_member_joins_nobody_but_looks_at_those_that_are_not_its_own)
 {
 	struct seek *s = begin(2, 1, 1, 1);
-	unsigned before;
 
 	TURN_UNTIL(is_member);
-	before = looks;
-	TURN_UNTIL(seek_status(s).rounds >= 4);
-	EQ(looks, before);
+	asked[0] = '\0';
+	passes = 0;
+	TURN_UNTIL(passes == 2);
+	STR_EQ(asked, "?1 ?1 ");
+	EQ(joins, 1);
+	end(s);
+}
+
+TEST(a_member_that_was_removed_meanwhile_joins_again)
+{
+	struct seek *s = begin(2, 3, 1, 1);
+
+	TURN_UNTIL(is_member);
+	passes = 0;
+	TURN_UNTIL(passes > 0);
+	is_member = false;
+	TURN_UNTIL(joins == 2);
+	end(s);
+}
+
+TEST(for_whom_one_waits_can_be_asked)
+{
+	char text[DISCOVER_TEXT_MAX];
+	struct seek *s = begin(2, 0, 1, 1);
+
+	OK(seek_waits_for(s, text) == NULL && seek_waits_for(NULL, text) == NULL);
+	TURN_UNTIL(seek_waits_for(s, text) != NULL);
+	OK(strstr(seek_waits_for(s, text), "10.0.0.1") != NULL);
 	end(s);
 }
 
