@@ -11,6 +11,7 @@
 #include "emqxd/conf/persist.h"
 #include "emqxd/conf/report.h"
 #include "emqxd/core/log.h"
+#include "emqxd/discover/discover_conf.h"
 #include "emqxd/license/license_conf.h"
 #include "emqxd/model/zone.h"
 #include "emqxd/net/listener_conf.h"
@@ -28,7 +29,7 @@
 static const struct conf_section *const sections[] = { &core_conf, &ctl_conf, &zone_conf,
 	&listener_conf, &retain_conf, &store_conf, &delayed_conf, &rewrite_conf,
 	&auto_subscribe_conf, &sys_topics_conf, &sys_alarm_conf, &authn_conf,
-	&license_conf, &share_conf, &cluster_conf };
+	&license_conf, &share_conf, &cluster_conf, &discover_conf };
 enum { SECTIONS_N = sizeof sections / sizeof sections[0] };
 
 const struct conf_section *const *

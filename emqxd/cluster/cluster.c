@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cluster: see cluster.h. */
 #include "emqxd/cluster/cluster.h"
+#include "emqxd/cluster/clean.h"
 #include "emqxd/cluster/cluster_conf.h"
 #include "emqxd/cluster/figures.h"
+#include "emqxd/cluster/finding.h"
+#include "emqxd/cluster/heal.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join.h"
 #include "emqxd/cluster/levels.h"
 #include "emqxd/cluster/join_note.h"
+#include "emqxd/cluster/look.h"
 #include "emqxd/cluster/members.h"
 #include "emqxd/cluster/ordering.h"
 #include "emqxd/takeover/takeover_wire.h"
@@ -36,7 +40,8 @@ struct cluster_own {
 	struct fault closed; /* why nobody can come */
 	char *node, *cookie, *product, *name, *advertise, *data_dir;
 	size_t buffer;
-	span_t down_timeout, suback_wait;
+	span_t down_timeout, suback_wait, autoclean;
+	bool autoheal;
 };
 
 static struct cluster_own *
@@ -57,6 +62,25 @@ cluster_port_of(const char *node)
 		scale *= 10;
 	}
 	return n <= 65535 - CLUSTER_PORT ? CLUSTER_PORT + n : CLUSTER_PORT;
+}
+
+bool
+cluster_address_of(struct slice target, struct str *out)
+{
+	const uint8_t *at = memchr(target.p, '@', target.n);
+	struct slice host = target;
+	struct str name = { 0 };
+
+	if (at != NULL)
+		host = slice_from(target, (size_t)(at - target.p) + 1);
+	if (host.n == 0 || host.n > LINK_ADDRESS_MAX)
+		return false;
+	str_add_slice(out, host);
+	str_add_slice(&name, target);
+	if (memchr(host.p, ':', host.n) == NULL)
+		str_addf(out, ":%u", cluster_port_of(str_get(&name)));
+	str_fini(&name);
+	return true;
 }
 
 /* ---- the port */
@@ -167,11 +191,14 @@ cluster_birth(const struct cluster_me *me, struct fault *f)
 		.data_dir = mem_strdup(me->data_dir),
 		.buffer = (size_t)conf->link_buffer,
 		.down_timeout = conf->down_timeout,
-		.suback_wait = conf->suback_wait };
+		.suback_wait = conf->suback_wait,
+		.autoclean = conf->autoclean,
+		.autoheal = conf->autoheal };
 	all = MEM_NEW(struct cluster);
 	all->own = c;
 	all->licence = me->licence;
 	node_slot_set(ROOM_CLUSTER, all);
+	clean_birth();
 	members_birth();
 	join_note_birth();
 	takeover_wire_birth();
@@ -206,6 +233,7 @@ cluster_death(void)
 	takeover_wire_death();
 	members_death();
 	join_note_death();
+	clean_death();
 	mem_free(cluster_inside());
 	node_slot_set(ROOM_CLUSTER, NULL);
 }
@@ -265,17 +293,29 @@ cluster_worker_birth(void)
 	takeover_wire_start(cluster_house(), cluster_inside()->routes);
 	figures_birth(cluster_house());
 	ordering_birth(cluster_house());
+	look_birth(cluster_house());
+	heal_birth(c->autoheal);
 	join_birth(cluster_house(), c->data_dir, c->advertise);
 	levels_birth(c->product, c->advertise);
+	clean_start(c->autoclean);
+	finding_birth(
+	    conf_get(CONF_DISCOVERY), &(struct discover_self){ .cluster = c->name,
+					  .node = c->node,
+					  .secret = c->cookie,
+					  .advertised = c->advertise });
 }
 
 void
 cluster_worker_death(void)
 {
+	finding_stop();
+	clean_stop();
 	/* Who waits for an answer has one, then nobody asks. */
 	link_house_stop(cluster_house());
 	levels_death();
 	join_death();
+	heal_death();
+	finding_death();
 	ordering_death();
 	takeover_wire_stop();
 	figures_death();

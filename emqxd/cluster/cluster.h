@@ -13,6 +13,7 @@
 #define CLUSTER_CLUSTER_H
 
 #include "emqxd/link/link.h"
+#include "ipc/base/str.h"
 
 #define CLUSTER_COOKIE "emqxsecretcookie" /* the default, as EMQX has it */
 #define CLUSTER_PORT 4370                 /* plus the number in the node's name */
@@ -53,5 +54,7 @@ unsigned cluster_port(void);
 
 /* 4370 plus the number at the end of what stands before the @. */
 unsigned cluster_port_of(const char *node);
+/* "name@host[:port]" -> "host:port"; without a port that of the name.  False: it is none. */
+bool cluster_address_of(struct slice target, struct str *out);
 
 #endif

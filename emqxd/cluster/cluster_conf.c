@@ -90,6 +90,23 @@ static const struct conf_field fields[] = {
 	    .unit = "ms",
 	    .reload = CONF_RESTART,
 	    .help = "How long what is known of a node that cannot be reached is kept" },
+	{ .path = "autoclean",
+	    OF(autoclean),
+	    .type = CONF_SPAN,
+	    .def = "24h",
+	    .min = 0,
+	    .max = 365 * 86400 * SECOND_NS,
+	    .unit = "ms",
+	    .reload = CONF_RESTART,
+	    .help = "A member that was stopped for so long is removed from the "
+		    "cluster, while most members run; 0 removes nobody" },
+	{ .path = "autoheal",
+	    OF(autoheal),
+	    .type = CONF_BOOL,
+	    .def = "true",
+	    .reload = CONF_RESTART,
+	    .help = "Whether a node that was removed because it was stopped joins "
+		    "its cluster again by itself when it is back" },
 };
 
 /* "4370", "127.0.0.1:4370", "[::1]:4370", "localhost:4370". */

@@ -16,6 +16,8 @@ struct cluster_conf {
 	const char *certfile, *keyfile, *cacertfile;
 	uint64_t link_buffer; /* bytes, a peer and channel */
 	span_t down_timeout, suback_wait;
+	span_t autoclean; /* 0: never */
+	bool autoheal;
 };
 
 extern const struct conf_section cluster_conf;

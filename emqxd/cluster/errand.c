@@ -62,6 +62,21 @@ on_end(void *arg, const struct join_end *end)
 		str_add(&e->backup, end->backup);
 	if (end->licence != NULL)
 		str_add(&e->licence, end->licence);
+	finding_state(&e->finding);
+	go_home(e);
+}
+
+static void
+enable_discovery(struct errand *e)
+{
+	if (!e->is_dry_run && !finding_resume()) {
+		e->err = EM_STATE;
+		str_add(&e->text, "cluster.discovery_strategy finds no nodes");
+		str_add(&e->hint,
+		    "set it in emqx.conf to static, dns, mcast, etcd or k8s, "
+		    "and restart emqxd");
+	}
+	finding_state(&e->finding);
 	go_home(e);
 }
 
@@ -79,6 +94,11 @@ on_link(struct letter *l)
 		join_cluster(str_slice(&e->node), e->is_dry_run, on_end, e);
 		break;
 	case ERRAND_LEAVE: join_leave(e->is_dry_run, on_end, e); break;
+	case ERRAND_DISCOVERY:
+		finding_state(&e->finding);
+		go_home(e);
+		break;
+	case ERRAND_DISCOVERY_ENABLE: enable_discovery(e); break;
 	case ERRAND_FORCE_LEAVE:
 		join_force_leave(
 		    str_slice(&e->node), e->recover, e->is_dry_run, on_end, e);

@@ -6,11 +6,19 @@
 #ifndef CLUSTER_ERRAND_H
 #define CLUSTER_ERRAND_H
 
+#include "emqxd/cluster/finding.h"
 #include "emqxd/cluster/status.h"
 #include "emqxd/core/mailbox.h"
 #include "ipc/base/str.h"
 
-enum errand_what { ERRAND_STATUS, ERRAND_JOIN, ERRAND_LEAVE, ERRAND_FORCE_LEAVE };
+enum errand_what {
+	ERRAND_STATUS,
+	ERRAND_JOIN,
+	ERRAND_LEAVE,
+	ERRAND_FORCE_LEAVE,
+	ERRAND_DISCOVERY,
+	ERRAND_DISCOVERY_ENABLE
+};
 
 struct errand;
 /* On the admin thread; frees nothing. */
@@ -28,6 +36,7 @@ struct errand {
 	struct str text, hint, cluster, backup, licence; /* of join.h's struct join_end */
 	unsigned n;                                      /* rows, or members */
 	struct status_row rows[NODES_MAX];
+	struct finding_state finding; /* DISCOVERY: as it is; LEAVE, ENABLE: afterwards */
 };
 
 struct errand *errand_new(enum errand_what what, errand_fn *done, void *arg);

@@ -26,6 +26,9 @@ struct cluster {
 	struct levels *levels;   /* levels.c */
 	struct cluster_figures *figures; /* figures.c: what the nodes hold */
 	struct join_note *note;          /* join_note.c: set on main */
+	struct clean *clean;             /* clean.c: set on main */
+	struct heal *heal;               /* heal.c */
+	struct finding *finding;         /* finding.c */
 };
 
 static inline struct cluster *

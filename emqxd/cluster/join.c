@@ -8,6 +8,9 @@
  */
 #include "emqxd/cluster/join.h"
 #include "emqxd/cluster/cluster.h"
+#include "emqxd/cluster/clean.h"
+#include "emqxd/cluster/finding.h"
+#include "emqxd/cluster/heal.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join_inside.h"
 #include "emqxd/cluster/levels.h"
@@ -69,7 +72,7 @@ join_take(enum join_task task, join_done_fn *done, void *arg)
 	j->done = done;
 	j->arg = arg;
 	j->err = EM_OK;
-	j->is_detached = j->gives_up = false;
+	j->is_detached = j->gives_up = j->is_again = false;
 	str_reset(&j->target);
 	str_reset(&j->leader);
 	str_reset(&j->backup);
@@ -97,7 +100,7 @@ join_finish(const struct join_end *e)
 	if (done != NULL)
 		done(j->arg, e);
 	if (j->is_member && members_me() == NULL && j->task == JOIN_NOTHING)
-		join_cast_out("its row was deleted"); /* meanwhile */
+		heal_removed(); /* meanwhile */
 }
 
 void
@@ -201,20 +204,12 @@ join_write_row(uint64_t raft_id, change_done_fn *then)
 		.site = nodes_site(),
 		.raft_id = raft_id,
 		.joined = clock_wall() };
-	struct wbuf w = wbuf_growing(1024);
-	struct change *c;
-	uint8_t *blob;
+	struct change *c = members_change(&m);
 
-	member_write(&m, &w);
-	c = change_put(CHANGE_MEMBER, m.name, w.n, &blob);
-	if (c == NULL) {
-		wbuf_fini(&w);
+	if (c == NULL)
 		then(j, EM_NOMEM);
-		return;
-	}
-	memcpy(blob, w.p, w.n);
-	wbuf_fini(&w);
-	change_send(&c, then, j);
+	else
+		change_send(&c, then, j);
 }
 
 em_err
@@ -268,9 +263,10 @@ on_first_row(void *arg, em_err err)
 {
 	struct join *j = arg;
 
-	if (err == EM_OK)
+	if (err == EM_OK) {
+		heal_joined();
 		begun(j, EM_OK, "");
-	else
+	} else
 		join_go_alone(not_begun);
 }
 
@@ -374,6 +370,12 @@ on_join_ask(struct link_peer *from, struct link_ask ask, struct slice body, void
 	}
 	if (is_refused(ask, name, site))
 		return;
+	if (finding_is_singleton()) {
+		link_reply(ask, EM_STATE,
+		    SLICE_LIT("its cluster.discovery_strategy is singleton: it is never "
+			      "a member"));
+		return;
+	}
 	if (!only_look)
 		levels_hold(link_peer_protocol(from));
 	if (j->is_member && members_me() != NULL) {
@@ -425,6 +427,7 @@ void
 join_drop_rows(void)
 {
 	members_drop_expected();
+	clean_drop_rows();
 	for (unsigned i = members_count(); i-- > 0;)
 		if (join_delete_row(members_at(i)->m.name, on_row_dropped) != EM_OK)
 			LOG(ERROR, "cluster_row_stays", "error", "nomem");
@@ -461,6 +464,7 @@ on_cast_out_rows(void)
 
 	LOG(WARN, "cluster_left_by_others", "node", nodes_me(), "backup",
 	    str_get(&j->backup));
+	heal_cast_out();
 	join_finish(&(struct join_end){ .err = EM_OK, .text = "" });
 }
 
@@ -499,8 +503,8 @@ static void
 on_members(enum members_event event, void *arg)
 {
 	(void)arg;
-	if (event == MEMBERS_REMOVED)
-		join_cast_out("its row was deleted");
+	if (event == MEMBERS_REMOVED && join_is_member() && join_is_settled())
+		heal_removed();
 }
 
 static const struct groups_ops ops = { .on_cstore = on_cstore,
@@ -511,6 +515,7 @@ static const struct groups_ops ops = { .on_cstore = on_cstore,
 static void
 be_alone(struct join *j)
 {
+	heal_left_over();
 	if (members_count() > 0)
 		LOG(WARN, "cluster_rows_left_over", "members", members_count());
 	if (store_is_ordered(CHANGE_GROUP_META) || store_is_ordered(CHANGE_GROUP_RET))

@@ -39,6 +39,9 @@ typedef void join_done_fn(void *arg, const struct join_end *e);
 /* At most one of these at a time: EM_BUSY.  @done follows, once, later. */
 /* @target: "name@host[:port]". */
 void join_cluster(struct slice target, bool is_dry_run, join_done_fn *done, void *arg);
+/* The same for a node whose cluster removed it, and which may still be a member by what it
+ * knows: it goes alone when it is to be let in, and its sessions stay. */
+void join_again(struct slice target, join_done_fn *done, void *arg);
 void join_leave(bool is_dry_run, join_done_fn *done, void *arg);
 /* @recover: without a quorum go on with this node alone. */
 void join_force_leave(

@@ -8,6 +8,7 @@
  * none, and nothing happens.  From the note on there is no way back, and no end but success:
  * what fails is tried again, also after a restart, at whatever member is reachable.
  */
+#include "emqxd/cluster/heal.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join_inside.h"
 #include "emqxd/cluster/ordering.h"
@@ -70,6 +71,7 @@ static void
 on_no_member(void)
 {
 	LOG(WARN, "cluster_left_by_others", "node", nodes_me());
+	heal_cast_out();
 	join_note_write(JOIN_SETTLED, 0, NULL, NULL);
 	join_finish(&(struct join_end){ .err = EM_OK, .text = "" });
 }
@@ -85,6 +87,7 @@ on_fetched(void *arg, em_err err, const char *text)
 		return;
 	}
 	if (members_me() == NULL) { /* removed meanwhile */
+		heal_left_over();
 		ordering_stop();
 		j->is_member = false;
 		join_drop_rows_then(on_no_member);

@@ -10,6 +10,8 @@
  * restarts too, until it is in, was told no, or is told to leave.
  */
 #include "emqxd/cluster/cluster.h"
+#include "emqxd/cluster/finding.h"
+#include "emqxd/cluster/heal.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join_inside.h"
 #include "emqxd/cluster/ordering.h"
@@ -129,7 +131,9 @@ on_noted_member(void *arg, em_err err)
 static void
 be_in(struct join *j)
 {
-	join_end_sessions();
+	if (!j->is_again)
+		join_end_sessions();
+	heal_joined();
 	LOG(INFO, "cluster_joined", "node", nodes_me(), "asked", str_get(&j->target));
 	join_note_write(JOIN_SETTLED, 0, on_noted_member, j);
 }
@@ -240,13 +244,23 @@ on_fetched(void *arg, em_err err, const char *text)
 	join_note_write(JOIN_ENTERING, id, on_noted_entering, j);
 }
 
+/* Before anything was fetched. */
+static void
+turn_back(struct join *j)
+{
+	if (j->is_again)
+		join_drop_rows(); /* it went alone already */
+	else
+		members_drop_expected();
+}
+
 static void
 on_noted_fetching(void *arg, em_err err)
 {
 	struct join *j = arg;
 
 	if (err != EM_OK) {
-		members_drop_expected();
+		turn_back(j);
 		join_fail(err, "nothing has changed",
 		    "the store does not take this node's notes: %s", err_text(err));
 		return;
@@ -260,7 +274,7 @@ on_backed_up(void *arg, em_err err)
 	struct join *j = arg;
 
 	if (err != EM_OK) {
-		members_drop_expected();
+		turn_back(j);
 		join_fail(err, "nothing has changed",
 		    "the store cannot be copied to %s: %s", str_get(&j->backup),
 		    err_text(err));
@@ -296,6 +310,12 @@ join_in_resume(void)
 	if (join_note()->phase == JOIN_ENTERING)
 		join_open_groups(CSTORE_JOIN, join_note()->raft_id);
 	timer_arm(&j->wait, span_ms(0), on_resumed);
+}
+
+static void
+back_up(void)
+{
+	join_back_up("join", on_backed_up);
 }
 
 /* ---- the answer of the member that was asked */
@@ -376,7 +396,10 @@ on_answer(struct link_peer *p, em_err err, struct slice body, void *arg)
 		return;
 	}
 	take_licence(j, body);
-	join_back_up("join", on_backed_up);
+	if (j->is_member)
+		join_go_alone(back_up); /* what waits for an order is in the copy too */
+	else
+		back_up();
 }
 
 static void
@@ -439,26 +462,6 @@ on_guest_to_look(struct link_peer *guest, const struct fault *f, void *arg)
 		ask(j, true);
 }
 
-/* "name@host[:port]" -> "host:port"; the port follows from the name as everywhere. */
-static bool
-address_of(struct slice target, struct str *out)
-{
-	const uint8_t *at = memchr(target.p, '@', target.n);
-	struct slice host = target;
-	struct str name = { 0 };
-
-	if (at != NULL)
-		host = slice_from(target, (size_t)(at - target.p) + 1);
-	if (host.n == 0 || host.n > MEMBER_ADDRESS_MAX)
-		return false;
-	str_add_slice(out, host);
-	str_add_slice(&name, target);
-	if (memchr(host.p, ':', host.n) == NULL)
-		str_addf(out, ":%u", cluster_port_of(str_get(&name)));
-	str_fini(&name);
-	return true;
-}
-
 void
 join_cluster(struct slice target, bool is_dry_run, join_done_fn *done, void *arg)
 {
@@ -473,10 +476,30 @@ join_cluster(struct slice target, bool is_dry_run, join_done_fn *done, void *arg
 	} else if (j->is_member) {
 		join_fail(EM_STATE, "emqx_ctl cluster leave first",
 		    "this node is a member of a cluster already");
-	} else if (!address_of(target, &j->address)) {
+	} else if (finding_is_singleton()) {
+		join_fail(EM_STATE, NULL,
+		    "cluster.discovery_strategy is singleton: this node is never a "
+		    "member");
+	} else if (!cluster_address_of(target, &j->address)) {
 		join_fail(EM_USAGE, NULL, "NAME@HOST or NAME@HOST:PORT is expected");
 	} else {
 		link_guest_open(j->house, str_slice(&j->address),
 		    is_dry_run ? on_guest_to_look : on_guest, j);
 	}
+}
+
+void
+join_again(struct slice target, join_done_fn *done, void *arg)
+{
+	struct join *j = join_self();
+
+	if (!join_take(JOIN_IN, done, arg))
+		return;
+	j->is_again = true;
+	str_add_slice(&j->target, target);
+	str_reset(&j->address);
+	if (cluster_address_of(target, &j->address))
+		link_guest_open(j->house, str_slice(&j->address), on_guest, j);
+	else
+		join_fail(EM_USAGE, NULL, "NAME@HOST or NAME@HOST:PORT is expected");
 }

@@ -51,6 +51,7 @@ struct join {
 	void (*then_alone)(void); /* once this node is alone */
 	change_done_fn *entered;
 	bool is_member; /* the store is ordered */
+	bool is_again;  /* JOIN_IN: back into the cluster that it was in */
 	struct join_waiter *waiters;
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* join_out: leaving, removing a dead member, and going on without a quorum. */
+#include "emqxd/cluster/finding.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join_inside.h"
 #include "emqxd/cluster/ordering.h"
@@ -45,6 +46,7 @@ static void
 on_rows_dropped(void)
 {
 	LOG(INFO, "cluster_left", "node", nodes_me());
+	finding_pause();
 	finish_ok(join_self()->left);
 }
 

@@ -5,13 +5,13 @@
 #include "ipc/base/check.h"
 #include "ipc/base/rbuf.h"
 
-enum { VERSION = 1 };
+enum { VERSION = 1, VERSION_CLEANED = 2 };
 
 void
 member_write(const struct member *m, struct wbuf *w)
 {
 	CHECK(m->site != 0 && m->raft_id != 0);
-	wbuf_u8(w, VERSION);
+	wbuf_u8(w, m->is_cleaned ? VERSION_CLEANED : VERSION);
 	wbuf_u64(w, m->site);
 	wbuf_u64(w, m->raft_id);
 	wbuf_u64(w, (uint64_t)wall_to_ms(m->joined));
@@ -49,15 +49,15 @@ member_read(struct slice key, struct slice blob, struct member *out)
 	uint8_t version = rbuf_u8(&r);
 	uint64_t ms;
 
-	*out = (struct member){ .name = key };
+	*out = (struct member){ .name = key, .is_cleaned = version == VERSION_CLEANED };
 	out->site = rbuf_u64(&r);
 	out->raft_id = rbuf_u64(&r);
 	ms = rbuf_u64(&r);
 	out->address = rbuf_bytes16(&r);
 	out->level = rbuf_u8(&r);
 	out->product = rbuf_bytes(&r, rbuf_u8(&r));
-	if (r.err != EM_OK || version != VERSION || !member_is_name(key) ||
-	    !member_is_address(out->address) ||
+	if (r.err != EM_OK || (version != VERSION && !out->is_cleaned) ||
+	    !member_is_name(key) || !member_is_address(out->address) ||
 	    !is_printable(out->product, MEMBER_PRODUCT_MAX) || out->site == 0 ||
 	    out->raft_id == 0 || ms > INT64_MAX / 1000000)
 		return EM_MALFORMED;

@@ -9,6 +9,10 @@
  * the highest level that it speaks (core/level.h) and its version (1 byte of size).  What
  * a later version appends is passed over.
  *
+ * Version 2 of it is left by a member that was removed because it was stopped for long
+ * (cluster.autoclean), in place of its row: the time is when.  So it can be told so when it
+ * comes back.
+ *
  * A site id is for life, a Raft id for one membership: who joins again, after a leave or
  * a repair, has another one, so that nothing that was promised to the old one counts.
  */
@@ -30,6 +34,7 @@ struct member {
 	wall_t joined;
 	uint8_t level;        /* 0: not said */
 	struct slice product; /* "0.6.0"; none: not said */
+	bool is_cleaned;      /* it was a member; joined: until when */
 };
 
 void member_write(const struct member *m, struct wbuf *w);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* members: see members.h. */
 #include "emqxd/cluster/members.h"
+#include "emqxd/cluster/clean.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join.h"
 #include "emqxd/cluster/levels.h"
@@ -220,9 +221,13 @@ on_recovered(struct slice key, struct slice blob)
 	struct member m;
 	em_err err = member_read(key, blob, &m);
 
-	if (err == EM_OK)
+	if (err != EM_OK)
+		return err;
+	if (m.is_cleaned)
+		clean_note(&m);
+	else
 		put(members(), &m, false);
-	return err;
+	return EM_OK;
 }
 
 static void
@@ -252,30 +257,43 @@ on_sweep(struct timer *timer)
 }
 
 static void
+row_went(struct members *t, struct slice name)
+{
+	bool is_there;
+	size_t at = place_of(t, name, &is_there);
+	bool was_me = is_there && is_me(t->v.p[at]);
+
+	if (is_there && !was_me && join_is_member()) {
+		t->v.p[at]->is_expected = true;
+		t->v.p[at]->leaves = mono_add(clock_mono(), LINGER);
+		timer_arm(&t->sweep, LINGER, on_sweep);
+	} else if (is_there)
+		drop(t, at);
+	tell(t, was_me ? MEMBERS_REMOVED : MEMBERS_CHANGED);
+}
+
+static void
 row_came(struct members *t, const struct row *row)
 {
 	struct slice key = slice_of(row->bytes, row->key_n);
 	struct slice blob = slice_of(row->bytes + row->key_n, row->blob_n);
-	bool is_there;
-	size_t at = place_of(t, key, &is_there);
 	struct member m;
 
 	if (row->is_gone) {
-		bool was_me = is_there && is_me(t->v.p[at]);
-
-		if (is_there && !was_me && join_is_member()) {
-			t->v.p[at]->is_expected = true;
-			t->v.p[at]->leaves = mono_add(clock_mono(), LINGER);
-			timer_arm(&t->sweep, LINGER, on_sweep);
-		} else if (is_there)
-			drop(t, at);
-		tell(t, was_me ? MEMBERS_REMOVED : MEMBERS_CHANGED);
+		clean_forget(key);
+		row_went(t, key);
 		return;
 	}
 	if (member_read(key, blob, &m) != EM_OK) {
 		LOG(ERROR, "cluster_member_unreadable");
 		return;
 	}
+	if (m.is_cleaned) {
+		clean_note(&m);
+		row_went(t, key);
+		return;
+	}
+	clean_forget(key);
 	put(t, &m, false);
 	tell(t, MEMBERS_CHANGED);
 }
@@ -446,4 +464,21 @@ const struct members_entry *
 members_me(void)
 {
 	return members_find(slice_str(nodes_me()));
+}
+
+/* ---- rows to be */
+
+struct change *
+members_change(const struct member *m)
+{
+	struct wbuf w = wbuf_growing(1024);
+	struct change *c;
+	uint8_t *blob;
+
+	member_write(m, &w);
+	c = w.err == EM_OK ? change_put(CHANGE_MEMBER, m->name, w.n, &blob) : NULL;
+	if (c != NULL)
+		memcpy(blob, w.p, w.n);
+	wbuf_fini(&w);
+	return c;
 }

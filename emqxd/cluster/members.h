@@ -31,7 +31,7 @@ void members_death(void);
 
 enum members_event {
 	MEMBERS_CHANGED, /* a row came, changed or went */
-	MEMBERS_REMOVED, /* this node's own row went */
+	MEMBERS_REMOVED, /* this node's own row went, or says that it was cleaned (clean.h) */
 };
 typedef void members_event_fn(enum members_event event, void *arg);
 
@@ -53,5 +53,8 @@ const struct members_entry *members_me(void);
  * that no row names. */
 EM_MUST_USE em_err members_expect(struct slice name, struct slice address, uint64_t site);
 void members_drop_expected(void);
+
+/* The row that says @m, to be sent; NULL: there is no memory. */
+struct change *members_change(const struct member *m);
 
 #endif

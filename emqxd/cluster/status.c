@@ -2,6 +2,7 @@
 /* status: see status.h. */
 #include "emqxd/cluster/status.h"
 #include "emqxd/cluster/cluster.h"
+#include "emqxd/cluster/finding.h"
 #include "emqxd/cluster/groups.h"
 #include "emqxd/cluster/join.h"
 #include "emqxd/cluster/members.h"
@@ -25,6 +26,8 @@ copy(char *out, size_t room, struct slice s)
 static void
 fill_me(struct status_row *r)
 {
+	struct finding_state f;
+
 	r->is_me = true;
 	r->is_running = true;
 	r->has_clock = true;
@@ -33,8 +36,12 @@ fill_me(struct status_row *r)
 	r->lag = groups_lag(CSTORE_META);
 	if (groups_lag(CSTORE_RET) > r->lag)
 		r->lag = groups_lag(CSTORE_RET);
+	finding_state(&f);
+	snprintf(r->discovery, sizeof r->discovery, "%s: %s", f.strategy, f.state);
 	if (cluster_closed() != NULL)
 		snprintf(r->hint, sizeof r->hint, "%s", cluster_closed());
+	else if (f.hint[0] != '\0')
+		snprintf(r->hint, sizeof r->hint, "discovery: %.240s", f.hint);
 }
 
 /* What keeps it away, or what is wrong with it. */

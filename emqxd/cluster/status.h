@@ -15,8 +15,9 @@ struct status_row {
 	char address[LINK_ADDRESS_MAX + 1];
 	char version[LINK_PRODUCT_MAX + 1];
 	char hint[STATUS_HINT_MAX];
-	const char *role; /* constant */
-	wall_t joined;    /* ns 0: alone */
+	char discovery[32]; /* of this node: "static: member" */
+	const char *role;   /* constant */
+	wall_t joined;      /* ns 0: alone */
 	span_t rtt, offset;
 	int64_t lag; /* -1: not known */
 	bool is_running, has_quorum, has_clock, is_me, has_figures;

@@ -25,7 +25,6 @@
 #define MEMORY                                                                 \
 	"everything lives in memory so far and is gone after a restart: take " \
 	"this out only if it may be lost"
-#define ALONE "emqxd is one node so far and would not be a part of that cluster"
 #define TRACE "traces write payloads as text so far: take this out, or start no traces"
 #define AUDIT "calls of emqx_ctl are logged, but not in an audit log of their own yet"
 

@@ -47,6 +47,7 @@ status_row(struct op_ctx *op, const struct status_row *r)
 	row_str(row, "address", r->address);
 	if (r->joined.ns != 0)
 		row_time(row, "joined_at", r->joined);
+	row_str(row, "discovery", r->discovery[0] != '\0' ? r->discovery : NULL);
 	row_str(row, "hint", r->hint[0] != '\0' ? r->hint : NULL);
 	op_row_end(op);
 }
@@ -86,6 +87,8 @@ left_row(struct op_ctx *op, const struct errand *e)
 	row_str(row, "node",
 	    e->what == ERRAND_LEAVE ? admin_house()->node : str_get(&e->node));
 	row_int(row, "members", e->n);
+	if (e->what == ERRAND_LEAVE && strcmp(e->finding.state, "paused") == 0)
+		row_str(row, "discovery", e->finding.state);
 	op_row_end(op);
 }
 

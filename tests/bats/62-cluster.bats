@@ -34,3 +34,35 @@ teardown() { stop_emqxd; }
 	run -3 ctl cluster force-leave emqx@10.0.0.9 --recover --yes
 }
 
+
+@test "cluster discovery: without a strategy it is off, and cannot be enabled" {
+	[ "$(ctl cluster discovery --json | json '[(r["node"], r["strategy"], r["state"], r["rounds"]) for r in (d if isinstance(d, list) else [d])]')" = \
+	    "[('emqxd@127.0.0.1', 'manual', 'off', 0)]" ]
+	run -0 ctl cluster discovery -o classic
+	[ "$output" = "manual: off" ]
+	run -1 --separate-stderr ctl cluster discovery enable
+	[[ $stderr == *'finds no nodes'*static* ]]
+	[ "$(ctl cluster status --json | json 'd[0]["discovery"]')" = 'manual: off' ]
+}
+
+is_waiting() { [ "$(ctl cluster discovery -o classic | cut -d, -f1)" = "static: waiting" ]; }
+
+@test "cluster discovery: the status says for whom it waits; enable looks again" {
+	stop_emqxd
+	start_emqxd 'cluster.listen = "127.0.0.1:0"' 'cluster.discovery_strategy = static' \
+	    'cluster.static.seeds = "emqx@127.0.0.1:1"'
+	wait_until 10 is_waiting
+	run -0 ctl cluster status --json
+	[[ $output == *'waits for emqx@127.0.0.1:1'* ]]
+	run -0 ctl cluster discovery enable -o classic
+	[ "$output" = 'Automatic cluster discovery enabled.' ]
+	run -0 ctl cluster discovery enable --dry-run
+	[[ $output == *'would look for the cluster by static'* ]]
+}
+
+@test "cluster discovery: a node that is a singleton neither joins nor lets join" {
+	stop_emqxd
+	start_emqxd 'cluster.listen = "127.0.0.1:0"' 'cluster.discovery_strategy = singleton'
+	run -1 --separate-stderr ctl cluster join emqx@127.0.0.1:1 --yes
+	[[ $stderr == *singleton* ]]
+}

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
@@ -284,3 +285,28 @@ def run(*tests):
                 print("# " + line)
             print("# at %s:%d" % (where.tb_frame.f_code.co_filename, where.tb_lineno), flush=True)
     raise SystemExit(1 if failed else 0)
+
+
+class Later(threading.Thread):
+    """A test that is under way; joined when it is its turn to be told of."""
+
+    def __init__(self, test):
+        super().__init__()
+        self.test, self.fault, self.__doc__ = test, None, test.__doc__
+        self.start()
+
+    def run(self):
+        try:
+            self.test()
+        except BaseException as e:
+            self.fault = e
+
+    def __call__(self):
+        self.join()
+        if self.fault is not None:
+            raise self.fault
+
+
+def run_together(*tests):
+    """The same as run(), all at once: for tests that wait far more than they work."""
+    run(*[Later(t) for t in tests])

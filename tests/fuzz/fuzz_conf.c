@@ -11,6 +11,7 @@
 #include "emqxd/conf/change.h"
 #include "emqxd/conf/load.h"
 #include "emqxd/model/zone.h"
+#include "emqxd/discover/discover_conf.h"
 #include "emqxd/license/license_conf.h"
 #include "emqxd/net/listener_conf.h"
 #include "emqxd/cluster/cluster_conf.h"
@@ -29,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 static const struct conf_section *const sections[] = { &core_conf, &ctl_conf, &zone_conf,
 	&listener_conf, &retain_conf, &store_conf, &delayed_conf, &rewrite_conf,
 	&auto_subscribe_conf, &sys_topics_conf, &sys_alarm_conf, &authn_conf,
-	&license_conf, &share_conf, &cluster_conf };
+	&license_conf, &share_conf, &cluster_conf, &discover_conf };
 
 static void
 show(const struct conf_snapshot *s)

@@ -37,6 +37,23 @@ TEST(a_row_is_read_as_it_was_written)
 	OK(slice_eq_str(out.product, "1.2.3"));
 }
 
+TEST(who_was_removed_for_being_away_leaves_a_row_of_another_kind)
+{
+	struct member m = { .address = SLICE_LIT("h:1"),
+		.site = 1,
+		.raft_id = 2,
+		.joined = { 5000000 },
+		.is_cleaned = true };
+	struct member out;
+
+	OK(member_read(SLICE_LIT("a"), row_of(&m), &out) == EM_OK);
+	OK(out.is_cleaned && out.site == 1);
+	EQ(out.joined.ns, 5000000);
+	m.is_cleaned = false;
+	OK(member_read(SLICE_LIT("a"), row_of(&m), &out) == EM_OK);
+	OK(!out.is_cleaned);
+}
+
 TEST(what_is_no_row_is_malformed)
 {
 	struct member m = { .address = SLICE_LIT("h:1"), .site = 1, .raft_id = 2 };
@@ -48,7 +65,7 @@ TEST(what_is_no_row_is_malformed)
 	OK(member_read(SLICE_NONE, row, &out) == EM_MALFORMED);
 	OK(member_read(SLICE_LIT("a b"), row, &out) == EM_MALFORMED);
 	OK(member_read(SLICE_LIT("a\0b"), row, &out) == EM_MALFORMED);
-	room[0] = 2;
+	room[0] = 3;
 	OK(member_read(SLICE_LIT("a"), row, &out) == EM_MALFORMED);
 	room[0] = 1;
 	memset(room + 1, 0, 8);

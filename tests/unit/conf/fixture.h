@@ -14,6 +14,7 @@
 #include "emqxd/cluster/cluster_conf.h"
 #include "emqxd/client/auto_subscribe.h"
 #include "emqxd/client/rewrite.h"
+#include "emqxd/discover/discover_conf.h"
 #include "emqxd/license/license_conf.h"
 #include "emqxd/modules/sys_conf.h"
 #include "emqxd/publish/delayed_conf.h"
@@ -22,7 +23,7 @@
 #include "emqxd/store/store_conf.h"
 #include "tests/unit/tap.h"
 
-#define FIXTURE_SECTIONS 15
+#define FIXTURE_SECTIONS 16
 
 struct loaded {
 	em_err err;
@@ -37,7 +38,8 @@ fixture_sections(void)
 	static const struct conf_section *const sections[FIXTURE_SECTIONS] = { &core_conf,
 		&ctl_conf, &zone_conf, &listener_conf, &retain_conf, &store_conf,
 		&delayed_conf, &rewrite_conf, &auto_subscribe_conf, &sys_topics_conf,
-		&sys_alarm_conf, &authn_conf, &license_conf, &share_conf, &cluster_conf };
+		&sys_alarm_conf, &authn_conf, &license_conf, &share_conf, &cluster_conf,
+		&discover_conf };
 
 	return sections;
 }

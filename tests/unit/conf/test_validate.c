@@ -222,8 +222,6 @@ TEST(a_guard_that_is_not_built_stops_the_start)
 		"banned.bootstrap_file = x.csv",
 		"psk_authentication.enable = true",
 		"psk.file.path = etc/psk.txt",
-		"cluster.discovery_strategy = static",
-		"cluster.discovery = static",
 		"limiter.max_conn.rate = 10",
 		"auth.http.auth_req.url = http://127.0.0.1/auth",
 		"auth.user.1.password = public",
@@ -278,7 +276,6 @@ TEST(a_guard_that_asks_for_nothing_is_accepted)
 		"flapping_detect.enable = false",
 		"zone.external.enable_acl = off",
 		"mqtt.peer_cert_as_username = disabled",
-		"cluster.discovery_strategy = manual",
 		"overload_protection { enable = false, backoff_delay = 1 }",
 	};
 

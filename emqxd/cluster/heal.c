@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* heal: see heal.h. */
+#include "emqxd/cluster/heal.h"
+#include "emqxd/cluster/clean.h"
+#include "emqxd/cluster/finding.h"
+#include "emqxd/cluster/inside.h"
+#include "emqxd/cluster/join.h"
+#include "emqxd/cluster/look.h"
+#include "emqxd/cluster/members.h"
+#include "emqxd/core/alarm.h"
+#include "emqxd/core/log.h"
+#include "emqxd/core/timer.h"
+#include "ipc/base/list.h"
+#include "ipc/base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LOOK span_s(1)
+#define REST_MAX span_s(30) /* between attempts to join again */
+#define SURE 2u             /* so often a leader says it */
+
+static const char alarm[] = "cluster_removed";
+
+struct heal {
+	struct timer timer;
+	bool is_on;
+	bool is_asking;  /* a look, or a join, is under way */
+	bool is_healing; /* to join again */
+	bool is_cleaned; /* as the leader said */
+	unsigned said;   /* so often in a row */
+	unsigned next;   /* of the targets */
+	span_t rest;
+	char ask[LINK_ADDRESS_MAX + 1]; /* the leader that was named; "" */
+	char target[NODES_MAX][LINK_ADDRESS_MAX + 1];
+	unsigned targets;
+};
+
+static struct heal *
+heal(void)
+{
+	return cluster_inside()->heal;
+}
+
+static void
+copy(char out[LINK_ADDRESS_MAX + 1], struct slice s)
+{
+	snprintf(out, LINK_ADDRESS_MAX + 1, "%.*s", SLICE_FMT(s));
+}
+
+static void
+remember(struct heal *h)
+{
+	h->targets = h->next = 0;
+	for (unsigned i = 0; i < members_count() && h->targets < NODES_MAX; i++)
+		if (!slice_eq_str(members_at(i)->m.name, nodes_me()))
+			copy(h->target[h->targets++], members_at(i)->m.address);
+}
+
+/* ---- joining again */
+
+static void on_tick(struct timer *t);
+
+static void
+on_joined(void *arg, const struct join_end *e)
+{
+	struct heal *h = arg;
+
+	h->is_asking = false;
+	if (e->err == EM_OK)
+		return; /* heal_joined() was called */
+	h->rest = h->rest.ns * 2 < REST_MAX.ns ? span_ns(h->rest.ns * 2) : REST_MAX;
+	timer_arm(&h->timer, h->rest, on_tick);
+}
+
+static void
+join_next(struct heal *h)
+{
+	h->is_asking = true;
+	join_again(slice_str(h->target[h->next++ % h->targets]), on_joined, h);
+}
+
+static void
+begin_healing(struct heal *h)
+{
+	h->is_healing = true;
+	h->rest = LOOK;
+	LOG(WARN, "cluster_heals", "node", nodes_me(), "why",
+	    "it was away for longer than cluster.autoclean, and was removed");
+	alarm_raise(alarm, NULL,
+	    "this node was removed from its cluster because it was away for long, and "
+	    "joins it again by itself");
+}
+
+/* ---- alone */
+
+void
+heal_cast_out(void)
+{
+	struct heal *h = heal();
+
+	if (h->is_healing)
+		return;
+	h->said = 0;
+	finding_pause();
+	alarm_raise(alarm, NULL,
+	    "this node was removed from its cluster and is alone, with the rows that it "
+	    "had; emqx_ctl cluster join makes it a member again");
+}
+
+static void
+be_removed(struct heal *h)
+{
+	remember(h);
+	if (h->is_on && h->is_cleaned && h->targets > 0)
+		begin_healing(h);
+	else
+		join_cast_out(h->is_cleaned
+				  ? "it was away for longer than cluster.autoclean"
+				  : "a member removed it");
+}
+
+/* ---- hearing of it */
+
+static void
+on_looked(void *arg, const struct look_end *e)
+{
+	struct heal *h = arg;
+
+	h->is_asking = false;
+	h->ask[0] = '\0';
+	if (e->err != EM_OK || !e->has_quorum || h->is_healing || !join_is_member())
+		return;
+	if (e->has_me) {
+		h->said = 0;
+		return;
+	}
+	if (!e->is_leader) {
+		copy(h->ask, e->leader_at);
+		return;
+	}
+	h->is_cleaned = e->is_cleaned;
+	if (++h->said >= SURE)
+		be_removed(h);
+}
+
+/* A member that does not know this node as one. */
+static bool
+is_refusing(const struct members_entry *e)
+{
+	struct link_peer_info info;
+
+	if (e->peer == NULL)
+		return false;
+	link_peer_info(e->peer, &info);
+	return !info.is_reachable && info.err == EM_NOTMEMBER;
+}
+
+static void
+ask_who_refuses(struct heal *h)
+{
+	const struct members_entry *refusing = NULL;
+
+	for (unsigned i = 0; i < members_count() && refusing == NULL; i++)
+		if (is_refusing(members_at(i)))
+			refusing = members_at(i);
+	if (refusing == NULL) {
+		h->said = 0;
+		return;
+	}
+	if (h->ask[0] == '\0')
+		copy(h->ask, refusing->m.address);
+	h->is_asking = true;
+	look_at(slice_str(h->ask), on_looked, h);
+}
+
+static void
+on_tick(struct timer *t)
+{
+	struct heal *h = LIST_OWNER(t, struct heal, timer);
+
+	timer_arm(t, LOOK, on_tick);
+	if (h->is_asking)
+		return;
+	if (h->is_healing)
+		join_next(h);
+	else if (!join_is_member() || !join_is_settled())
+		h->said = 0;
+	else if (members_me() == NULL)
+		heal_removed();
+	else
+		ask_who_refuses(h);
+}
+
+void
+heal_removed(void)
+{
+	struct heal *h = heal();
+
+	if (h->is_healing)
+		return;
+	h->is_cleaned = clean_has(slice_str(nodes_me()), nodes_site());
+	be_removed(h);
+}
+
+void
+heal_joined(void)
+{
+	struct heal *h = heal();
+
+	h->is_healing = false;
+	h->said = 0;
+	alarm_clear(alarm);
+}
+
+void
+heal_left_over(void)
+{
+	struct heal *h = heal();
+
+	if (!h->is_on || !clean_has(slice_str(nodes_me()), nodes_site()))
+		return;
+	remember(h);
+	if (h->targets > 0)
+		begin_healing(h);
+}
+
+/* ---- life */
+
+void
+heal_birth(bool is_on)
+{
+	struct heal *h = MEM_NEW(struct heal);
+
+	h->is_on = is_on;
+	cluster_inside()->heal = h;
+	timer_arm(&h->timer, LOOK, on_tick);
+}
+
+void
+heal_death(void)
+{
+	timer_cancel(&heal()->timer);
+	MEM_FREE(cluster_inside()->heal);
+}

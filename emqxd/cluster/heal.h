@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * heal: this node was removed from its cluster, perhaps while it was away.
+ *
+ * What lives here: how it comes to know, and what follows.  What does not: the steps of
+ * leaving and joining (join.h).
+ *
+ * A member that refuses this node's links (EM_NOTMEMBER) is asked who its members are
+ * (look.h), and after it the leader that it names: only a leader with a quorum is
+ * believed, and only the second time.  Then, if it was removed for being away
+ * (cluster.autoclean) and cluster.autoheal is on, it joins again, asking one former member
+ * after the other, and stays what it is until that begins to succeed.  Otherwise, removed
+ * by an operator, it is alone from then on, with the rows it has, calls nobody any more,
+ * and discovery rests until it is told not to (finding.h).  An alarm tells either.
+ *
+ * The link thread's.
+ */
+#ifndef CLUSTER_HEAL_H
+#define CLUSTER_HEAL_H
+
+#include <stdbool.h>
+
+/* @is_on: cluster.autoheal. */
+void heal_birth(bool is_on);
+void heal_death(void);
+
+/* This node's row went, or is one that says that it was cleaned. */
+void heal_removed(void);
+/* It is alone because of that: what an operator should see. */
+void heal_cast_out(void);
+/* This node is a member: all is well. */
+void heal_joined(void);
+/* At the start, with rows that this node is not in: before they are dropped. */
+void heal_left_over(void);
+
+#endif

@@ -1,0 +1,112 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Nodes that were removed from their cluster: what they do, and who is removed by itself."""
+from house import House, run_together, wait_until
+
+
+def alarms(node):
+    """name -> message of those that are active."""
+    return {r["name"]: r["message"] for r in node.rows("alarms", "list") if r["active"]}
+
+
+def log_of(node, event):
+    with open(node.path("err"), encoding="utf-8", errors="replace") as f:
+        return [line for line in f if event in line]
+
+
+def discovery(node):
+    return node.rows("cluster", "discovery")[0]
+
+
+def all_vote(house, n=3):
+    wait_until("all vote", 30, lambda: sorted(
+        r["role"] for r in house[1].members().values()) == ["leader"] + ["voter"] * (n - 1))
+
+
+def down(node, seen_by):
+    node.kill()
+    wait_until("it is seen", 15, lambda: node.name not in seen_by.running())
+
+
+def gone(node, of):
+    for other in of:
+        wait_until("it is gone", 20, lambda o=other: node.name not in o.members())
+
+
+def is_alone(node):
+    return node.rows("cluster", "status")[0]["role"] == "alone"
+
+
+def forced():
+    """a node that was removed while it was down is alone, says so, and floods nobody"""
+    with House(3) as h:
+        for node in h.nodes:
+            node.lines += ('cluster.discovery_strategy = static',
+                           'cluster.static.seeds = "%s"' % ", ".join(n.address for n in h.nodes))
+            node.write_conf()
+        h.start()
+        h.wait_whole()
+        all_vote(h)
+        down(h[3], h[1])
+        h[1].ok("cluster", "force-leave", h[3].name, "--yes")
+        gone(h[3], h.nodes[:2])
+        before = [len(log_of(n, "cluster_link_refused")) for n in h.nodes[:2]]
+        h[3].start()
+        wait_until("it is alone", 15, lambda: is_alone(h[3]))
+        wait_until("the alarm", 5, lambda: "cluster_removed" in alarms(h[3]))
+        assert discovery(h[3])["state"] == "paused"
+        assert len(log_of(h[3], "cluster_removed_here")) == 1
+        for node in h.nodes[:2]:
+            assert len(log_of(node, "cluster_link_refused")) <= before.pop(0) + 1
+        h[3].ok("cluster", "discovery", "enable")
+        h.wait_whole()
+        wait_until("no alarm", 5, lambda: alarms(h[3]) == {})
+
+
+def cleaned():
+    """who is away for longer than cluster.autoclean is removed, and joins again when it is back"""
+    with House(3, "cluster.autoclean = 2s") as h:
+        h.start()
+        h.join()
+        all_vote(h)
+        h[3].kill()
+        gone(h[3], h.nodes[:2])
+        h[1].ok("conf", "set", "mqtt.max_inflight", "17")
+        h[3].start()
+        wait_until("it heals", 15, lambda: log_of(h[3], "cluster_heals"))
+        h.wait_whole()
+        wait_until("it has what was changed", 10, lambda: "17" in h[3].ok("conf", "get", "mqtt.max_inflight"))
+        wait_until("no alarm", 5, lambda: alarms(h[3]) == {})
+        assert len(log_of(h[3], "cluster_heals")) == 1
+
+
+def in_the_minority():
+    """without a quorum nobody is removed"""
+    with House(3, "cluster.autoclean = 2s") as h:
+        h.start()
+        h.join()
+        all_vote(h)
+        h[3].kill()
+        gone(h[3], h.nodes[:2])
+        h[2].kill()
+        wait_until("no quorum", 15, lambda: not h[1].members()[h[1].name]["quorum"])
+        removed = len(log_of(h[1], "cluster_cleaned"))
+        h[1].ok("cluster", "status")
+        assert h[2].name in h[1].members() and removed <= 1
+
+
+def unhealed():
+    """without cluster.autoheal who was removed stays alone"""
+    with House(3, "cluster.autoclean = 2s", "cluster.autoheal = false") as h:
+        h.start()
+        h.join()
+        all_vote(h)
+        h[3].kill()
+        gone(h[3], h.nodes[:1])
+        h[3].start()
+        wait_until("it is alone", 15, lambda: is_alone(h[3]))
+        wait_until("the alarm", 5, lambda: "cluster_removed" in alarms(h[3]))
+
+
+if __name__ == "__main__":
+    run_together(forced, cleaned, in_the_minority, unhealed)
