@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * license_row: a licence as a row of the store: its text, when it was given and by whom.
+ * license_row: a licence as a row of the store: its text (none: back to what each node has
+ * configured), when it was given and by whom; all nodes know it by that time.
  * All nodes of a cluster read it, so its form has a number.  Pure.
  */
 #ifndef LICENSE_LICENSE_ROW_H

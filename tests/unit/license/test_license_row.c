@@ -22,3 +22,16 @@ TEST(what_is_written_is_read_back)
 	blob[0] = 2; /* of a later form */
 	OK(license_row_read(slice_of(blob, n), &again) == EM_MALFORMED);
 }
+
+TEST(one_without_a_text_goes_back_to_what_is_configured)
+{
+	struct license_row row = { .at = { 12345 }, .by = SLICE_LIT("uid 0") };
+	struct license_row again;
+	uint8_t blob[64];
+	size_t n = license_row_size(&row);
+
+	license_row_write(&row, blob);
+	OK(license_row_read(slice_of(blob, n), &again) == EM_OK);
+	EQ(again.text.n, 0);
+	EQ(again.at.ns, 12345);
+}
