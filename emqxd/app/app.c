@@ -33,6 +33,7 @@
 #include "emqxd/license/license.h"
 #include "emqxd/cluster/rpc.h"
 #include "emqxd/takeover/takeover_wire.h"
+#include "emqxd/wills/wills.h"
 #include "emqxd/limit/limit.h"
 #include "emqxd/limit/quota.h"
 #include "emqxd/model/hook.h"
@@ -332,6 +333,9 @@ static const struct app_room rooms[] = {
 	    .worker_birth = session_worker_birth,
 	    .worker_death = session_worker_death,
 	    .death = session_death },
+	{ .name = "wills",
+	    .worker_birth = wills_worker_birth,
+	    .worker_death = wills_worker_death },
 	{ .name = "client",
 	    .birth = birth_of_client,
 	    .death = client_death,

@@ -14,6 +14,7 @@
 #include "emqxd/cluster/members.h"
 #include "emqxd/cluster/ordering.h"
 #include "emqxd/takeover/takeover_wire.h"
+#include "emqxd/wills/wills_wire.h"
 #include "emqxd/link/link_tls.h"
 #include "emqxd/routes/routes.h"
 #include "emqxd/conf/snapshot.h"
@@ -39,7 +40,7 @@ struct cluster_own {
 	unsigned port;
 	struct fault closed; /* why nobody can come */
 	char *node, *cookie, *product, *name, *advertise, *data_dir;
-	size_t buffer;
+	size_t buffer, will_memory;
 	span_t down_timeout, suback_wait, autoclean;
 	bool autoheal;
 };
@@ -193,7 +194,8 @@ cluster_birth(const struct cluster_me *me, struct fault *f)
 		.down_timeout = conf->down_timeout,
 		.suback_wait = conf->suback_wait,
 		.autoclean = conf->autoclean,
-		.autoheal = conf->autoheal };
+		.autoheal = conf->autoheal,
+		.will_memory = (size_t)conf->will_memory };
 	all = MEM_NEW(struct cluster);
 	all->own = c;
 	all->licence = me->licence;
@@ -202,6 +204,7 @@ cluster_birth(const struct cluster_me *me, struct fault *f)
 	members_birth();
 	join_note_birth();
 	takeover_wire_birth();
+	wills_wire_birth();
 	if (conf->tls) {
 		c->tls = link_tls_new(conf->certfile, conf->keyfile, conf->cacertfile, f);
 		err = c->tls != NULL ? EM_OK : EM_IO;
@@ -230,6 +233,7 @@ cluster_death(void)
 	mem_free(c->data_dir);
 	mem_free(c->advertise);
 	mem_free(c);
+	wills_wire_death();
 	takeover_wire_death();
 	members_death();
 	join_note_death();
@@ -292,6 +296,11 @@ cluster_worker_birth(void)
 				 .suback_wait = c->suback_wait });
 	takeover_wire_start(cluster_house(), cluster_inside()->routes);
 	figures_birth(cluster_house());
+	wills_wire_start(&(struct wills_wire_conf){ .house = cluster_house(),
+	    .owner = routes_owner(cluster_inside()->routes),
+	    .incarnation = conf.incarnation,
+	    .node_down_timeout = c->down_timeout,
+	    .memory = c->will_memory });
 	ordering_birth(cluster_house());
 	look_birth(cluster_house());
 	heal_birth(c->autoheal);
@@ -319,6 +328,7 @@ cluster_worker_death(void)
 	ordering_death();
 	takeover_wire_stop();
 	figures_death();
+	wills_wire_stop();
 	routes_free(&cluster_inside()->routes);
 	link_house_free(&cluster_inside()->house);
 }

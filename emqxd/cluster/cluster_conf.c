@@ -89,7 +89,8 @@ static const struct conf_field fields[] = {
 	    .max = 86400 * SECOND_NS,
 	    .unit = "ms",
 	    .reload = CONF_RESTART,
-	    .help = "How long what is known of a node that cannot be reached is kept" },
+	    .help = "How long what is known of a node that cannot be reached is kept; "
+		    "then its clients' wills are published" },
 	{ .path = "autoclean",
 	    OF(autoclean),
 	    .type = CONF_SPAN,
@@ -107,6 +108,17 @@ static const struct conf_field fields[] = {
 	    .reload = CONF_RESTART,
 	    .help = "Whether a node that was removed because it was stopped joins "
 		    "its cluster again by itself when it is back" },
+	{ .path = "will_memory",
+	    OF(will_memory),
+	    .type = CONF_SIZE,
+	    .def = "64MB",
+	    .min = 0,
+	    .max = INT64_C(1) << 36,
+	    .unit = "bytes",
+	    .reload = CONF_RESTART,
+	    .help =
+		"Bytes that wills of other nodes' clients may take here, kept for the "
+		"case that the node dies; 0: none is kept" },
 };
 
 /* "4370", "127.0.0.1:4370", "[::1]:4370", "localhost:4370". */

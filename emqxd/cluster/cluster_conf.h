@@ -18,6 +18,7 @@ struct cluster_conf {
 	span_t down_timeout, suback_wait;
 	span_t autoclean; /* 0: never */
 	bool autoheal;
+	uint64_t will_memory; /* bytes of other nodes' clients' wills */
 };
 
 extern const struct conf_section cluster_conf;

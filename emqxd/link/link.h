@@ -111,7 +111,7 @@ enum link_event {
 	LINK_GUEST_GONE, /* a guest's connection ended: its pointer dies with this turn */
 };
 typedef void link_event_fn(struct link_peer *p, enum link_event event, void *arg);
-/* In order of registering; at most 8. */
+/* In order of registering; at most 16. */
 void link_on_peer(struct link_house *h, link_event_fn *fn, void *arg);
 
 /* ---- sending */

@@ -31,7 +31,7 @@
 #define LINK_GUESTS_MAX 32 /* in sum */
 #define LINK_GUESTS_IN 16  /* of them those that came to us */
 #define LINK_RAFTS_MAX 256
-#define LINK_EVENTS_MAX 8
+#define LINK_EVENTS_MAX 16
 #define LINK_SHAKE span_s(5) /* from the first byte to knowing each other */
 #define LINK_BEAT span_s(1)
 #define LINK_SILENCE span_s(5) /* a peer that says nothing for so long is gone */

@@ -10,11 +10,14 @@
 #include "emqxd/model/metrics.h"
 #include "emqxd/modules/sys_payload.h"
 #include "emqxd/model/hook.h"
+#include "emqxd/model/nodes.h"
 #include "emqxd/observe/stats.h"
 #include "emqxd/publish/road.h"
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/vec.h"
+
+#include <stdlib.h>
 
 #define EVENTS_MAX 10000u /* of one turn of a worker */
 #define JSON                     \
@@ -87,12 +90,38 @@ publish_number(const char *kind, const char *name, const char *more, uint64_t va
 	mem_free(p);
 }
 
+static int
+by_name(const void *a, const void *b)
+{
+	const char *const *x = a, *const *y = b;
+
+	return strcmp(*x, *y);
+}
+
+/* Those that run, as this node sees it. */
+static void
+publish_nodes(void)
+{
+	const char *name[NODES_MAX];
+	struct str text = { 0 };
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < nodes_end(); i++)
+		if (nodes_name(i) != NULL && nodes_is_running(i))
+			name[n++] = nodes_name(i);
+	qsort(name, n, sizeof *name, by_name);
+	for (unsigned i = 0; i < n; i++)
+		str_addf(&text, "%s%s", i > 0 ? "," : "", name[i]);
+	publish(SLICE_LIT("$SYS/brokers"), str_slice(&text), true, SLICE_NONE);
+	str_fini(&text);
+}
+
 static void
 publish_all(void)
 {
 	struct observe_stat stat;
 
-	publish(SLICE_LIT("$SYS/brokers"), slice_str(self()->name), true, SLICE_NONE);
+	publish_nodes();
 	publish_text("version", slice_str(self()->version), true);
 	publish_text("sysdescr", SLICE_LIT("emqxd"), true);
 	for (unsigned i = 0; observe_stats_get(i, &stat); i++) {

@@ -30,9 +30,11 @@ struct session_worker {
 	struct session *leaving;  /* that are over, with subscriptions left */
 	struct timer leave;
 	const struct claim_remote *remote; /* NULL: alone */
-	struct map claims;                 /* client id -> the first struct claim */
-	struct timer tell;                 /* of sessions that were there before */
-	uint64_t told;                     /* registry_step()'s place in that */
+	/* Of wills (will_flat.h), or NULL. */
+	void (*will_told)(struct session *s, const struct session_will *will);
+	struct map claims; /* client id -> the first struct claim */
+	struct timer tell; /* of sessions that were there before */
+	uint64_t told;     /* registry_step()'s place in that */
 	struct timer pace; /* armed: what is pulled waits for retainer.delivery_rate */
 };
 

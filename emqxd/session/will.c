@@ -16,13 +16,18 @@ will_set(struct session *s, const struct session_will *will)
 	message_unref(&rare->will.message);
 	rare->will = *will;
 	rare->will.due = (mono_t){ INT64_MAX };
+	if (EM_UNLIKELY(session_worker()->will_told != NULL))
+		session_worker()->will_told(s, will);
 }
 
 void
 will_drop(struct session *s)
 {
-	if (s->rare != NULL)
-		message_unref(&s->rare->will.message);
+	if (s->rare == NULL || s->rare->will.message == NULL)
+		return;
+	message_unref(&s->rare->will.message);
+	if (EM_UNLIKELY(session_worker()->will_told != NULL))
+		session_worker()->will_told(s, NULL);
 }
 
 void

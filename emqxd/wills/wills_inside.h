@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wills_inside: what the files of wills/ share: wills.c tells, wills_kept.c keeps and
+ * publishes, wills_home.c is on the client workers.  Only inside wills/.
+ */
+#ifndef WILLS_WILLS_INSIDE_H
+#define WILLS_WILLS_INSIDE_H
+
+#include "emqxd/core/timer.h"
+#include "emqxd/core/worker.h"
+#include "emqxd/model/nodes.h"
+#include "emqxd/wills/wills.h"
+#include "ipc/base/hash.h"
+#include "ipc/base/list.h"
+
+enum wills_what {
+	/* to a client worker */
+	WILLS_NOTE_USE,  /* @flag: there are others */
+	WILLS_NOTE_WALK, /* tell all */
+	WILLS_NOTE_DUE,  /* bytes: will_flat; publish it */
+	/* to the link thread */
+	WILLS_NOTE_WILL,   /* number: the hash; bytes: will_flat, none: it is gone;
+			      @flag: by a walk */
+	WILLS_NOTE_WALKED, /* @flag: it was alone again before the end */
+};
+
+struct wills_note {
+	struct letter letter; /* first */
+	struct wills *w;
+	enum wills_what what;
+	uint64_t number;
+	bool flag;
+	size_t n;
+	uint8_t bytes[];
+};
+
+struct wills_note *wills_note(struct wills *w, enum wills_what what, uint64_t number,
+    bool flag, struct slice bytes);
+
+/* One process of another node: its wills. */
+struct wills_life {
+	struct list_node node; /* among the dead */
+	struct wills *w;
+	struct map rows; /* by hash */
+	uint64_t site, incarnation;
+	bool has_returned; /* as another process */
+};
+
+struct wills_peer {
+	struct wills_life *life; /* NULL: nothing was told */
+	uint64_t site;           /* whose place it is */
+	uint32_t round;          /* of its ALL */
+	bool is_up;
+	mono_t lost;     /* when it went down */
+	mono_t again;    /* no look before */
+	unsigned asks;   /* answers that are still to come */
+	bool is_reached; /* somebody says so */
+
+	bool wants_all; /* has to be told everything */
+};
+
+struct wills {
+	struct wills_conf conf;
+	struct timer tick;
+	struct wills_peer peer[NODES_MAX];
+	struct list_node dead; /* lives with wills that are due */
+	uint64_t members;      /* a sum of their sites */
+	bool has_others;
+
+	uint64_t walk_for, walk_failed; /* places */
+	unsigned walkers;
+	size_t held; /* bytes */
+};
+
+/* ---- wills_kept.c */
+
+void wills_kept_set(struct wills *w, unsigned place, struct slice body);
+void wills_kept_gone(struct wills *w, unsigned place, uint64_t hash);
+void wills_kept_all(struct wills *w, unsigned place, uint64_t incarnation, bool is_end);
+void wills_kept_done(struct wills *w, uint64_t site, uint64_t incarnation, uint64_t hash);
+/* It is dead: what it told is due. */
+void wills_kept_inherit(struct wills *w, unsigned place, bool has_returned);
+/* It was not: what is not published yet is its own. */
+void wills_kept_return(struct wills *w, uint64_t site, uint64_t incarnation);
+void wills_kept_drop(struct wills *w, unsigned place);
+void wills_kept_drop_all(struct wills *w);
+
+/* ---- wills.c, wills_home.c: letters */
+
+void wills_at_link(struct letter *l);
+void wills_at_home(struct letter *l);
+
+#endif
