@@ -86,6 +86,20 @@ cluster_address_of(struct slice target, struct str *out)
 
 /* ---- the port */
 
+static bool
+has_default_cookie(const struct cluster_me *me)
+{
+	return strcmp(me->cookie, CLUSTER_COOKIE) == 0;
+}
+
+static bool
+is_loopback(const struct net_addr *a)
+{
+	static const uint8_t v6[16] = { [15] = 1 };
+
+	return a->family == AF_INET ? a->ip[0] == 127 : memcmp(a->ip, v6, sizeof v6) == 0;
+}
+
 static em_err
 find_address(
     const struct cluster_conf *conf, const struct cluster_me *me, struct net_addr *out)
@@ -96,11 +110,10 @@ find_address(
 	if (strcmp(conf->listen, "auto") != 0) {
 		if (conf_addr_parse(slice_str(conf->listen), &bind) != EM_OK)
 			return EM_MALFORMED;
-	} else {
-		if (strcmp(me->cookie, CLUSTER_COOKIE) == 0)
-			snprintf(bind.host, sizeof bind.host, "127.0.0.1");
+	} else
 		bind.port = (uint16_t)cluster_port_of(me->node);
-	}
+	if (bind.host[0] == '\0' && has_default_cookie(me))
+		snprintf(bind.host, sizeof bind.host, "127.0.0.1");
 	if (strcmp(bind.host, "localhost") == 0)
 		snprintf(bind.host, sizeof bind.host, "127.0.0.1");
 	if (bind.host[0] != '\0' && addr_parse(slice_str(bind.host), out) != EM_OK)
@@ -150,6 +163,15 @@ open_port(struct cluster_own *c, const struct cluster_conf *conf,
 
 	if (err != EM_OK)
 		return fault_set(f, err, "cluster.listen: this is no address");
+	if (has_default_cookie(me) && !is_loopback(&want)) {
+		fault_set(f, EM_USAGE,
+		    "cluster.listen %s: others reach it, and node.cookie is the default, "
+		    "which everybody knows",
+		    conf->listen);
+		fault_hint(f, "set node.cookie to a secret of your own, at least 20 "
+			      "random characters, the same on all nodes");
+		return EM_USAGE;
+	}
 	if (strcmp(conf->listen, "auto") != 0)
 		return open_door(c, &want, f);
 	if (open_door(c, &want, &c->closed) != EM_OK)
@@ -227,6 +249,7 @@ cluster_death(void)
 	link_tls_free(&c->tls);
 	fault_clear(&c->closed);
 	mem_free(c->node);
+	explicit_bzero(c->cookie, strlen(c->cookie));
 	mem_free(c->cookie);
 	mem_free(c->product);
 	mem_free(c->name);

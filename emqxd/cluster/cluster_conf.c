@@ -25,8 +25,9 @@ static const struct conf_field fields[] = {
 	    .reload = CONF_RESTART,
 	    .help = "Where other nodes connect: a port, or address:port; auto is 4370 "
 		    "plus the number at the end of the name before the @ of node.name, "
-		    "on 127.0.0.1 alone while node.cookie is the default and on every "
-		    "address else; if that port is taken the node stays alone" },
+		    "on 127.0.0.1 alone while node.cookie is the default (another "
+		    "address is refused then) and on every address else; if that port is "
+		    "taken the node stays alone" },
 	{ .path = "advertise",
 	    OF(advertise),
 	    .type = CONF_TEXT,

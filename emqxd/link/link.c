@@ -121,6 +121,7 @@ link_house_free(struct link_house **hp)
 	at_bury(h);
 	link_tls_free(&h->tls);
 	mem_free(h->scratch);
+	explicit_bzero(h->cookie, strlen(h->cookie));
 	mem_free(h->cookie);
 	MEM_FREE(*hp);
 }

@@ -66,3 +66,14 @@ is_waiting() { [ "$(ctl cluster discovery -o classic | cut -d, -f1)" = "static: 
 	run -1 --separate-stderr ctl cluster join emqx@127.0.0.1:1 --yes
 	[[ $stderr == *singleton* ]]
 }
+
+@test "cluster.listen: with the cookie that everybody knows it is for this machine alone" {
+	cat >"$BATS_TEST_TMPDIR/open.conf" <<-EOF
+		node.data_dir = "$BATS_TEST_TMPDIR/open"
+		ctl.socket = "$BATS_TEST_TMPDIR/open.sock"
+		listeners.tcp.default.bind = "127.0.0.1:0"
+		cluster.listen = "0.0.0.0:0"
+	EOF
+	run -1 --separate-stderr "$EMQXD" foreground -c "$BATS_TEST_TMPDIR/open.conf"
+	[[ $stderr == *'cluster.listen 0.0.0.0:0: others reach it'*'set node.cookie'* ]]
+}

@@ -143,8 +143,14 @@ class Node:
 
     def children(self):
         """Pids of its children: the one that holds the Raft log."""
-        with open("/proc/%d/task/%d/children" % (self.process.pid, self.process.pid), encoding="ascii") as f:
-            return [int(p) for p in f.read().split()]
+        pids, tasks = [], "/proc/%d/task" % self.process.pid
+        for task in os.listdir(tasks):
+            try:
+                with open("%s/%s/children" % (tasks, task), encoding="ascii") as f:
+                    pids += [int(p) for p in f.read().split()]
+            except OSError:
+                pass  # the thread has ended
+        return pids
 
     def ctl(self, *words, timeout=30):
         """(exit code, stdout, stderr) of emqx_ctl."""

@@ -48,8 +48,8 @@ echo '== TSan (gcc)'
 build tsan && { BUILD=build-tsan SLOW=5 BATS_TAGS='!plain,!slow,!tool' \
     sh tests/tools/run.sh units cluster bats || bad=1; }
 
-echo '== a rolling upgrade'
-build all vers && { CHAOS_MINUTES=1 CLUSTER=versions sh tests/tools/run.sh cluster || bad=1; }
+echo '== a rolling upgrade, and strangers'
+build all vers && { CHAOS_MINUTES=1 CLUSTER='versions|strangers' sh tests/tools/run.sh cluster || bad=1; }
 
 echo '== simulation'
 build all sims && { sh tests/tools/run.sh sim || bad=1; }
