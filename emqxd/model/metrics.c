@@ -129,6 +129,8 @@ metrics_read(unsigned id)
 	case METRIC_LOOP_TURNS: return turns();
 	case METRIC_LOOP_TURNS_LONG: return turns_long();
 	case METRIC_LOOP_TURN_MAX: return turn_max();
+	case METRIC_LOOP_TURN_MAX_LINK:
+		return (uint64_t)loop_turn_max(worker_link()->loop).ns / 1000;
 	}
 	return metric_sum(id);
 }
