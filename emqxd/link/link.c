@@ -30,6 +30,12 @@ link_kind_name(unsigned kind)
 /* ---- the house */
 
 static void
+at_deliver(void *arg)
+{
+	link_conn_take_late(arg);
+}
+
+static void
 at_flush(void *arg)
 {
 	link_conn_flush_all(arg);
@@ -74,8 +80,10 @@ link_house_new(const struct link_house_conf *conf)
 	list_init(&h->all);
 	list_init(&h->fresh);
 	list_init(&h->dirty);
+	list_init(&h->late);
 	list_init(&h->dials);
 	list_init(&h->dead_conns);
+	loop_at_turn(h->loop, LOOP_DELIVER, at_deliver, h);
 	loop_at_turn(h->loop, LOOP_FLUSH, at_flush, h);
 	loop_at_turn(h->loop, LOOP_BURY, at_bury, h);
 	timer_arm(&h->beat, LINK_BEAT, link_peer_beat);

@@ -5,7 +5,8 @@
  *	CONNECTING -> SECURING (TLS) -> HELLO -> UP (frames) or PUMP (Raft's bytes)
  *
  * Reading: into the house's scratch, frames are handled in place, and what is left of one
- * is kept.  Writing: into the buffer, which goes out at the end of the turn.
+ * is kept; so are those that the turn has no time for, and nothing more is read meanwhile.
+ * Writing: into the buffer, which goes out at the end of the turn.
  */
 #include "emqxd/link/link_inside.h"
 #include "emqxd/link/link_tls.h"
@@ -66,6 +67,7 @@ link_conn_new(struct link_house *h, int fd, bool is_dialled, const char *where)
 	snprintf(c->where, sizeof c->where, "%s", where);
 	list_init(&c->asks);
 	list_init(&c->dirty);
+	list_init(&c->late);
 	list_init(&c->fresh);
 	set_options(fd);
 	if (loop_watch(h->loop, &c->watch, c->events) != EM_OK) {
@@ -174,6 +176,7 @@ link_conn_end(struct link_conn *c, em_err err, const struct fault *f)
 	leave_fresh(c);
 	timer_cancel(&c->limit);
 	list_del(&c->dirty);
+	list_del(&c->late);
 	list_del(&c->all);
 	list_push(&c->house->dead_conns, &c->all);
 	tell(c, was_fresh, err, f);
@@ -355,24 +358,38 @@ link_conn_flush_all(struct link_house *h)
 
 /* ---- frames */
 
-/* Those that are whole; the rest is kept.  The connection may end meanwhile. */
+static void
+wait_for_turn(struct link_conn *c)
+{
+	c->late_since = loop_turns(c->house->loop);
+	if (list_is_empty(&c->late))
+		list_push(&c->house->late, &c->late);
+	loop_hurry(c->house->loop);
+}
+
+/* Those that are whole, as long as the turn has time; the rest is kept.  The connection
+ * may end meanwhile. */
 static void
 take_frames(struct link_conn *c, struct slice s)
 {
 	struct link_frame f;
 	size_t need;
 	em_err err = EM_OK;
+	bool is_late = false;
 
 	c->is_taking = true;
-	while (c->step == LINK_CONN_UP && !c->is_held) {
+	while (c->step == LINK_CONN_UP && !c->is_held && !is_late) {
 		err = link_inbox_next(&s, &f, &need);
 		if (err != EM_OK)
 			break;
 		link_dispatch(c, &f);
+		is_late = loop_is_late();
 	}
 	c->is_taking = false;
 	if (c->step != LINK_CONN_UP)
 		return;
+	if (is_late && s.n > 0)
+		wait_for_turn(c);
 	if (err == EM_OK || err == EM_AGAIN)
 		err = link_inbox_keep(&c->in, s);
 	if (err != EM_OK)
@@ -409,8 +426,8 @@ static void
 read_frames(struct link_conn *c)
 {
 	for (unsigned i = 0; i < READS_A_TURN; i++)
-		if (c->is_held || !read_once(c) || c->step != LINK_CONN_UP ||
-		    loop_is_late())
+		if (c->is_held || !list_is_empty(&c->late) || !read_once(c) ||
+		    c->step != LINK_CONN_UP || loop_is_late())
 			return;
 }
 
@@ -422,6 +439,23 @@ link_conn_resume(struct link_conn *c)
 	if (c->in.n > 0)
 		take_frames(c, slice_of(c->in.p, c->in.n));
 	watch_as_is(c);
+}
+
+void
+link_conn_take_late(struct link_house *h)
+{
+	uint64_t turn = loop_turns(h->loop);
+
+	/* Those of this turn stand behind those of former ones. */
+	while (!list_is_empty(&h->late)) {
+		struct link_conn *c = LIST_OWNER(h->late.next, struct link_conn, late);
+
+		if (c->late_since == turn)
+			return;
+		list_del(&c->late);
+		if (!c->is_held)
+			take_frames(c, slice_of(c->in.p, c->in.n));
+	}
 }
 
 /* ---- the hello */

@@ -51,6 +51,8 @@ struct link_conn {
 	struct list_node all;
 	struct list_node fresh; /* in the house's, while nobody knows who it is */
 	struct list_node dirty; /* in the house's, while bytes wait for the turn's end */
+	struct list_node late;  /* in the house's, while frames wait for the next turn */
+	uint64_t late_since;    /* the turn that had no time for them */
 	struct link_house *house;
 	uint64_t id;
 	enum link_conn_step step;
@@ -117,7 +119,7 @@ struct link_house {
 	size_t buffer;
 	struct link_tls *tls;
 	struct link_door door;
-	struct list_node all, fresh, dirty, dials;
+	struct list_node all, fresh, dirty, late, dials;
 	unsigned fresh_n, rafts_n;
 	struct link_peer *dead_peers;
 	struct link_raft *dead_rafts;
@@ -165,6 +167,8 @@ void link_conn_resume(struct link_conn *c);
 /* Writes until the socket is full: hello, frames or Raft's bytes.  May end it. */
 void link_conn_flush(struct link_conn *c);
 void link_conn_mark_dirty(struct link_conn *c); /* to be flushed with the turn */
+/* Frames that a former turn had no time for. */
+void link_conn_take_late(struct link_house *h);
 /* At the end of the turn. */
 void link_conn_flush_all(struct link_house *h);
 void link_conn_bury(struct link_house *h);

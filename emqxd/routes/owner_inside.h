@@ -13,7 +13,7 @@
 #include "ipc/base/str.h"
 #include "ipc/base/wbuf.h"
 
-#define OWNER_FRAME_BYTES 61440u  /* a frame of rows is sent when it has so many */
+#define OWNER_FRAME_BYTES 16384u  /* a frame of rows is sent when it has so many */
 #define OWNER_ROWS_MAX (1u << 20) /* and never has more */
 
 /* What we tell a peer. */
@@ -51,7 +51,7 @@ struct owner_peer {
 	    again_after; /* not before then: who sends nonsense does not send it at once */
 	uint64_t incarnation, heard;
 	struct hashes seen; /* named by the snapshot, or since */
-	bool seen_all;      /* there was no memory for it: nothing goes */
+	bool seen_all;      /* nothing goes: there were no rows, or no memory for this */
 	struct str in_after;
 	bool in_clients; /* the walk is at the clients */
 	struct hashes_walk in_walk;
