@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hashes: see hashes.h.  Open addressing; at most two thirds of the cells have a key. */
+/*
+ * hashes: see hashes.h.  Open addressing; at most two thirds of the cells have a key.
+ *
+ * A table made anew has at least three cells for each entry, and at least a quarter of the
+ * old one's; so there is room for a third of its cells before the next, and STEP cells moved
+ * with each new key are more than the old table has.
+ */
 #include "emqxd/routes/hashes.h"
 #include "ipc/base/check.h"
 #include "ipc/base/mem.h"
@@ -7,6 +13,7 @@
 #include <string.h>
 
 #define SIZE_MIN 64u
+#define STEP 16u /* cells of the old table that move with a change */
 
 static size_t
 home(size_t size, uint64_t key)
@@ -28,8 +35,46 @@ look(struct hashes_cell *cell, size_t size, uint64_t key)
 uint64_t
 hashes_get(const struct hashes *h, uint64_t key)
 {
+	const struct hashes_cell *c;
+
 	CHECK(key != 0);
-	return h->size > 0 ? look(h->cell, h->size, key)->value : 0;
+	if (h->size == 0)
+		return 0;
+	c = look(h->cell, h->size, key);
+	if (c->key == 0 && h->old != NULL)
+		c = look(h->old, h->old_size, key);
+	return c->value;
+}
+
+/* Its key gets a cell; what the old table has of it comes along. */
+static struct hashes_cell *
+take_cell(struct hashes *h, struct hashes_cell *c, uint64_t key)
+{
+	struct hashes_cell *was;
+
+	c->key = key;
+	h->used++;
+	if (h->old == NULL)
+		return c;
+	was = look(h->old, h->old_size, key);
+	c->value = was->value;
+	was->value = 0; /* the key stays: others are found behind it */
+	return c;
+}
+
+static void
+move(struct hashes *h, size_t most)
+{
+	for (; most > 0 && h->moved < h->old_size; most--, h->moved++) {
+		uint64_t key = h->old[h->moved].key;
+
+		if (h->old[h->moved].value != 0)
+			(void)take_cell(h, look(h->cell, h->size, key), key);
+	}
+	if (h->old == NULL || h->moved < h->old_size)
+		return;
+	MEM_FREE(h->old);
+	h->old_size = h->moved = 0;
 }
 
 /* Room for one key more, and those without a value forgotten. */
@@ -39,19 +84,18 @@ make_anew(struct hashes *h)
 	size_t size = SIZE_MIN;
 	struct hashes_cell *now;
 
-	while (size < h->live * 3)
+	move(h, h->old_size);
+	while (size < h->live * 3 || size * 4 < h->size)
 		size *= 2;
-	now = mem_try(size * sizeof *now);
+	now = mem_try_zero(size * sizeof *now);
 	if (now == NULL)
 		return false;
-	memset(now, 0, size * sizeof *now);
-	for (size_t i = 0; i < h->size; i++)
-		if (h->cell[i].value != 0)
-			*look(now, size, h->cell[i].key) = h->cell[i];
-	mem_free(h->cell);
+	h->old = h->cell;
+	h->old_size = h->size;
+	h->moved = 0;
 	h->cell = now;
 	h->size = size;
-	h->used = h->live;
+	h->used = 0;
 	h->generation++;
 	return true;
 }
@@ -66,12 +110,12 @@ hashes_set(struct hashes *h, uint64_t key, uint64_t value)
 		return true;
 	if ((h->used + 1) * 3 > h->size * 2 && !make_anew(h))
 		return false;
+	move(h, STEP);
 	c = look(h->cell, h->size, key);
 	if (c->key == 0) {
-		if (value == 0)
+		if (value == 0 && hashes_get(h, key) == 0)
 			return true;
-		c->key = key;
-		h->used++;
+		c = take_cell(h, c, key);
 	}
 	h->live += (size_t)(value != 0) - (size_t)(c->value != 0);
 	c->value = value;
@@ -79,8 +123,13 @@ hashes_set(struct hashes *h, uint64_t key, uint64_t value)
 }
 
 bool
-hashes_next(const struct hashes *h, struct hashes_walk *w, struct hashes_cell *out)
+hashes_next(struct hashes *h, struct hashes_walk *w, struct hashes_cell *out)
 {
+	if (h->old != NULL) {
+		move(h, STEP);
+		*out = (struct hashes_cell){ 0, 0 };
+		return true;
+	}
 	if (w->generation != h->generation)
 		*w = (struct hashes_walk){ 0, h->generation };
 	while (w->at < h->size) {
@@ -95,5 +144,6 @@ void
 hashes_fini(struct hashes *h)
 {
 	mem_free(h->cell);
+	mem_free(h->old);
 	*h = (struct hashes){ .generation = h->generation + 1 };
 }

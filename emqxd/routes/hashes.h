@@ -4,7 +4,9 @@
  *
  * Keys are hashes already, under a key that peers do not know or on all nodes the same;
  * 0 is no key.  A value of 0 is no entry: it is forgotten when the table is made anew.
- * Walks go cell by cell and begin again when it was.  One thread.  Zero-initialise.
+ * That is done bit by bit, with each change: no call takes long, however many there are.
+ * Walks go cell by cell and begin again when the table was made anew.  One thread.
+ * Zero-initialise.
  */
 #ifndef ROUTES_HASHES_H
 #define ROUTES_HASHES_H
@@ -18,8 +20,10 @@ struct hashes_cell {
 };
 
 struct hashes {
-	struct hashes_cell *cell;
-	size_t size, used, live; /* cells; with a key; with a value */
+	struct hashes_cell *cell,
+	    *old;                /* @old: what has not moved to @cell yet, or NULL */
+	size_t size, used, live; /* cells; with a key; with a value, in both */
+	size_t old_size, moved;  /* @moved of @old were looked at */
 	unsigned generation;     /* another one when it was made anew */
 };
 
@@ -31,8 +35,9 @@ struct hashes_walk {
 uint64_t hashes_get(const struct hashes *h, uint64_t key);
 /* False: there is no memory, and nothing has changed. */
 bool hashes_set(struct hashes *h, uint64_t key, uint64_t value);
-/* The next entry; zero @w first.  False: that was the end. */
-bool hashes_next(const struct hashes *h, struct hashes_walk *w, struct hashes_cell *out);
+/* The next entry; zero @w first.  Key 0: the table is being made anew, ask again.  False:
+ * that was the end. */
+bool hashes_next(struct hashes *h, struct hashes_walk *w, struct hashes_cell *out);
 void hashes_fini(struct hashes *h);
 
 #endif

@@ -278,7 +278,7 @@ on_snap(struct owner_peer *p, struct rbuf *r)
 	if (r->err != EM_OK || p->forgot != NULL)
 		return;
 	hashes_fini(&p->seen);
-	p->seen_all = false;
+	p->seen_all = p->in == OWNER_IN_NONE; /* there is nothing that could go */
 	p->is_whole = p->must_ack = p->wants_again = false;
 	p->incarnation = incarnation;
 	p->heard = n;
@@ -293,7 +293,8 @@ see(struct owner_peer *p, const struct owner_row *row)
 
 	if (p->in != OWNER_IN_SNAP && p->in != OWNER_IN_SWEEP)
 		return;
-	if (row->kind != 0 && !hashes_set(&p->seen, owner_rows_key(row), is_there))
+	if (row->kind != 0 && !p->seen_all &&
+	    !hashes_set(&p->seen, owner_rows_key(row), is_there))
 		p->seen_all = true;
 }
 
@@ -332,7 +333,10 @@ on_done(struct owner_peer *p)
 	if (p->in != OWNER_IN_SNAP)
 		return;
 	p->is_whole = p->must_ack = true;
-	owner_walk_begin_sweep(p);
+	if (p->seen_all)
+		p->in = OWNER_IN_WHOLE;
+	else
+		owner_walk_begin_sweep(p);
 }
 
 static void

@@ -75,6 +75,8 @@ takeover_twins_tick(struct takeover_twins *w, struct takeover *t)
 	if (w->walkers > 0 || w->found.live == 0 || clock_mono().ns < w->due.ns)
 		return;
 	while (batch.n < BATCH && hashes_next(&w->found, &walk, &cell)) {
+		if (cell.key == 0)
+			continue;
 		if (is_twin(w, cell.key))
 			VEC_ADD(&batch, cell.key);
 		(void)!hashes_set(&w->found, cell.key, 0);

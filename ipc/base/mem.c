@@ -40,6 +40,12 @@ mem_try(size_t n)
 }
 
 void *
+mem_try_zero(size_t n)
+{
+	return calloc(1, n > 0 ? n : 1);
+}
+
+void *
 mem_grow(void *p, size_t n)
 {
 	return check_got(realloc(p, n > 0 ? n : 1));

@@ -15,6 +15,8 @@ void *mem_new(size_t n) __attribute__((malloc, returns_nonnull, alloc_size(1)));
 void *mem_new_array(size_t n, size_t size) __attribute__((malloc, returns_nonnull));
 /* @n bytes, not zeroed, or NULL. */
 void *mem_try(size_t n) __attribute__((malloc, alloc_size(1)));
+/* The same, of zeros: large ones cost nothing before they are touched. */
+void *mem_try_zero(size_t n) __attribute__((malloc, alloc_size(1)));
 /* Like realloc; aborts.  New bytes are not zeroed. */
 void *mem_grow(void *p, size_t n) __attribute__((returns_nonnull, alloc_size(2)));
 /* Like realloc: NULL when there is no memory, and @p stays as it is. */
