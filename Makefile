@@ -173,7 +173,7 @@ cov:
 
 # ---- tests
 TEST = @BUILD=$(BUILD) sh tests/tools/run.sh
-.PHONY: check check-all check-bare lint play bats sim chaos bench soak million fuzz coverage
+.PHONY: check check-all check-bare lint play bats sim chaos bench bench-cluster soak million fuzz coverage
 check:
 	@$(MAKE) -j$(JOBS) all units tools vers
 	$(TEST) lint units play bats cluster
@@ -193,6 +193,8 @@ chaos: all
 	@BUILD=$(BUILD) CHAOS_MINUTES=$${CHAOS_MINUTES:-30} /usr/bin/python3 tests/cluster/chaos.py
 bench: all
 	@BUILD=$(BUILD) sh tests/bench/bench.sh && BUILD=$(BUILD) sh tests/bench/answer.sh
+bench-cluster: all
+	@BUILD=$(BUILD) sh tests/bench/cluster.sh $(PARTS)
 soak: all tools
 	@SOAK_SECONDS=$${SOAK_SECONDS:-600} bats --print-output-on-failure tests/bats/56-soak.bats
 million: all tools
@@ -253,6 +255,7 @@ help:
 	@echo 'make vers         an older, a newer and a too new emqxd, for tests/cluster/test_versions.py'
 	@echo 'make mutants      faults of one line in the daemon, each of which a scenario must find'
 	@echo 'make bench        CPU per message beside mosquitto'
+	@echo 'make bench-cluster CPU per message between nodes, a million routes, the death of a leader (PARTS="forward routes death")'
 	@echo 'make soak         ten minutes of cut connections, every message counted (SOAK_SECONDS, SOAK_SEED)'
 	@echo 'make chaos        thirty minutes of three nodes under load and faults (CHAOS_MINUTES, CHAOS_SEED)'
 	@echo 'make million      a million sessions that expire: the longest turn, and memory after it (MILLION=number)'
