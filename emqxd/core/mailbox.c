@@ -94,15 +94,14 @@ mailbox_is_full(const struct worker *to)
 void
 mailbox_block(bool is_blocked)
 {
-	if (is_blocked != mailbox_is_blocked(worker_self()))
-		atomic_store_explicit(&worker_self()->box.mark,
-		    is_blocked ? 0 : MAILBOX_MARK, memory_order_relaxed);
+	atomic_store_explicit(
+	    &worker_self()->box.is_blocked, is_blocked, memory_order_relaxed);
 }
 
 bool
 mailbox_is_blocked(const struct worker *w)
 {
-	return atomic_load_explicit(&w->box.mark, memory_order_relaxed) == 0;
+	return atomic_load_explicit(&w->box.is_blocked, memory_order_relaxed);
 }
 
 void

@@ -39,6 +39,7 @@ struct mailbox {
 	_Alignas(
 	    64) _Atomic uint64_t waiting; /* bytes of data posted and not yet opened */
 	_Atomic uint64_t mark;
+	_Atomic bool is_blocked;
 	struct letter *
 	    *outbox; /* reader's own: letters to others, newest first, by worker id */
 	struct letter **outtail;
@@ -57,8 +58,9 @@ void mailbox_hold(struct worker *to, int64_t bytes);
 /* Is more data waiting at @to than it takes? */
 bool mailbox_is_full(const struct worker *to);
 
-/* The reader's thread takes no more data for now, although it opens what comes: what it
- * does with it has come to a bound.  mailbox_is_full() says so meanwhile. */
+/* The reader's thread keeps who waits for it waiting, although it opens what comes: what it
+ * does with some of it has come to a bound.  Who is to wait because of that is told by the
+ * room that knows; mailbox_is_full() is about the mailbox alone. */
 void mailbox_block(bool is_blocked);
 bool mailbox_is_blocked(const struct worker *w);
 /* Is there more that it has not opened yet?  The reader's thread. */

@@ -87,7 +87,7 @@ send_away(struct router_worker *here, uint64_t nodes, struct message *m,
     struct router_result *result)
 {
 	result->receivers += relay_nodes(here, nodes, m);
-	if (EM_UNLIKELY(mailbox_is_full(worker_link())))
+	if (EM_UNLIKELY(inside_is_full(here->router, nodes, m)))
 		result->is_full = worker_link();
 }
 

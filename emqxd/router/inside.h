@@ -9,6 +9,7 @@
 #include "emqxd/core/lock.h"
 #include "emqxd/core/order.h"
 #include "emqxd/core/worker.h"
+#include "emqxd/model/message.h"
 #include "emqxd/router/router.h"
 #include "emqxd/router/trie.h"
 
@@ -19,6 +20,7 @@ struct router {
 	router_deliver_fn *deliver;
 	_Atomic(struct share_rules *) rules;
 	_Atomic(const struct router_remote *) remote; /* NULL: alone */
+	_Atomic uint64_t full; /* places whose node takes no more for now */
 	_Atomic uint64_t filters, subscriptions, shared, remotes;
 	uint32_t member_number; /* the last one given; under the lock */
 };
@@ -54,6 +56,16 @@ static inline const struct router_remote *
 inside_remote(const struct router *node)
 {
 	return atomic_load_explicit(&node->remote, memory_order_acquire);
+}
+
+/* Does who sends @m to one of these places have to wait?  With QoS 0 never for a node: what
+ * it does not take is dropped. */
+static inline bool
+inside_is_full(const struct router *node, uint64_t places, const struct message *m)
+{
+	return mailbox_is_full(worker_link()) ||
+	       (m->qos > 0 && (atomic_load_explicit(&node->full, memory_order_relaxed) &
+				  places) != 0);
 }
 
 /* Under the lock.  The route of a filter, made when there is none; taken out of all and

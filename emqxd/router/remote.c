@@ -26,6 +26,13 @@ router_remote_use(const struct router_remote *remote)
 	lock_give(&node->lock);
 }
 
+void
+router_remote_set_full(uint64_t places)
+{
+	atomic_store_explicit(&inside_node()->full, places, memory_order_relaxed);
+	mailbox_block(places != 0);
+}
+
 static uint64_t
 bit(unsigned place)
 {

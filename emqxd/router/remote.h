@@ -54,6 +54,10 @@ struct router_remote {
  * asked for with router_remote_own(). */
 void router_remote_use(const struct router_remote *remote);
 
+/* The link thread's: nodes at these places take no more for now; who publishes to them with
+ * QoS 1 or 2 waits, as mailbox_block() has it. */
+void router_remote_set_full(uint64_t places);
+
 /* What @place has for this filter: of @group (empty: not shared, @online 1 or 0) so many
  * members.  EM_MALFORMED: no filter. */
 EM_MUST_USE em_err router_remote_set(unsigned place, struct slice group,

@@ -464,7 +464,7 @@ pass_on(struct router_worker *here, struct share_group *g, struct share_turn tur
 	if (place == NODES_MAX)
 		return false;
 	relay_group(here, place, turn.nodes | 1, g->route, share_group_name(g), m);
-	if (mailbox_is_full(worker_link()))
+	if (inside_is_full(here->router, UINT64_C(1) << place, m))
 		*full = worker_link();
 	return true;
 }
@@ -542,7 +542,7 @@ ask_anywhere(struct router_worker *here, struct share_group *g, struct share_tur
 	if (place == NODES_MAX)
 		return false;
 	relay_group(here, place, turn.nodes, g->route, share_group_name(g), m);
-	if (mailbox_is_full(worker_link()))
+	if (inside_is_full(here->router, UINT64_C(1) << place, m))
 		*full = worker_link();
 	return true;
 }

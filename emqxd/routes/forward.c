@@ -20,6 +20,7 @@
 #define RECORD_MAX (300u << 20)   /* one message */
 #define SCRATCH_KEPT (256u << 10) /* memory that stays for the next message */
 #define QUEUE_MARK (1u << 20)     /* bytes in a queue: publishers are paused */
+#define QUEUE_MIN (8u << 20)      /* and how many it has room for at least */
 #define KEPT_MAX (4u << 20) /* bytes of a group's messages that wait for their ACK */
 #define LOOK span_ms(10)    /* between two looks whether there is room again */
 
@@ -129,6 +130,13 @@ pieces_drop_all(struct pieces *q)
 
 /* ---- to the link */
 
+/* Bytes in a peer's queue: what is under way when publishers are told to wait has room. */
+static size_t
+queue_max(const struct forward *f)
+{
+	return f->conf.buffer / 2 > QUEUE_MIN ? f->conf.buffer / 2 : QUEUE_MIN;
+}
+
 /* Sends it, or lets it wait.  False: it is lost. */
 static bool
 give(struct forward *f, struct peer *p, enum forward_frame frame, struct slice head,
@@ -139,7 +147,7 @@ give(struct forward *f, struct peer *p, enum forward_frame frame, struct slice h
 	if (p->is_up && p->queue.first == NULL && head.n == 0 &&
 	    links->send(links->arg, p->place, frame, bytes) == EM_OK)
 		return true;
-	if (p->queue.bytes > f->conf.buffer / 2)
+	if (p->queue.bytes > queue_max(f))
 		return false;
 	f->has_work = true;
 	return pieces_add(&p->queue, frame, 0, head, bytes);
@@ -161,7 +169,7 @@ static bool
 send_parts(struct forward *f, struct peer *p, struct slice record)
 {
 	size_t most = f->conf.frame_max - 64;
-	bool is_lost = p->queue.bytes > f->conf.buffer / 2;
+	bool is_lost = p->queue.bytes > queue_max(f);
 
 	for (size_t at = 0; at < record.n && !is_lost; at += most) {
 		uint8_t is_last = record.n - at <= most;
@@ -504,7 +512,8 @@ static void
 turn(void *arg)
 {
 	struct forward *f = arg;
-	bool must_look = false, is_blocked = false;
+	bool must_look = false;
+	uint64_t full = 0;
 
 	if (!f->has_work)
 		return;
@@ -515,9 +524,10 @@ turn(void *arg)
 		if (p == NULL)
 			continue;
 		must_look |= turn_of_peer(f, p);
-		is_blocked |= p->queue.bytes > QUEUE_MARK;
+		if (p->queue.bytes > QUEUE_MARK)
+			full |= UINT64_C(1) << i;
 	}
-	mailbox_block(is_blocked);
+	router_remote_set_full(full);
 	if (must_look && !timer_is_armed(&f->look))
 		timer_arm(&f->look, LOOK, on_look);
 }
@@ -543,7 +553,7 @@ forward_free(struct forward **fp)
 
 	worker_self()->slot[ROOM_FORWARD] = NULL;
 	timer_cancel(&f->look);
-	mailbox_block(false);
+	router_remote_set_full(0);
 	for (unsigned i = 0; i < NODES_MAX; i++) {
 		struct peer *p = f->peer[i];
 

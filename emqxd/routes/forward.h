@@ -13,11 +13,11 @@
  * kept until that node has said that it has it: if the node cannot be reached any more,
  * another member is picked.
  *
- * Bounds: what waits for a node is at most cluster.link.buffer and half of that again.
- * From three quarters on QoS 0 is dropped; when it is full the link thread's mailbox says
- * so, and publishers are not read until there is room (client/pressure.c).  What is
- * dropped is counted (messages.forward.dropped).  A receiver whose workers are behind does
- * not read that link.
+ * Bounds: what waits for a node is at most cluster.link.buffer and half of that again (8 MB
+ * at least).  From three quarters on QoS 0 is dropped; when it is full, who publishes to
+ * that node with QoS 1 or 2 is not read until there is room (router/remote.h,
+ * client/pressure.c); who publishes to others does not wait.  What is dropped is counted
+ * (messages.forward.dropped).  A receiver whose workers are behind does not read that link.
  *
  * Threads: the link thread.  Frames come from authenticated peers; a malformed one is
  * counted, logged, and what is behind it in the frame is lost.

@@ -272,6 +272,18 @@ TEST(large_ones_go_alone_and_very_large_ones_in_parts)
 	large(400000, FORWARD_PART, 4);
 }
 
+static bool
+publisher_waits(const char *topic, const char *text, uint8_t qos)
+{
+	struct message m = message_view(slice_str(topic), slice_str(text));
+	struct router_result result;
+
+	m.qos = qos;
+	result = router_publish(&m);
+	message_done(&m);
+	return result.is_full == worker_link();
+}
+
 TEST(when_a_link_is_full_qos_0_goes_first_and_publishers_wait)
 {
 	char text[2000];
@@ -281,6 +293,7 @@ TEST(when_a_link_is_full_qos_0_goes_first_and_publishers_wait)
 
 	begin_nodes();
 	set(1, "", "t", 1);
+	set(2, "", "elsewhere", 1);
 	memset(text, 'y', sizeof text - 1);
 	text[sizeof text - 1] = '\0';
 	waits = BUFFER - 1000;
@@ -289,27 +302,28 @@ TEST(when_a_link_is_full_qos_0_goes_first_and_publishers_wait)
 	EQ(sent.n, 0);
 	EQ(counted(METRIC_MESSAGES_FORWARD_DROPPED), dropped + 1);
 	is_full = true;
-	while (!mailbox_is_full(worker_link())) {
-		struct message m = message_view(slice_str("t"), slice_str(text));
-
-		m.qos = 1;
-		router_publish(&m);
-		message_done(&m);
+	while (!publisher_waits("t", text, 1)) {
 		n++;
 		all_turns(1);
 	}
+	n++;
 	OK(n > 500 && n < 600);
+	OK(mailbox_is_blocked(worker_link()));
+	OK(!mailbox_is_full(worker_link()));
+	OK(!publisher_waits("t", text, 0)); /* it is dropped */
+	OK(!publisher_waits("elsewhere", text, 1));
 	is_full = false;
 	waits = 0;
-	while (mailbox_is_full(worker_link()))
+	while (mailbox_is_blocked(worker_link()))
 		all_turns(1);
 	sub(&e, "", "t", 1);
 	hear_sent();
 	all_turns(4);
 	EQ(e.got, n);
-	EQ(counted(METRIC_MESSAGES_FORWARD_DROPPED), dropped + 1);
+	EQ(counted(METRIC_MESSAGES_FORWARD_DROPPED), dropped + 2);
 	gone(&e);
 	set(1, "", "t", 0);
+	set(2, "", "elsewhere", 0);
 }
 
 TEST(a_node_that_is_away_for_a_moment_gets_what_is_acknowledged)
