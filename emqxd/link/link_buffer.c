@@ -5,7 +5,7 @@
 #include "ipc/base/mem.h"
 #include "ipc/base/rbuf.h"
 
-#define CHUNK (32u << 10)
+#define CHUNK (64u << 10)
 #define KEEP_MAX (64u << 10) /* an empty inbox keeps no more than that */
 
 struct link_chunk {

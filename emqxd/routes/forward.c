@@ -240,6 +240,45 @@ add(struct forward *f, struct peer *p, const struct message *m)
 		count_dropped(1);
 }
 
+/* A large one, written to where the link sends it from.  False: it goes the other way. */
+static bool
+add_large(
+    struct forward *f, struct peer *p, const struct forward_record *record, size_t size)
+{
+	const struct forward_links *links = &f->conf.links;
+	uint8_t *room;
+	struct wbuf w;
+
+	send_batch(f, p); /* what came before it */
+	if (!p->is_up || p->queue.first != NULL ||
+	    links->room(links->arg, p->place, FORWARD_BATCH, size, &room) != EM_OK)
+		return false;
+	w = wbuf_fixed(room, size);
+	if (!forward_record_put(&w, record, clock_mono()) || w.n != size)
+		UNREACHABLE(); /* the turn has one time */
+	metric_inc(METRIC_MESSAGES_FORWARD);
+	f->has_work = true;
+	return true;
+}
+
+/* To those nodes that take it so; those that are left. */
+static uint64_t
+add_large_to(struct forward *f, uint64_t places, const struct forward_record *record)
+{
+	size_t size = forward_record_size(&record->m);
+	uint64_t left = 0;
+
+	for (; places != 0; places &= places - 1) {
+		struct peer *p = peer_of(f, (unsigned)__builtin_ctzll(places));
+
+		if (!is_wanted(f, p, &record->m))
+			count_dropped(1);
+		else if (!add_large(f, p, record, size))
+			left |= places & -places;
+	}
+	return left;
+}
+
 /* False: there is nothing to send. */
 static bool
 write_record(struct forward *f, const struct forward_record *record)
@@ -268,7 +307,10 @@ forward_nodes(uint64_t places, struct message *m)
 	struct forward_record record = { .m = *m };
 
 	CHECK(f != NULL);
-	if (!write_record(f, &record))
+	if (m->payload.n >= MESSAGE_LARGE && m->payload.n < f->conf.frame_max / 2 &&
+	    !message_is_expired(m, clock_mono()))
+		places = add_large_to(f, places, &record);
+	if (places == 0 || !write_record(f, &record))
 		return;
 	for (; places != 0; places &= places - 1)
 		add(f, peer_of(f, (unsigned)__builtin_ctzll(places)), m);

@@ -4,7 +4,8 @@
  *
  * Happy path: the router hands the link thread each message once, with the places that
  * want it (router/remote.h); it is written once, copied to each node's batch, and a batch
- * goes out when it has 60 KB or at the end of the turn.  The other node brings it to its
+ * goes out when it has 60 KB or at the end of the turn.  A large one (MESSAGE_LARGE) is
+ * written straight to where each link sends from.  The other node brings it to its
  * own subscribers and never sends it on.  First in, first out all the way: one publisher's
  * messages keep their order.
  *
@@ -42,6 +43,9 @@ enum forward_frame {
 struct forward_links {
 	em_err (*send)(
 	    void *arg, unsigned place, enum forward_frame frame, struct slice body);
+	/* The same, written by the caller: @n bytes at *out, before anything else is sent. */
+	em_err (*room)(
+	    void *arg, unsigned place, enum forward_frame frame, size_t n, uint8_t **out);
 	/* Bytes that wait on the way to it. */
 	uint64_t (*pending)(void *arg, unsigned place);
 	/* Reads no more of its DATA, or again. */

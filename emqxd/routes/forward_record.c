@@ -20,6 +20,13 @@ put_group(struct wbuf *w, const struct forward_record *record)
 		wbuf_u64(w, nodes_site_of((unsigned)__builtin_ctzll(rest)));
 }
 
+size_t
+forward_record_size(const struct message *m)
+{
+	return 4 + 1 + 8 + (m->expires.ns != INT64_MAX ? 8u : 0u) + 2 + m->topic.n + 2 +
+	       m->from.n + 4 + m->props.n + m->payload.n;
+}
+
 bool
 forward_record_put(struct wbuf *w, const struct forward_record *record, mono_t now)
 {

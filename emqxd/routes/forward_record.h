@@ -28,6 +28,8 @@ struct forward_record {
 	uint64_t tried; /* places; bit 0: here */
 };
 
+/* So many bytes it takes; of no group. */
+size_t forward_record_size(const struct message *m);
 /* False: its time is over, nothing was written. */
 bool forward_record_put(struct wbuf *w, const struct forward_record *record, mono_t now);
 /* The next one; false: that was the last, or r->err.  Slices point into what is read.  A

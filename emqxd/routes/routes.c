@@ -71,6 +71,15 @@ send_forward(void *arg, unsigned place, enum forward_frame frame, struct slice b
 	return link_send(p, is_ctl ? LINK_CTL : LINK_DATA, forward_kind[frame], body);
 }
 
+static em_err
+room_forward(void *arg, unsigned place, enum forward_frame frame, size_t n, uint8_t **out)
+{
+	struct link_peer *p = ((struct routes *)arg)->known[place].data;
+
+	return p != NULL ? link_room(p, LINK_DATA, forward_kind[frame], n, out)
+			 : EM_UNREACHABLE;
+}
+
 static uint64_t
 pending(void *arg, unsigned place)
 {
@@ -286,7 +295,7 @@ routes_new(struct link_house *house, const struct routes_conf *conf)
 		.node_down_timeout = conf->node_down_timeout,
 		.suback_wait = conf->suback_wait };
 	const struct forward_conf forward = {
-		.links = { send_forward, pending, hold, r },
+		.links = { send_forward, room_forward, pending, hold, r },
 		.incarnation = conf->incarnation,
 		.buffer = conf->buffer,
 		.frame_max = LINK_FRAME_MAX,

@@ -50,6 +50,17 @@ send_forward(void *arg, unsigned place, enum forward_frame frame, struct slice b
 	return EM_OK;
 }
 
+static em_err
+room_forward(void *arg, unsigned place, enum forward_frame frame, size_t n, uint8_t **out)
+{
+	(void)arg;
+	(void)place;
+	(void)frame;
+	(void)n;
+	*out = NULL;
+	return EM_FULL;
+}
+
 static uint64_t
 pending(void *arg, unsigned place)
 {
@@ -74,7 +85,8 @@ begin(void)
 {
 	struct owner_conf owner = { .links = { send_owner, pending, NULL },
 		.incarnation = 5 };
-	struct forward_conf forward = { .links = { send_forward, pending, hold, NULL },
+	struct forward_conf forward = { .links = { send_forward, room_forward, pending,
+					    hold, NULL },
 		.buffer = 1 << 20,
 		.frame_max = 1 << 20 };
 	unsigned place;

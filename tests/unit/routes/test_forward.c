@@ -35,6 +35,21 @@ on_send(void *arg, unsigned place, enum forward_frame frame, struct slice body)
 	return EM_OK;
 }
 
+static em_err
+on_room(void *arg, unsigned place, enum forward_frame frame, size_t n, uint8_t **out)
+{
+	struct frame f = { frame, place, n, mem_new(n) };
+
+	(void)arg;
+	if (is_full) {
+		mem_free(f.bytes);
+		return EM_FULL;
+	}
+	VEC_ADD(&sent, f);
+	*out = f.bytes;
+	return EM_OK;
+}
+
 static uint64_t
 on_pending(void *arg, unsigned place)
 {
@@ -77,7 +92,8 @@ static struct forward *forward;
 static void
 begin_nodes(void)
 {
-	struct forward_conf conf = { .links = { on_send, on_pending, on_hold, NULL },
+	struct forward_conf conf = { .links = { on_send, on_room, on_pending, on_hold,
+					 NULL },
 		.incarnation = 1000,
 		.buffer = BUFFER,
 		.frame_max = 128 << 10 };
