@@ -65,14 +65,13 @@ on_changed(void *arg, uint64_t hash, bool is_here)
 	heard++;
 }
 
-static struct fence_wait *fence;
+static struct list_node fence; /* who waits: fence_cancel() takes it out */
 
 static void
 on_fence(void *arg, struct fence_wait *w)
 {
 	(void)arg;
-	fence = w;
-	list_init(&w->node);
+	list_push(&fence, &w->node);
 	fences++;
 }
 
@@ -80,11 +79,13 @@ on_fence(void *arg, struct fence_wait *w)
 static void
 pass_fence(void)
 {
-	struct fence_wait *w = fence;
+	struct fence_wait *w;
 
-	fence = NULL;
-	if (w != NULL)
-		w->done(w);
+	if (list_is_empty(&fence))
+		return;
+	w = LIST_OWNER(fence.next, struct fence_wait, node);
+	list_del(&w->node);
+	w->done(w);
 }
 
 static void
@@ -141,6 +142,7 @@ house_of_two(void)
 	struct loaded l;
 
 	worker_init(2);
+	list_init(&fence);
 	OK(jobs_start(1) == EM_OK);
 	atexit(house_end);
 	conf_birth(NULL);
