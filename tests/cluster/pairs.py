@@ -11,6 +11,8 @@ import struct
 import threading
 import time
 
+from house import SLOW
+
 PUBLISH, PUBACK, SUBACK, CONNACK = 3, 4, 9, 2
 
 
@@ -107,7 +109,7 @@ class Pairs:
         return self
 
     def stop(self, seconds=10):
-        self.over, self.until = True, time.monotonic() + seconds
+        self.over, self.until = True, time.monotonic() + seconds * SLOW
         self.thread.join()
         for c in self.subs + self.pubs:
             c.sock.close()
