@@ -581,6 +581,7 @@ join_birth(struct link_house *h, const char *data_dir, const char *advertise)
 	cluster_inside()->join = j;
 	groups_birth(h, &ops);
 	link_on(h, LINK_JOIN_ASK, on_join_ask, j);
+	join_recover_birth(j);
 	link_on_peer(h, on_peer, j);
 	members_start(h, on_members, j);
 	resume(j);

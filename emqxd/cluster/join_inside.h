@@ -89,6 +89,11 @@ void join_in_resume(void);
 void join_anew_resume(void);
 /* The group's leader, that member, has another list of members. */
 void join_anew(const char *leader);
+extern const char join_hint_recover[];
+/* A quorum of this node alone; then the rows of those that are gone are deleted. */
+void join_recover(struct join *j);
+void join_recover_birth(struct join *j);
+
 /* All sessions of this node end, soon. */
 void join_end_sessions(void);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* join_out: leaving, removing a dead member, and going on without a quorum. */
+/* join_out: leaving, removing a dead member. */
 #include "emqxd/cluster/finding.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join_inside.h"
@@ -9,13 +9,12 @@
 #include "emqxd/store/change.h"
 #include "emqxd/store/ordered.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define TRANSFER_LIMIT span_s(5)
 #define LOOK span_ms(50)
 
-static const char hint_recover[] =
+const char join_hint_recover[] =
     "with most members lost for good: emqx_ctl cluster force-leave NODE --recover";
 
 static void
@@ -76,7 +75,7 @@ on_own_row_gone(void *arg, em_err err)
 	struct join *j = arg;
 
 	if (err != EM_OK)
-		join_fail(err, err == EM_NOQUORUM ? hint_recover : NULL,
+		join_fail(err, err == EM_NOQUORUM ? join_hint_recover : NULL,
 		    "this node is still a member: %s", err_text(err));
 	else
 		let_out(j, j->raft_id, slice_str(nodes_me()), on_let_out);
@@ -178,7 +177,7 @@ on_row_gone(void *arg, em_err err)
 	if (err == EM_OK)
 		let_out(j, j->old_id, slice_str(str_get(&j->victim)), on_other_out);
 	else
-		join_fail(err, err == EM_NOQUORUM ? hint_recover : NULL,
+		join_fail(err, err == EM_NOQUORUM ? join_hint_recover : NULL,
 		    "nothing has changed: %s", err_text(err));
 }
 
@@ -189,74 +188,6 @@ remove_row(struct join *j, change_done_fn *then)
 
 	if (err != EM_OK)
 		join_fail(err, NULL, "nothing has changed: %s", err_text(err));
-}
-
-/* ---- without a quorum */
-
-static void
-on_lost_row_gone(void *arg, em_err err)
-{
-	struct join *j = arg;
-
-	if (err != EM_OK)
-		join_fail(err, NULL,
-		    "this node has a quorum again, but %s is a member still",
-		    str_get(&j->victim));
-	else
-		finish_ok(members_count());
-}
-
-static void
-on_recovery_wait(struct timer *t)
-{
-	struct join *j = LIST_OWNER(t, struct join, wait);
-
-	if (groups_have_quorum())
-		remove_row(j, on_lost_row_gone);
-	else if (clock_mono().ns < j->until.ns)
-		timer_arm(t, LOOK, on_recovery_wait);
-	else
-		join_fail(EM_TIMEOUT, NULL, "this node does not lead what is left");
-}
-
-static void
-on_recovered(void *arg, em_err err, const char *text)
-{
-	struct join *j = arg;
-
-	if (err != EM_OK && j->err == EM_OK) {
-		j->err = err;
-		str_reset(&j->why);
-		str_add(&j->why, text[0] != '\0' ? text : err_text(err));
-	}
-	if (--j->left > 0)
-		return;
-	if (j->err != EM_OK) {
-		join_fail(
-		    j->err, NULL, "the log cannot be recovered: %s", str_get(&j->why));
-		return;
-	}
-	j->until = mono_add(clock_mono(), span_s(20));
-	timer_arm(&j->wait, LOOK, on_recovery_wait);
-}
-
-static void
-recover(struct join *j)
-{
-	struct cstore_member me = { .id = j->raft_id, .role = CSTORE_VOTER };
-
-	snprintf(me.name, sizeof me.name, "%s", nodes_me());
-	j->left = CSTORE_GROUP_N;
-	LOG(WARN, "cluster_recovers", "node", nodes_me());
-	for (unsigned g = 0; g < CSTORE_GROUP_N; g++) {
-		const struct cstore_open how = { .mode = CSTORE_JOIN,
-			.raft_id = j->raft_id,
-			.name = nodes_me(),
-			.applied = store_applied((enum change_group)g) };
-
-		cstore_recover(
-		    groups_cstore(), (enum cstore_group)g, &how, &me, 1, on_recovered, j);
-	}
 }
 
 void
@@ -282,9 +213,9 @@ join_force_leave(
 		j->old_id = e->m.raft_id;
 		remove_row(j, on_row_gone);
 	} else if (with_recovery) {
-		recover(j);
+		join_recover(j);
 	} else {
-		join_fail(EM_NOQUORUM, hint_recover,
+		join_fail(EM_NOQUORUM, join_hint_recover,
 		    "no quorum: most members do not answer; nothing has changed");
 	}
 }

@@ -77,11 +77,12 @@ struct cstore_status {
 	uint64_t term;
 	uint64_t leader_id; /* 0: none is known */
 	char leader[CSTORE_NAME_MAX];
-	uint64_t last;     /* index of the last entry in this node's log */
-	uint64_t commit;   /* last one that is known to be committed */
-	uint64_t given;    /* last one that was given up to this process */
-	uint64_t waiting;  /* bytes of entries that are committed and not yet given */
-	uint64_t snapshot; /* entries up to this index may be gone from the log */
+	uint64_t last;      /* index of the last entry in this node's log */
+	uint64_t last_term; /* the term that it is of */
+	uint64_t commit;    /* last one that is known to be committed */
+	uint64_t given;     /* last one that was given up to this process */
+	uint64_t waiting;   /* bytes of entries that are committed and not yet given */
+	uint64_t snapshot;  /* entries up to this index may be gone from the log */
 	unsigned members_n;
 	struct cstore_member member[CSTORE_MEMBERS_MAX];
 };

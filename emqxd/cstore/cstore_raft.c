@@ -487,6 +487,7 @@ static void
 tell_status(struct cstore_raft *g)
 {
 	struct cstore_status s = { .last = raft_last_index(&g->raft),
+		.last_term = raft_compat_last_term(&g->raft),
 		.commit = g->raft.commit_index,
 		.given = g->feed.last_given,
 		.waiting = g->feed.waiting.bytes,

@@ -145,6 +145,7 @@ void
 cstore_wire_put_status(struct wbuf *w, const struct cstore_status *s)
 {
 	wbuf_u64(w, s->last);
+	wbuf_u64(w, s->last_term);
 	wbuf_u64(w, s->commit);
 	wbuf_u64(w, s->given);
 	wbuf_u64(w, s->waiting);
@@ -158,6 +159,7 @@ cstore_wire_get_status(struct slice data, struct cstore_status *out)
 	struct rbuf r = rbuf_of(data);
 
 	out->last = rbuf_u64(&r);
+	out->last_term = rbuf_u64(&r);
 	out->commit = rbuf_u64(&r);
 	out->given = rbuf_u64(&r);
 	out->waiting = rbuf_u64(&r);

@@ -26,6 +26,13 @@ raft_compat_match(const struct raft *r, unsigned i)
 	return r->last_applied;
 }
 
+/* Not told: that of the node. */
+static inline raft_term
+raft_compat_last_term(const struct raft *r)
+{
+	return r->current_term;
+}
+
 #else
 
 static inline void
@@ -39,6 +46,17 @@ static inline raft_index
 raft_compat_match(const struct raft *r, unsigned i)
 {
 	return r->leader_state.progress[i].match_index;
+}
+
+/* The term of the last entry in the log. */
+static inline raft_term
+raft_compat_last_term(const struct raft *r)
+{
+	const struct raft_log *l = &r->log;
+
+	if (l->front == l->back)
+		return l->snapshot.last_term;
+	return l->entries[l->back > 0 ? l->back - 1 : l->size - 1].term;
 }
 
 #endif

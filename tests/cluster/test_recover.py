@@ -1,0 +1,100 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Most members are gone for good: force-leave --recover, and those that come back."""
+import os
+
+import filling
+from house import House, run, wait_until
+
+KEY = "mqtt.max_topic_levels"
+
+
+def expect_exit(node, rc, text, *words):
+    got, _, err = node.ctl(*words, timeout=60)
+    assert got == rc, "exit %d, not %d: %s" % (got, rc, err)
+    assert text in err, "%r is not in %r" % (text, err)
+
+
+def set_key(node, value):
+    return node.ctl("conf", "set", KEY, str(value), "--yes")[0] == 0
+
+
+def voters(node, n):
+    wait_until("%d vote" % n, 60, lambda: sum(
+        r["role"] in ("leader", "voter") for r in node.members().values()) == n)
+
+
+def is_retained(node, prefix, n):
+    return sum(r["topic"].startswith(prefix + "/") for r in node.rows("retainer", "topics")) == n
+
+
+def two_of_three():
+    """two of three die: without a quorum it is said so, with --recover the last one goes on"""
+    with House(3) as h:
+        h.start()
+        h.join()
+        voters(h[1], 3)
+        filling.retain(h[2], 200, "before")
+        assert set_key(h[2], 91)
+        wait_until("it is everywhere", 10, lambda: all(is_retained(n, "before", 200) for n in h.nodes))
+        h[2].kill()
+        h[3].kill()
+        wait_until("it is seen", 30, lambda: not h[1].members()[h[1].name]["quorum"])
+        wait_until("both are away", 15, lambda: h[1].running() == [h[1].name])
+        expect_exit(h[1], 1, "no quorum", "cluster", "force-leave", h[2].name, "--yes")
+        assert len(h[1].members()) == 3
+        assert not set_key(h[1], 92)
+        h[1].ok("cluster", "force-leave", h[2].name, "--recover", "--yes", timeout=60)
+        assert list(h[1].members()) == [h[1].name], h[1].members()
+        assert set_key(h[1], 93)
+        filling.retain(h[1], 100, "after")
+        assert is_retained(h[1], "before", 200)
+        # Together the dead are most of the old cluster; that one is no more.
+        h[2].start()
+        h[3].start()
+        for node in h.nodes[1:]:
+            wait_until("%s is alone" % node.name, 60, lambda n=node: n.members()[n.name]["role"] == "alone")
+            assert is_retained(node, "before", 200)
+        assert list(h[1].members()) == [h[1].name]
+        h[2].ok("cluster", "join", h[1].address, "--yes", timeout=90)
+        wait_until("it has what was changed", 20, lambda: is_retained(h[2], "after", 100))
+        h.wait_whole(h.nodes[:2])
+
+
+def three_of_five():
+    """three of five die: of the two left the one with less refuses, and names the other"""
+    with House(5) as h:
+        h.start()
+        h.join()
+        voters(h[1], 5)
+        h[2].pause()
+        filling.retain(h[1], 100, "more")
+        for node in h.nodes[2:]:
+            node.kill()
+        h[2].go_on()
+        wait_until("it is seen", 30, lambda: all(
+            not n.members()[n.name]["quorum"] for n in h.nodes[:2]))
+        wait_until("they see each other", 30, lambda: all(
+            n.running() == [h[1].name, h[2].name] for n in h.nodes[:2]))
+        expect_exit(h[2], 1, h[1].name, "cluster", "force-leave", h[3].name, "--recover", "--yes")
+        expect_exit(h[1], 1, "runs", "cluster", "force-leave", h[2].name, "--recover", "--yes")
+        h[1].ok("cluster", "force-leave", h[3].name, "--recover", "--yes", timeout=60)
+        assert set_key(h[1], 91)
+        # The other one finds that it is on no list, and joins anew by itself.
+        wait_until("the other one is in", 60, lambda: set_key(h[2], 92) and
+                   h[2].running() == [h[1].name, h[2].name] and is_retained(h[2], "more", 100))
+        voters(h[1], 2)
+        for node in h.nodes[2:]:
+            node.start()
+        for node in h.nodes[2:]:
+            wait_until("%s is alone" % node.name, 60, lambda n=node: n.members()[n.name]["role"] == "alone")
+        assert sorted(h[1].members()) == [h[1].name, h[2].name]
+
+
+if __name__ == "__main__":
+    ALL = [two_of_three, three_of_five]
+    if os.environ.get("ONLY"):
+        ALL = [t for t in ALL if t.__name__ == os.environ["ONLY"]]
+    elif not os.environ.get("CHAOS_MINUTES"):
+        ALL = ALL[:1]
+    run(*ALL)
