@@ -30,7 +30,8 @@ struct errand {
 	void *arg;
 	enum errand_what what;
 	bool is_dry_run, recover;
-	struct str node; /* JOIN: whom to ask; FORCE_LEAVE: who goes */
+	struct str node;             /* JOIN: whom to ask; FORCE_LEAVE: who goes */
+	uint64_t retained, sessions; /* JOIN: there were, for who asked */
 	/* The answer. */
 	em_err err;
 	struct str text, hint, cluster, backup, licence; /* of join.h's struct join_end */

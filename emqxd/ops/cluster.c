@@ -60,8 +60,8 @@ join_row(struct op_ctx *op, const struct errand *e)
 
 	row_str(row, "node", admin_house()->node);
 	row_str(row, "cluster", str_get(&e->cluster));
-	row_int(row, "retained", (int64_t)retain_count());
-	row_int(row, "sessions", (int64_t)registry_count_all());
+	row_int(row, "retained", (int64_t)e->retained);
+	row_int(row, "sessions", (int64_t)e->sessions);
 	row_str(row, "backup", e->backup.n > 0 ? str_get(&e->backup) : NULL);
 	license_own_meets(op->state, str_slice(&e->licence), &licence);
 	row_str(row, "licence", licence.n > 0 ? str_get(&licence) : NULL);
@@ -123,6 +123,9 @@ send(struct op_ctx *op, enum errand_what what, bool has_node)
 	e->is_dry_run = op_is_dry_run(op);
 	if (has_node)
 		str_add_slice(&e->node, params_text(op->params, "node"));
+	/* What gives way, before it does. */
+	e->retained = retain_count();
+	e->sessions = registry_count_all();
 	if (what == ERRAND_FORCE_LEAVE)
 		e->recover = params_bool(op->params, "recover");
 	errand_send(e);

@@ -67,12 +67,13 @@ def three_of_five():
         h.start()
         h.join()
         voters(h[1], 5)
-        h[2].pause()
+        h[2].kill()
         filling.retain(h[1], 100, "more")
         for node in h.nodes[2:]:
             node.kill()
-        h[2].go_on()
-        wait_until("it is seen", 30, lambda: all(
+        wait_until("it is seen", 30, lambda: not h[1].members()[h[1].name]["quorum"])
+        h[2].start()
+        wait_until("it is seen there", 30, lambda: all(
             not n.members()[n.name]["quorum"] for n in h.nodes[:2]))
         wait_until("they see each other", 30, lambda: all(
             n.running() == [h[1].name, h[2].name] for n in h.nodes[:2]))
