@@ -278,15 +278,114 @@ do_newer(struct applying *a, const struct entry_change *c, uint8_t *outcome)
 	return err == EM_OK ? put_stamp(a->s, c->key, c->stamp, false) : err;
 }
 
+/* ---- blobs in parts */
+
+enum { PART_KEY = 12 };
+
+static struct slice
+part_key(uint64_t site, uint32_t number, uint8_t *room)
+{
+	struct wbuf w = wbuf_fixed(room, PART_KEY);
+
+	wbuf_u64(&w, site);
+	wbuf_u32(&w, number);
+	return wbuf_slice(&w);
+}
+
+static em_err
+del_parts(struct store *s, uint64_t site)
+{
+	uint8_t room[PART_KEY];
+	em_err err = EM_OK;
+
+	for (uint32_t i = 0; i < ENTRY_PARTS_MAX && err == EM_OK; i++)
+		err = kv_del(s->kv, TABLE_PARTS, part_key(site, i, room));
+	return err;
+}
+
+/* The first one takes the place of what its site began before and did not end. */
+static em_err
+put_part(struct store *s, const struct entry_change *c)
+{
+	uint8_t room[PART_KEY];
+	em_err err = c->number == 0 ? del_parts(s, c->stamp.site) : EM_OK;
+
+	if (err != EM_OK)
+		return err;
+	return kv_put(
+	    s->kv, TABLE_PARTS, part_key(c->stamp.site, c->number, room), c->blob);
+}
+
+/* EM_MALFORMED: they are not what was said, on all nodes alike. */
+static em_err
+read_parts(struct store *s, const struct entry_change *c, uint8_t *out)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < c->number; i++) {
+		uint8_t room[PART_KEY];
+		struct slice part;
+		em_err err =
+		    kv_look(s->kv, TABLE_PARTS, part_key(c->stamp.site, i, room), &part);
+
+		if (err == EM_NOTFOUND || (err == EM_OK && part.n > c->total - n))
+			return EM_MALFORMED;
+		if (err != EM_OK)
+			return err;
+		if (part.n > 0)
+			memcpy(out + n, part.p, part.n);
+		n += part.n;
+	}
+	return n == c->total ? EM_OK : EM_MALFORMED;
+}
+
+/* A change like any other, with the parts put together; they go. */
+static em_err
+do_whole(
+    struct applying *a, struct incoming *in, struct entry_change *c, uint8_t *outcome)
+{
+	em_err err;
+
+	mem_free(in->whole); /* of a transaction that failed */
+	in->whole = mem_try(c->total + 1);
+	if (in->whole == NULL) {
+		kv_abort(a->s->kv);
+		return EM_NOMEM;
+	}
+	err = read_parts(a->s, c, in->whole);
+	if (err == EM_MALFORMED) {
+		LOG(ERROR, "store_parts_malformed", "group",
+		    store_group_name(a->o->group), "index", in->index);
+		*outcome = APPLY_OVERTAKEN;
+		return EM_OK;
+	}
+	if (err != EM_OK)
+		return err;
+	c->what = ENTRY_PUT;
+	c->blob = slice_of(in->whole, c->total);
+	err = do_newer(a, c, outcome);
+	return err == EM_OK ? del_parts(a->s, c->stamp.site) : err;
+}
+
 static em_err
 do_one(struct applying *a, const struct entry_change *c, uint8_t *outcome)
 {
-	*outcome = APPLY_DONE;
 	if (a->o->group == CHANGE_GROUP_RET)
 		return do_newer(a, c, outcome);
 	if (c->what == ENTRY_PUT)
 		return kv_put(a->s->kv, c->kind, c->key, c->blob);
 	return kv_del(a->s->kv, c->kind, c->key);
+}
+
+static em_err
+do_any(struct applying *a, struct incoming *in, struct entry_change *c, uint8_t *outcome)
+{
+	*outcome = APPLY_DONE;
+	if (c->what == ENTRY_PART)
+		return put_part(a->s, c);
+	if (c->what == ENTRY_WHOLE)
+		return do_whole(a, in, c, outcome);
+	return do_one(a, c, outcome);
 }
 
 static em_err
@@ -301,7 +400,7 @@ do_changes(struct applying *a, struct incoming *in)
 		struct entry_change c;
 
 		entry_next(&r, a->o->group, h.site, &c);
-		err = do_one(a, &c, VEC_PUSH(&a->outcome));
+		err = do_any(a, in, &c, VEC_PUSH(&a->outcome));
 	}
 	if (err == EM_OK && a->o->group == CHANGE_GROUP_RET)
 		err = drop_tombs(a, h.n * TOMBS_A_CHANGE + TOMBS_MORE);
@@ -366,6 +465,10 @@ tell_follow(struct store *s, const struct ordered *o, const struct incoming *in,
 		struct entry_change c;
 
 		entry_next(&r, o->group, h.site, &c);
+		if (c.what == ENTRY_PART)
+			continue;
+		if (c.what == ENTRY_WHOLE)
+			c.blob = slice_of(in->whole, c.total);
 		if (outcome[i] == APPLY_DONE && s->follow[c.kind] != NULL)
 			s->follow[c.kind](c.key, c.blob, is_own);
 	}
@@ -413,6 +516,7 @@ free_until(struct ordered *o, const struct incoming *upto)
 		struct incoming *in = o->in;
 
 		o->in = in->next;
+		mem_free(in->whole);
 		mem_free(in);
 	}
 	if (o->in == NULL)

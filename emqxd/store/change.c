@@ -16,6 +16,7 @@ const char *const change_table_name[TABLE_N] = {
 	[TABLE_SEEN_RET] = "seen_ret",
 	[TABLE_STAMPS] = "stamps",
 	[TABLE_TOMBS] = "tombs",
+	[TABLE_PARTS] = "parts",
 	[TABLE_RAFT] = "raft",
 };
 

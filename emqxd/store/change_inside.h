@@ -12,6 +12,7 @@
 #include "emqxd/store/kv.h"
 #include "emqxd/store/ordered.h"
 #include "emqxd/store/stamp.h"
+#include "ipc/base/list.h"
 #include "ipc/base/vec.h"
 
 enum change_what { CHANGE_PUT, CHANGE_DEL, CHANGE_EXPIRE, CHANGE_FLUSH };
@@ -43,6 +44,7 @@ enum store_table {
 	TABLE_SEEN_RET,
 	TABLE_STAMPS, /* of retained rows: key -> stamp, is it deleted? */
 	TABLE_TOMBS,  /* of those that are deleted: stamp -> key */
+	TABLE_PARTS,  /* site, number -> part of a large blob that is under way */
 	TABLE_RAFT,   /* of this node: how far each group is */
 	TABLE_N
 };
@@ -54,6 +56,8 @@ struct own_entry {
 	uint32_t bytes; /* of them */
 	mono_t at;      /* when it was proposed first */
 	bool is_late;   /* those who asked were told */
+	uint32_t part;  /* from 1: a part of the first change behind it; n is 0 */
+	uint32_t parts; /* its change stands for so many */
 };
 
 /* One that came, or a part of an import. */
@@ -66,7 +70,8 @@ struct incoming {
 	size_t outcome_at; /* of its changes */
 	struct apply_seen {
 		uint64_t incarnation, seq, index;
-	} seen; /* of its site, before it */
+	} seen;         /* of its site, before it */
+	uint8_t *whole; /* a blob that came in parts, once they are put together */
 	uint64_t index;
 	change_done_fn *done; /* of a part */
 	void *arg;
@@ -210,6 +215,25 @@ void ordered_settle(struct store *s, struct ordered *o, const struct apply_seen 
 /* A new row of the raft table, with what the group is now. */
 EM_MUST_USE em_err ordered_save(struct store *s, const struct ordered *o,
     uint64_t applied, uint64_t clock, bool is_importing);
+
+/* ---- ordered_pack.c */
+
+enum { ORDERED_WINDOW = 64 }; /* entries of ours under way */
+
+static inline struct change *
+ordered_behind(const struct change *c)
+{
+	struct letter *l = c->letter.next;
+
+	return l != NULL ? LIST_OWNER(l, struct change, letter) : NULL;
+}
+
+/* Packs and proposes what may go. */
+void ordered_pack(struct ordered *o);
+/* Proposes all that is under way once more. */
+void ordered_pack_again(struct ordered *o);
+/* Does it fit? */
+bool ordered_pack_may(const struct ordered *o, const struct change *c);
 
 /* ---- apply.c: what came in order */
 

@@ -2,7 +2,7 @@
 /* entry: see entry.h. */
 #include "emqxd/store/entry.h"
 
-enum { VERSION = 1, CHANGE_HEAD = 2 + 8 + 8 + 2 + 4 };
+enum { VERSION = 1, CHANGE_HEAD = 2 + 8 + 8 + 2 + 4 + 4 };
 
 void
 entry_write_head(struct wbuf *w, const struct entry_head *h)
@@ -31,7 +31,11 @@ entry_write(struct wbuf *w, const struct entry_change *c)
 			wbuf_u64(w, c->stamp.site);
 	}
 	wbuf_bytes16(w, c->key);
-	if (c->what != ENTRY_PUT)
+	if (c->what == ENTRY_PART || c->what == ENTRY_WHOLE)
+		wbuf_u32(w, c->number);
+	if (c->what == ENTRY_WHOLE)
+		wbuf_u32(w, c->total);
+	if (c->what != ENTRY_PUT && c->what != ENTRY_PART)
 		return;
 	wbuf_u32(w, (uint32_t)c->blob.n);
 	wbuf_bytes(w, c->blob);
@@ -59,13 +63,25 @@ read_stamp(struct rbuf *r, uint64_t site, bool has_site)
 	return (struct stamp){ clock, has_site ? rbuf_u64(r) : site };
 }
 
+/* Only where the newer wins: their site is kept with the stamp. */
+static void
+read_part(struct rbuf *r, enum change_group g, struct entry_change *out)
+{
+	out->number = rbuf_u32(r);
+	if (out->what == ENTRY_WHOLE)
+		out->total = rbuf_u32(r);
+	if (g != CHANGE_GROUP_RET || out->number > ENTRY_PARTS_MAX ||
+	    out->total > ENTRY_WHOLE_MAX)
+		rbuf_fail(r);
+}
+
 void
 entry_next(struct rbuf *r, enum change_group g, uint64_t site, struct entry_change *out)
 {
 	uint8_t what = rbuf_u8(r), kind = rbuf_u8(r);
 
 	*out = (struct entry_change){ .what = ENTRY_DEL };
-	if (r->err == EM_OK && (what > ENTRY_EXPIRE || kind >= CHANGE_KIND_N)) {
+	if (r->err == EM_OK && (what > ENTRY_WHOLE || kind >= CHANGE_KIND_N)) {
 		r->err = EM_UNSUPPORTED;
 		return;
 	}
@@ -79,7 +95,9 @@ entry_next(struct rbuf *r, enum change_group g, uint64_t site, struct entry_chan
 	if (g == CHANGE_GROUP_RET)
 		out->stamp = read_stamp(r, site, what == ENTRY_EXPIRE);
 	out->key = rbuf_bytes16(r);
-	if (what != ENTRY_PUT)
+	if (what == ENTRY_PART || what == ENTRY_WHOLE)
+		read_part(r, g, out);
+	if (what != ENTRY_PUT && what != ENTRY_PART)
 		return;
 	out->blob = rbuf_bytes(r, rbuf_u32(r));
 	if (out->blob.p == NULL)

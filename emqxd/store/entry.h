@@ -8,6 +8,11 @@
  * the newer wins its clock (8) and for what 3 the site (8), the key with its size (2), and
  * for a put the blob with its size (4).
  *
+ * A blob that is larger than ENTRY_PART_MAX goes before its change, in entries of their own:
+ * what 4, kind, clock, an empty key, the part's number (4, from 0), its bytes with their size
+ * (4).  Then what 5 is a put whose blob is so many parts (4) with so many bytes in all (4), of
+ * those that its site sent last.
+ *
  * Another version, a new kind and a new doing each come with a level (core/level.h).
  *
  * Pure functions.
@@ -20,15 +25,25 @@
 #include "ipc/base/rbuf.h"
 #include "ipc/base/wbuf.h"
 
-#define ENTRY_MAX (4u << 20) /* bytes; a change that is larger is refused */
-#define ENTRY_HEAD 27u       /* bytes without changes */
+#define ENTRY_MAX (4u << 20) /* bytes */
+#define ENTRY_PART_MAX (512u << 10)
+/* Bytes of a blob in parts: as a row it must fit in a frame between nodes. */
+#define ENTRY_WHOLE_MAX (15u << 20)
+#define ENTRY_PARTS_MAX (ENTRY_WHOLE_MAX / ENTRY_PART_MAX)
+#define ENTRY_HEAD 27u /* bytes without changes */
 
 struct entry_head {
 	uint64_t site, incarnation, seq;
 	uint16_t n;
 };
 
-enum entry_what { ENTRY_PUT = 1, ENTRY_DEL = 2, ENTRY_EXPIRE = 3 };
+enum entry_what {
+	ENTRY_PUT = 1,
+	ENTRY_DEL = 2,
+	ENTRY_EXPIRE = 3,
+	ENTRY_PART = 4,
+	ENTRY_WHOLE = 5
+};
 
 struct entry_change {
 	enum entry_what what;
@@ -36,7 +51,9 @@ struct entry_change {
 	struct stamp
 	    stamp; /* 0: the group has none.  Of ENTRY_EXPIRE: what the row has */
 	struct slice key;
-	struct slice blob; /* of a put: p is never NULL; else none */
+	struct slice blob; /* of a put or a part: p is never NULL; else none */
+	uint32_t number;   /* of a part: which; of a whole: how many */
+	uint32_t total;    /* bytes of a whole */
 };
 
 void entry_write_head(struct wbuf *w, const struct entry_head *h);

@@ -49,6 +49,7 @@ import_tables(enum change_group g, uint8_t table[TABLE_N])
 	if (g == CHANGE_GROUP_RET) {
 		table[n++] = TABLE_STAMPS;
 		table[n++] = TABLE_TOMBS;
+		table[n++] = TABLE_PARTS;
 	}
 	table[n++] = (uint8_t)apply_seen_table(g);
 	return n;

@@ -22,12 +22,7 @@
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
 
-#define ENTRY_BYTES (16u << 10)
-#define ENTRY_CHANGES 4096u
-#define WINDOW_BYTES (1u << 20) /* under way, as the next one */
-#define WINDOW 64u              /* entries */
-#define WAITING_MAX (16u << 20)
-#define GATHER span_ms(2)
+#define WAITING_MAX (32u << 20)
 #define PACE span_ms(100)
 #define LOST span_s(1)   /* without a leader for so long: no quorum */
 #define REPEAT span_s(1) /* without anything back */
@@ -160,120 +155,6 @@ incarnate(struct store *s, struct ordered *o)
 		    "error", err_text(err));
 }
 
-/* ---- packing and proposing */
-
-static uint64_t
-entry_bytes(const struct change *c)
-{
-	return entry_room(c->key_n, c->blob_n);
-}
-
-static enum entry_what
-what_of(const struct change *c)
-{
-	if (c->what == CHANGE_PUT)
-		return ENTRY_PUT;
-	return c->what == CHANGE_EXPIRE ? ENTRY_EXPIRE : ENTRY_DEL;
-}
-
-static struct change *
-behind(const struct change *c)
-{
-	struct letter *l = c->letter.next;
-
-	return l != NULL ? LIST_OWNER(l, struct change, letter) : NULL;
-}
-
-/* Proposes the entry whose changes begin with @c; returns the one behind them. */
-static struct change *
-propose(struct ordered *o, const struct own_entry *e, struct change *c)
-{
-	struct wbuf w = wbuf_growing(ENTRY_HEAD + e->bytes);
-	struct entry_head head = { o->site, o->incarnation, e->seq, (uint16_t)e->n };
-
-	entry_write_head(&w, &head);
-	for (uint32_t i = 0; i < e->n; i++) {
-		struct entry_change out = { .what = what_of(c),
-			.kind = c->kind,
-			.stamp = c->stamp,
-			.key = change_key(c),
-			.blob = change_blob(c) };
-
-		entry_write(&w, &out);
-		c = behind(c);
-	}
-	CHECK(w.err != EM_TOOBIG);
-	/* Without memory it is proposed later. */
-	if (w.err == EM_OK)
-		o->order->propose(o->group, wbuf_slice(&w));
-	wbuf_fini(&w);
-	return c;
-}
-
-static void
-propose_all(struct ordered *o)
-{
-	struct change *c = o->sent.first;
-
-	o->moved_at = clock_mono();
-	if (o->order == NULL || !o->has_leader)
-		return;
-	for (size_t i = o->own_at; i < o->own.n; i++)
-		c = propose(o, &o->own.p[i], c);
-}
-
-/* As many of the waiting changes as make an entry; they are `sent` behind it. */
-static struct change *
-pack(struct ordered *o)
-{
-	struct own_entry *e = VEC_PUSH(&o->own);
-	struct change *first = NULL;
-
-	*e = (struct own_entry){ .seq = ++o->seq, .at = clock_mono() };
-	do {
-		struct change *c = change_list_take(&o->waiting);
-
-		if (first == NULL)
-			first = c;
-		e->bytes += (uint32_t)entry_bytes(c);
-		e->n++;
-		change_list_add(&o->sent, c);
-	} while (o->waiting.n > 0 && e->n < ENTRY_CHANGES &&
-		 e->bytes + entry_bytes(o->waiting.first) <= ENTRY_BYTES);
-	return first;
-}
-
-static bool
-may_pack(const struct ordered *o)
-{
-	size_t under_way = o->own.n - o->own_at;
-
-	if (o->order == NULL || !o->has_leader || o->waiting.n == 0 ||
-	    atomic_load_explicit(&o->is_importing, memory_order_relaxed))
-		return false;
-	if (under_way == 0)
-		return true;
-	if (under_way >= WINDOW || o->sent.bytes >= WINDOW_BYTES)
-		return false;
-	return o->group == CHANGE_GROUP_META || o->waiting.bytes >= ENTRY_BYTES ||
-	       is_over(o->waiting.first->at, GATHER);
-}
-
-static void
-pump(struct ordered *o)
-{
-	while (may_pack(o)) {
-		struct change *first;
-
-		if (o->own_at == o->own.n) {
-			o->own_at = o->own.n = 0;
-			o->moved_at = clock_mono();
-		}
-		first = pack(o);
-		propose(o, &o->own.p[o->own.n - 1], first);
-	}
-}
-
 static void on_pace(struct timer *t);
 
 void
@@ -282,7 +163,7 @@ ordered_pump(struct store *s)
 	bool is_busy = false;
 
 	for (unsigned g = 0; g < CHANGE_GROUP_N; g++) {
-		pump(&s->group[g]);
+		ordered_pack(&s->group[g]);
 		is_busy = is_busy || !is_idle(&s->group[g]);
 	}
 	if (is_busy && !timer_is_armed(&s->pace))
@@ -375,7 +256,7 @@ ordered_came_back(struct store *s, struct ordered *o, const uint8_t *outcome)
 		    outcome == NULL || outcome[i] == APPLY_OVERTAKEN);
 		o->answered++;
 	}
-	if (o->own_at >= 2 * WINDOW) {
+	if (o->own_at >= 2 * ORDERED_WINDOW) {
 		memmove(o->own.p, o->own.p + o->own_at,
 		    (o->own.n - o->own_at) * sizeof *o->own.p);
 		o->own.n -= o->own_at;
@@ -409,7 +290,7 @@ ordered_is_missing(struct store *s, struct ordered *o, const struct apply_seen *
 	if (is_forgotten || seen->incarnation > o->incarnation)
 		renumber(s, o, seen->incarnation);
 	o->is_repeated = true;
-	propose_all(o);
+	ordered_pack_again(o);
 }
 
 void
@@ -421,7 +302,7 @@ ordered_settle(struct store *s, struct ordered *o, const struct apply_seen *seen
 	} else {
 		renumber(s, o, seen->incarnation);
 	}
-	propose_all(o);
+	ordered_pack_again(o);
 }
 
 /* ---- taking */
@@ -432,7 +313,7 @@ may_take(const struct ordered *o, const struct change *c)
 	if (change_level_of(c->kind) >
 	    atomic_load_explicit(&store_self()->level, memory_order_relaxed))
 		return EM_UNSUPPORTED;
-	if (ENTRY_HEAD + entry_bytes(c) > ENTRY_MAX)
+	if (!ordered_pack_may(o, c))
 		return EM_TOOBIG;
 	if (o->group == CHANGE_GROUP_META && has_lost(o))
 		return EM_NOQUORUM;
@@ -493,7 +374,7 @@ tell_late(struct ordered *o)
 		for (uint32_t n = 0; n < e->n; n++) {
 			if (is_due)
 				change_answer_early(c, EM_TIMEOUT);
-			c = behind(c);
+			c = ordered_behind(c);
 		}
 		e->is_late = e->is_late || is_due;
 	}
@@ -507,7 +388,7 @@ look_at(struct store *s, struct ordered *o)
 	if (o->group == CHANGE_GROUP_META)
 		tell_late(o);
 	if (o->own_at < o->own.n && is_over(o->moved_at, REPEAT))
-		propose_all(o);
+		ordered_pack_again(o);
 }
 
 static void
@@ -579,6 +460,8 @@ forget_group(struct store *s, const struct ordered *o)
 		err = kv_wipe(s->kv, TABLE_STAMPS);
 	if (err == EM_OK && o->group == CHANGE_GROUP_RET)
 		err = kv_wipe(s->kv, TABLE_TOMBS);
+	if (err == EM_OK && o->group == CHANGE_GROUP_RET)
+		err = kv_wipe(s->kv, TABLE_PARTS);
 	if (err == EM_OK)
 		err = kv_del(s->kv, TABLE_RAFT, slice_str(store_group_name(o->group)));
 	return err == EM_OK ? kv_commit(s->kv) : err;
@@ -642,7 +525,7 @@ on_leader(struct letter *l)
 		o->lost_at = clock_mono();
 	o->has_leader = w->is_there;
 	show(o);
-	propose_all(o);
+	ordered_pack_again(o);
 	mem_free(w);
 }
 

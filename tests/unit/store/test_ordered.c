@@ -153,11 +153,72 @@ TEST(what_waits_is_bounded_and_presses_publishers_only_with_a_leader)
 	store_set_leader(RET, false);
 	settle();
 	OK(change_is_full() == NULL);
-	for (unsigned i = 0; i < 8; i++)
-		put("k", blob, i == 7 ? "last" : NULL);
+	for (unsigned i = 0; i < 24; i++)
+		put("k", blob, i == 23 ? "last" : NULL);
 	settle();
 	STR_EQ(str_get(&answers), "last:full ");
-	OK(store_waiting(RET, &bytes) == 15 && bytes < 16 << 20);
+	OK(store_waiting(RET, &bytes) == 31 && bytes < 32 << 20);
+	mem_free(blob);
+	wipe();
+}
+
+/* What was proposed, in order, as the entries behind @index; the last one's index. */
+static uint64_t
+apply_all(uint64_t index, size_t from)
+{
+	for (size_t i = from; i < proposed.n; i++)
+		apply(++index, &proposed, i);
+	settle();
+	return index;
+}
+
+TEST(a_large_change_goes_in_parts_and_comes_back_whole)
+{
+	size_t n = (10 << 20) + 7;
+	char *blob = mem_new(n + 1);
+
+	fresh_as(1);
+	for (size_t i = 0; i < n; i++)
+		blob[i] = (char)('a' + i * 31 % 26);
+	blob[n] = '\0';
+	put("small", "1", "small");
+	put("large", blob, "large");
+	put("last", "2", "last");
+	settle();
+	apply_all(apply_all(0, 0), 1);
+	OK(proposed.n >= 22);
+	STR_EQ(str_get(&answers), "small:ok large:ok last:ok ");
+	OK(strstr(str_get(&follows), "large=") != NULL);
+	wipe();
+	fresh_as(3);
+	/* Begun and not ended, then another one: the parts are those of the second. */
+	put("first", blob, "first");
+	settle();
+	EQ(proposed.n, 22);
+	for (size_t i = 0; i < 5; i++)
+		apply(i + 1, &proposed, i);
+	settle();
+	stop();
+	start();
+	store_order(RET, &order, 3);
+	store_set_leader(RET, true);
+	settle();
+	clear(&proposed);
+	blob[0] = 'Z';
+	put("second", blob + 100, "second");
+	settle();
+	apply_all(5, 0);
+	OK(strstr(str_get(&answers), "second:ok ") != NULL);
+	OK(strstr(str_get(&follows), "second=") != NULL);
+	/* Too large is said at once. */
+	mem_free(blob);
+	n = (15 << 20) + 1;
+	blob = mem_new(n + 1);
+	memset(blob, 'x', n);
+	blob[n] = '\0';
+	put("k", blob, "huge");
+	settle();
+	OK(strstr(str_get(&answers), "huge:toobig ") != NULL);
 	mem_free(blob);
 	wipe();
 }
@@ -284,7 +345,7 @@ TEST(an_entry_of_a_later_level_is_not_passed_over_but_waits_for_a_newer_build)
 	static const struct {
 		unsigned at;
 		uint8_t by;
-	} new[] = { { 0, 2 }, { 27, 4 }, { 28, 200 } };
+	} new[] = { { 0, 2 }, { 27, 6 }, { 28, 200 } };
 
 	for (unsigned i = 0; i < 3; i++) {
 		fresh_as(1);
