@@ -10,6 +10,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 static const char *const group_name[CSTORE_GROUP_N] = { "meta", "ret" };
@@ -92,8 +93,18 @@ note_state(struct groups *all, const struct cstore_event *e)
 		part->led_since = worker_self()->now;
 	part->leads = e->state == CSTORE_LEADER;
 	part->differs_since = (mono_t){ 0 };
+	if (e->name[0] != '\0')
+		all->trouble[0] = '\0';
 	LOG(INFO, "cluster_leader", "group", group_name[e->group], "leader", e->name,
 	    "term", e->term);
+}
+
+/* The first of several says what it is about. */
+static void
+note_trouble(struct groups *all, const char *text)
+{
+	if (all->trouble[0] == '\0')
+		snprintf(all->trouble, sizeof all->trouble, "the log is down: %s", text);
 }
 
 static void
@@ -105,11 +116,16 @@ on_cstore(void *arg, const struct cstore_event *e)
 	case CSTORE_CONNECT: dial(all, e); return;
 	case CSTORE_STATE: note_state(all, e); break;
 	case CSTORE_UP: all->life++; break;
-	case CSTORE_DOWN: LOG(WARN, "cluster_store_down", "why", e->text); break;
+	case CSTORE_DOWN:
+		LOG(WARN, "cluster_store_down", "why", e->text);
+		note_trouble(all, e->text);
+		break;
 	case CSTORE_OPENED:
-		if (e->err != EM_OK)
-			LOG(ERROR, "cluster_log_unusable", "group", group_name[e->group],
-			    "error", err_name(e->err), "why", e->text);
+		if (e->err == EM_OK)
+			break;
+		LOG(ERROR, "cluster_log_unusable", "group", group_name[e->group], "error",
+		    err_name(e->err), "why", e->text);
+		note_trouble(all, e->text);
 		break;
 	case CSTORE_ENTRY:
 	case CSTORE_MARKER:
@@ -273,6 +289,12 @@ groups_have_quorum(void)
 		if (groups_leader((enum cstore_group)g)[0] == '\0')
 			return false;
 	return true;
+}
+
+const char *
+groups_trouble(void)
+{
+	return groups()->cstore != NULL ? groups()->trouble : "";
 }
 
 int64_t

@@ -54,6 +54,8 @@ uint64_t groups_raft_id(void); /* 0: not started */
 const char *groups_leader(enum cstore_group g);
 /* Both groups have a leader that this node hears. */
 bool groups_have_quorum(void);
+/* Why the child is of no use, a sentence, or "". */
+const char *groups_trouble(void);
 /* Entries that the leader has and this node has not; -1: not known. */
 int64_t groups_lag(enum cstore_group g);
 

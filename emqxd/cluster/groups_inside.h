@@ -37,7 +37,8 @@ struct groups {
 	const struct groups_ops *ops;
 	struct cstore *cstore;
 	uint64_t raft_id;
-	uint64_t life; /* how often the child was started */
+	char trouble[160]; /* why the child is down, or of no use */
+	uint64_t life;     /* how often the child was started */
 	struct timer watch;
 	struct groups_ask *asks; /* changes that this node waits for */
 	struct groups_part part[CSTORE_GROUP_N];

@@ -6,6 +6,7 @@
 #include "emqxd/cluster/groups.h"
 #include "emqxd/cluster/join.h"
 #include "emqxd/cluster/members.h"
+#include "emqxd/store/change.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +39,11 @@ fill_me(struct status_row *r)
 		r->lag = groups_lag(CSTORE_RET);
 	finding_state(&f);
 	snprintf(r->discovery, sizeof r->discovery, "%s: %s", f.strategy, f.state);
-	if (cluster_closed() != NULL)
+	if (store_refusal() != NULL)
+		snprintf(r->hint, sizeof r->hint, "%s", store_refusal());
+	else if (groups_trouble()[0] != '\0')
+		snprintf(r->hint, sizeof r->hint, "%s", groups_trouble());
+	else if (cluster_closed() != NULL)
 		snprintf(r->hint, sizeof r->hint, "%s", cluster_closed());
 	else if (f.hint[0] != '\0')
 		snprintf(r->hint, sizeof r->hint, "discovery: %.240s", f.hint);

@@ -118,6 +118,8 @@ void change_send(struct change **cp, change_done_fn *done, void *arg);
 /* Does more wait at the store thread than it takes?  Then the publisher should pause;
  * the worker to wait for, as router_result.is_full, or NULL. */
 struct worker *change_is_full(void);
+/* Why the store refuses changes just now, a sentence; NULL: it does not.  Any thread. */
+const char *store_refusal(void);
 /* Bytes on the disk, and how many there may be. */
 void store_size(uint64_t *used, uint64_t *max);
 

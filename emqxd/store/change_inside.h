@@ -117,9 +117,10 @@ struct store {
 	/* The store thread's. */
 	VEC(struct change *) batch;
 	uint64_t batch_bytes;
-	em_err last;       /* how the last batch ended */
-	em_err told;       /* what the alarm says; EM_OK: it is not raised */
-	mono_t refused_at; /* the last time */
+	em_err last;                 /* how the last batch ended */
+	const char *_Atomic refusal; /* constant; read by any thread */
+	em_err told;                 /* what the alarm says; EM_OK: it is not raised */
+	mono_t refused_at;           /* the last time */
 	struct timer calm;
 	struct ordered group[CHANGE_GROUP_N];
 	uint64_t clock; /* of stamps: stamp_next() */

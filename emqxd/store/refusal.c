@@ -17,28 +17,43 @@ alarm_of(em_err err)
 	return err == EM_FULL ? "store_full" : "store_error";
 }
 
-/* What an operator should do about it. */
-static void
-raise_alarm(const struct store *s, em_err err)
+static bool
+is_ordered(const struct store *s)
 {
-	uint64_t used, max;
-	const char *what;
+	return atomic_load(&s->group[CHANGE_GROUP_RET].is_ordered);
+}
 
+/* What an operator should do about it. */
+static const char *
+advice(const struct store *s, em_err err)
+{
 	if (err == EM_MALFORMED)
-		what = "its file is damaged: move the folder away and restart";
-	else if (err != EM_FULL)
-		what = "its disk fails: see the kernel's log";
-	else if (kv_is_at_max(s->kv))
-		what = "store.max_size is reached: raise it and restart, or delete some "
-		       "(emqx_ctl retainer clean)";
-	else
-		what = "its disk is full: make room there";
+		return "the store's file is damaged: move the folder away and restart";
+	if (err != EM_FULL)
+		return "the store's disk fails: see the kernel's log";
+	if (!kv_is_at_max(s->kv))
+		return "the store's disk is full: make room there";
+	/* In an order deletions come behind what does not fit. */
+	if (is_ordered(s))
+		return "store.max_size is reached: raise it here and restart";
+	return "store.max_size is reached: raise it and restart, or delete some "
+	       "(emqx_ctl retainer clean)";
+}
+
+static void
+raise_alarm(struct store *s, em_err err)
+{
+	const char *what = advice(s, err);
+	uint64_t used, max;
+
+	atomic_store(&s->refusal, what);
 	kv_size(s->kv, &used, &max);
 	LOG(ERROR, "store_refuses", "error", err_text(err), "why", what, "dir",
 	    kv_dir(s->kv), "used", used, "max_size", max);
-	alarm_raise(alarm_of(err), NULL,
-	    "retained and delayed messages are refused; %s; the store is %s", what,
-	    kv_dir(s->kv));
+	alarm_raise(alarm_of(err), NULL, "%s; %s; the store is %s",
+	    is_ordered(s) ? "what the cluster agrees on waits"
+			  : "retained and delayed messages are refused",
+	    what, kv_dir(s->kv));
 }
 
 static void
@@ -47,6 +62,13 @@ clear_alarm(struct store *s)
 	if (s->told != EM_OK)
 		alarm_clear(alarm_of(s->told));
 	s->told = EM_OK;
+	atomic_store(&s->refusal, NULL);
+}
+
+const char *
+store_refusal(void)
+{
+	return store_is_born() ? atomic_load(&store_self()->refusal) : NULL;
 }
 
 /* Where small rows still fit and large ones do not, batches are taken and refused by
