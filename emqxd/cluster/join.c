@@ -18,6 +18,7 @@
 #include "emqxd/core/clock.h"
 #include "emqxd/core/level.h"
 #include "emqxd/core/log.h"
+#include "emqxd/retain/retain.h"
 #include "emqxd/store/change.h"
 #include "emqxd/store/ordered.h"
 #include "ipc/base/mem.h"
@@ -129,6 +130,10 @@ join_open_groups(enum cstore_open_mode mode, uint64_t raft_id)
 		.applied = {
 		    store_applied(CHANGE_GROUP_META), store_applied(CHANGE_GROUP_RET) } };
 
+	if (store_is_born() && !retain_is_durable(slice_str("any")))
+		LOG(WARN, "cluster_retained_in_ram", "why",
+		    "retained messages of this node stay on it: "
+		    "retainer.backend.storage_type is ram");
 	j->raft_id = raft_id;
 	j->is_member = true;
 	groups_start(&s);

@@ -89,8 +89,10 @@ static const struct conf_field fields[] = {
 	    .def = "disc",
 	    .words = storage,
 	    .reload = CONF_RESTART,
-	    .help = "Whether retained messages survive a restart, a kill -9 and a power "
-		    "cut: disc does, ram does not" },
+	    .help =
+		"Whether retained messages survive a restart, a kill -9 and a power "
+		"cut: disc does, ram does not; in a cluster ram keeps them on the node "
+		"that took them, disc has them on all" },
 	{ .path = "backend.max_retained_messages",
 	    RETAIN(max_messages),
 	    .type = CONF_INT,
