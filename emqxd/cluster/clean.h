@@ -16,7 +16,7 @@
 #ifndef CLUSTER_CLEAN_H
 #define CLUSTER_CLEAN_H
 
-#include "emqxd/cluster/member.h"
+#include "emqxd/model/member.h"
 
 enum { CLEAN_MAX = 64 };
 #define CLEAN_KEEP span_s(30 * 86400)

@@ -16,7 +16,7 @@
 #define CLUSTER_MEMBERS_H
 
 #include "emqxd/link/link.h"
-#include "emqxd/cluster/member.h"
+#include "emqxd/model/member.h"
 
 struct members_entry {
 	struct member m;        /* slices of its own */

@@ -222,7 +222,7 @@ EM_MUST_USE em_err ordered_save(struct store *s, const struct ordered *o,
 enum { ORDERED_WINDOW = 64 }; /* entries of ours under way */
 
 static inline struct change *
-ordered_behind(const struct change *c)
+change_behind(const struct change *c)
 {
 	struct letter *l = c->letter.next;
 

@@ -374,7 +374,7 @@ tell_late(struct ordered *o)
 		for (uint32_t n = 0; n < e->n; n++) {
 			if (is_due)
 				change_answer_early(c, EM_TIMEOUT);
-			c = ordered_behind(c);
+			c = change_behind(c);
 		}
 		e->is_late = e->is_late || is_due;
 	}

@@ -69,7 +69,7 @@ propose(struct ordered *o, const struct own_entry *e, struct change *c)
 
 		entry_write(&w, &out);
 		if (e->part == 0)
-			c = ordered_behind(c);
+			c = change_behind(c);
 	}
 	CHECK(w.err != EM_TOOBIG);
 	/* Without memory it is proposed later. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* member: the row, and who votes. */
-#include "emqxd/cluster/member.h"
+#include "emqxd/model/member.h"
 #include "ipc/base/rand.h"
 #include "tests/unit/tap.h"
 

@@ -16,8 +16,8 @@
  * A site id is for life, a Raft id for one membership: who joins again, after a leave or
  * a repair, has another one, so that nothing that was promised to the old one counts.
  */
-#ifndef CLUSTER_MEMBER_H
-#define CLUSTER_MEMBER_H
+#ifndef MODEL_MEMBER_H
+#define MODEL_MEMBER_H
 
 #include "ipc/base/err.h"
 #include "ipc/base/slice.h"

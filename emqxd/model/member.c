@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* member: see member.h. */
-#include "emqxd/cluster/member.h"
+#include "emqxd/model/member.h"
 #include "emqxd/model/nodes.h"
 #include "ipc/base/check.h"
 #include "ipc/base/rbuf.h"
