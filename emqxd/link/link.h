@@ -21,6 +21,25 @@
  * A guest is a node that is no member (yet): one connection of the channel JOIN, on which
  * both sides send, ask and reply as on a CTL (and what is sent as DATA goes there too).
  *
+ * To change what nodes say to each other, next year:
+ *
+ * A new frame, field of a hello, or command costs nothing: a frame that is not known is
+ * passed over, one that is asked is answered EM_UNSUPPORTED, a fact of an unknown tag is
+ * skipped, and bytes behind the known end of a body are not looked at.  So add a line to
+ * frame.def, or append to a body; numbers and meanings that were given stay for ever.
+ *
+ * What an older node must not miss, or cannot skip, needs a level (core/level.h): another
+ * body of a known frame, a new kind of rows (store/kind.def), another version of entries or
+ * of a row.  Raise LEVEL_MAX, note here what it brought, and write the new thing only where
+ * nodes_level() >= that level, or to one peer where link_peer_protocol() >= it; read both
+ * forms.  The level rises by itself when the last member was upgraded, and never falls while
+ * it has members; from then on older nodes are refused by name and version.  LEVEL_MIN is
+ * raised when the old form is thrown away: the nodes of a cluster may then be no older than
+ * the release that brought its successor.  tests/vers/overlay.sh holds an older, a newer and a
+ * too new build against each other: give it the new thing to differ in.
+ *
+ *	level 1		all that there is
+ *
  * All of it belongs to one house, which a thread owns: the link thread's in the daemon
  * (cluster.h).  Nothing here may be called on another thread, link_pending() excepted.
  */
