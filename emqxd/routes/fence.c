@@ -10,10 +10,10 @@
 
 #define ROUNDS 2u
 
-/* The letter that walks to one worker and back. */
+/* The letter that walks to one worker and back.  It may outlive the fence. */
 struct walker {
 	struct letter letter;
-	struct fence *fence;
+	struct fence *fence; /* NULL: gone */
 	struct worker *to;
 	unsigned rounds;
 };
@@ -33,8 +33,8 @@ struct fence {
 	bool is_walking, walks_for_us;
 	uint64_t walks_for; /* places */
 	uint64_t walked[NODES_MAX];
-	unsigned walking; /* letters under way */
-	struct walker *walker;
+	unsigned walking;       /* letters under way */
+	struct walker **walker; /* by worker; NULL: back */
 };
 
 static uint64_t
@@ -94,13 +94,18 @@ static void
 on_back(struct letter *l)
 {
 	struct walker *w = LIST_OWNER(l, struct walker, letter);
+	struct fence *f = w->fence;
 
-	if (++w->rounds < ROUNDS) {
+	if (f != NULL && ++w->rounds < ROUNDS) {
 		w->letter.open = on_worker;
 		worker_post(w->to, &w->letter);
-	} else if (--w->fence->walking == 0) {
-		walk_over(w->fence);
+		return;
 	}
+	if (f != NULL)
+		f->walker[w->to->id] = NULL;
+	mem_free(w);
+	if (f != NULL && --f->walking == 0)
+		walk_over(f);
 }
 
 static void
@@ -123,11 +128,12 @@ walk(struct fence *f)
 	memcpy(f->walked, f->asked, sizeof f->walked);
 	f->walking = worker_count();
 	for (unsigned i = 0; i < worker_count(); i++) {
-		struct walker *w = &f->walker[i];
+		struct walker *w = MEM_NEW(struct walker);
 
 		*w = (struct walker){
 			.letter = { .open = on_worker }, .fence = f, .to = worker_get(i)
 		};
+		f->walker[i] = w;
 		worker_post(w->to, &w->letter);
 	}
 }
@@ -246,6 +252,9 @@ fence_free(struct fence **fp)
 	if (f == NULL)
 		return;
 	timer_cancel(&f->until);
+	for (unsigned i = 0; i < worker_count(); i++)
+		if (f->walker[i] != NULL)
+			f->walker[i]->fence = NULL; /* frees itself when it is back */
 	mem_free(f->walker);
 	mem_free(f);
 }

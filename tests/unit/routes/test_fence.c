@@ -144,3 +144,15 @@ TEST(who_asks_has_a_mark_behind_what_workers_have)
 	EQ(marks, 2);
 	EQ(marked_number, 8);
 }
+
+TEST(its_letters_may_outlive_it)
+{
+	begin(0);
+	fence_on_ask(fence, 1, 9);
+	turn_of(worker_get(0)); /* one is on its way back, one there */
+	worker_act_as(worker_link());
+	fence_free(&fence);
+	turns(4);
+	OK(fence == NULL);
+	EQ(marks, 0);
+}
