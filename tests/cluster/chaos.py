@@ -6,6 +6,7 @@
 
 CHAOS_SEED  the schedule of faults; else by chance. It is printed: the same seed, the same faults
 CHAOS_ONLY  kinds of faults, with commas between (faults.py); else all
+CHAOS_FROM  the number of the round to begin with: to come back to one that found something
 CHAOS_KEEP  a folder that gets the nodes' folders when something was found
 
 Rounds: load with faults, then everything is mended, the load rests, and checks.py looks at all
@@ -25,6 +26,7 @@ from load import Load, World
 MINUTES = float(os.environ.get("CHAOS_MINUTES", "30"))
 SEED = os.environ.get("CHAOS_SEED") or str(int.from_bytes(os.urandom(4), "big"))
 ONLY = os.environ.get("CHAOS_ONLY")
+FROM = int(os.environ.get("CHAOS_FROM", "1"))
 LINES = ("mqtt.max_mqueue_len = 100000", "cluster.node_down_timeout = 10s", "mqtt.retry_interval = 5s")
 
 
@@ -44,7 +46,10 @@ async def play(world, kinds):
     for number, plan in enumerate(faults.schedule(SEED, kinds), 1):
         if time.monotonic() > end or len(world.findings) >= 10:
             break
+        if number < FROM:
+            continue
         say("round %d: %s", number, "; ".join(str(f) for f in plan))
+        checks.round = number
         checks.since = time.monotonic()
         load.go_on()
         await doer.round(plan)

@@ -106,12 +106,17 @@ class Doer:
         if tasks:
             await asyncio.gather(*tasks)
 
-    def excuses(self, fault):
-        """Connections between nodes outlive a cut of less than five seconds."""
-        return self.kinds[fault.kind][2] and not (fault.kind.startswith("cut") and fault.seconds < 3)
+    def trouble(self, fault, node):
+        """Connections between nodes outlive less than five seconds."""
+        is_long = self.kinds[fault.kind][2]
+        if fault.kind.startswith("child"):
+            return None
+        if not is_long or fault.kind.startswith("cut") and fault.seconds < 3:
+            return self.world.trouble("short " + fault.kind, node.n)
+        return self.world.trouble(fault.kind, node.n)
 
     async def do(self, fault, node):
-        row = self.world.trouble(fault.kind, node.n) if self.excuses(fault) else None
+        row = self.trouble(fault, node)
         try:
             await getattr(self, fault.kind.replace(" ", "_"))(node, fault.seconds)
         finally:

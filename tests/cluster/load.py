@@ -42,10 +42,21 @@ class World:
         self.troubles.append(row)
         return row
 
-    def excuse(self, begin, nodes, end=None):
-        """Which trouble there was at these nodes since then?"""
+    def was_alone(self, begin, nodes):
+        """Was one of them no member since then? What it took went when it joined again."""
+        return any(kind in ("leave", "force leave") and where & nodes and (t1 is None or t1 >= begin)
+                   for _, t1, kind, where in self.troubles)
+
+    def excuse(self, begin, nodes, arrivals=()):
+        """Which trouble there was at these nodes since then? A short one, which connections
+        between nodes outlive, is none but for who arrived meanwhile: SUBACK does not wait
+        for those who do not answer."""
         for t0, t1, kind, where in self.troubles:
-            if where & nodes and (t1 is None or t1 >= begin) and (end is None or t0 <= end):
+            is_short = kind.startswith("short")
+            if where & nodes and not is_short and (t1 is None or t1 >= begin):
+                return kind
+            if is_short and any(
+                    t0 - 1 < t < (t1 or t + 1) for t in arrivals) and (t1 is None or t1 >= begin):
                 return kind
         return None
 
@@ -71,6 +82,9 @@ class Roamer:
         later = [n for t, n in self.places if t >= when]
         before = [n for t, n in self.places if t < when][-1:]
         return set(later + before)
+
+    def arrivals(self):
+        return [t for t, _ in self.places]
 
     async def begin(self, is_present):
         """Connected: its subscriptions and the like."""
@@ -109,8 +123,8 @@ class Roamer:
 class Life:
     """A session's, from the SUBACK on; what came in it."""
 
-    def __init__(self, begun):
-        self.begun = begun
+    def __init__(self):
+        self.begun = None
         self.got = {}  # payload -> how often
         self.order = []  # payloads as they came first
         self.probes = []
@@ -122,14 +136,12 @@ class Receiver(Roamer):
     def __init__(self, world, name, filters, qos):
         super().__init__(world, name)
         self.filters, self.qos = list(filters), qos
-        self.life = None
+        self.life = Life()  # what comes before CONNACK
         self.lives = []
         self.odd = []  # copies that nothing explains
 
     def on_message(self, topic, payload, flags):
         life = self.life
-        if life is None:
-            return  # of a session before
         if payload.startswith(b"probe"):
             life.probes.append(payload)
             return
@@ -140,18 +152,19 @@ class Receiver(Roamer):
             self.odd.append((time.monotonic(), payload))
 
     async def begin(self, is_present):
-        if is_present and self.life is not None:
+        if is_present and self.life.begun is not None:
             return
-        if self.life is not None:
+        if self.life.begun is not None:
             self.lost_session()
-        self.life = None
+        if not is_present:
+            self.life = Life()
         for f in self.filters:
             await self.client.subscribe(f, self.qos)
-        self.life = Life(time.monotonic())
+        self.life.begun = time.monotonic()
         self.lives.append(self.life)
 
     def lost_session(self):
-        kind = self.world.excuse(self.life.begun, self.nodes_since(self.life.begun))
+        kind = self.world.excuse(self.life.begun, self.nodes_since(self.life.begun), self.arrivals())
         self.world.count("sessions lost by " + str(kind))
         if kind is None:
             self.world.find("the session of %s was lost without a reason, at %s", self.name, self.node.name)
@@ -226,7 +239,8 @@ class Keeper(Roamer):
         self.rate = rate
         self.topics = ["ret/%s/%d" % (name, i) for i in range(n)]
         self.value = 0
-        self.acked = {}  # topic -> (value, None: deleted)
+        self.acked = {}  # topic -> value, None: deleted
+        self.now = {}  # what it had when all was quiet
         self.open = {t: [] for t in self.topics}  # values of which nobody knows, since acked
         # Of sessions that were lost: a node that stood still may read them at any time.
         self.given_up = {t: [] for t in self.topics}
@@ -245,15 +259,18 @@ class Keeper(Roamer):
         future = self.client.publish(topic, value or b"", 1, retain=True)
         self.open[topic].append(value)
         self.busy.add(topic)
+        begun = time.monotonic()
 
         def acked(f):
             self.busy.discard(topic)
-            if not f.cancelled() and f.result() < 128:
+            if self.world.was_alone(begun, self.nodes_since(begun)):
+                self.given_up[topic].append(value)
+            elif not f.cancelled() and f.result() < 128:
                 self.acked[topic] = value
                 # Older ones are overtaken whatever became of them.
                 self.open[topic] = self.open[topic][self.open[topic].index(value) + 1:]
                 self.world.count("retained changes acknowledged")
-            elif not f.cancelled():
+            elif not f.cancelled() and value in self.open[topic]:
                 self.open[topic].remove(value)
                 self.world.count("retained changes refused 0x%02x" % f.result())
         future.add_done_callback(acked)
@@ -318,8 +335,9 @@ class Setter:
         self.world = world
         self.rng = world.rng("setter")
         self.value = 1000
-        self.acked = {}
+        self.acked, self.now = {}, {}
         self.open = {k: [] for k in self.keys}
+        self.given_up = {k: [] for k in self.keys}  # of which nobody knows: they may come later
         self.refused = set()
         self.is_busy = False
 
@@ -335,19 +353,23 @@ class Setter:
         self.value += 1
         value = str(self.value)
         self.open[key].append(value)
+        begun = time.monotonic()
         try:
             rc, _, err = await asyncio.to_thread(node.ctl, "conf", "set", key, value, "--timeout", "12s", timeout=20)
         except Exception as e:  # pylint: disable=broad-except
             rc, err = 99, repr(e)
-        if rc == 0:
+        if self.world.was_alone(begun, {node.n}):
+            self.given_up[key].append(value)
+        elif rc == 0:
             self.acked[key] = value
-            self.open[key] = [v for v in self.open[key] if int(v) > int(value)]
+            self.open[key].clear()
             self.world.count("conf set acknowledged")
         elif "no quorum" in err.lower():
             self.open[key].remove(value)
             self.refused.add((key, value))
             self.world.count("conf set without quorum")
         else:
+            self.given_up[key].append(value)
             self.world.count("conf set: %s" % (err.strip().splitlines() or ["?"])[0][:60])
 
 
