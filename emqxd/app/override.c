@@ -14,10 +14,13 @@
 #include "emqxd/conf/change.h"
 #include "emqxd/conf/persist.h"
 #include "emqxd/core/log.h"
+#include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/store/change.h"
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
+
+#define AGAIN span_s(2) /* when the file could not be written */
 
 /* A `conf set` under way. */
 struct asked {
@@ -31,6 +34,8 @@ struct override {
 	struct asked *asked; /* or NULL */
 	bool is_stale;       /* a row came and the file does not say it yet */
 	bool is_waking;      /* a letter is on its way to on_wake */
+	bool has_failed;     /* to write the file, and the log knows */
+	struct timer again;
 };
 
 /* A row on its way from the store thread to main. */
@@ -48,6 +53,15 @@ override_self(void)
 
 /* ---- rows that come */
 
+/* A disk that was full has room again, perhaps. */
+static void
+on_again(struct timer *t)
+{
+	(void)t;
+	if (override_self()->is_stale)
+		reload_run(NULL, NULL);
+}
+
 void
 override_flush(void)
 {
@@ -57,9 +71,14 @@ override_flush(void)
 
 	if (o == NULL || !o->is_stale)
 		return;
-	o->is_stale = false;
-	if (persist_write(o->rows, &is_new, &f) != EM_OK)
+	o->is_stale = persist_write(o->rows, &is_new, &f) != EM_OK;
+	if (o->is_stale && !o->has_failed)
 		LOG(ERROR, "conf_not_kept", "text", f.text);
+	else if (!o->is_stale && o->has_failed)
+		LOG(INFO, "conf_kept");
+	o->has_failed = o->is_stale;
+	if (o->is_stale)
+		timer_arm(&o->again, AGAIN, on_again);
 	fault_clear(&f);
 }
 
@@ -179,6 +198,7 @@ override_death(void)
 	if (o == NULL)
 		return;
 	app_self()->override = NULL;
+	timer_cancel(&o->again);
 	free_asked(&o->asked);
 	persist_free(&o->rows);
 	mem_free(o);
