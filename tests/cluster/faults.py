@@ -7,6 +7,7 @@ it is their turn. A fault that hits a node that is down or busy already is left 
 a round everything is mended: that is part of it.
 """
 import asyncio
+import glob
 import os
 import random
 import signal
@@ -21,6 +22,9 @@ KINDS = {
     "child kill": (4, (0, 0), False),
     "child pause": (3, (0.5, 6), False),
     "leave": (2, (0, 0), True),
+    "force leave": (1, (0.1, 2), True),
+    "disk full": (2, (0.5, 6), False),
+    "clock": (2, (2, 8), False),
     "cut off": (2, (0.5, 9), True),
     "cut one": (2, (0.5, 9), True),
     "cut one way": (3, (0.5, 9), True),
@@ -48,7 +52,8 @@ def schedule(seed, kinds):
         at, faults = rng.uniform(1, 3), []
         for _ in range(rng.choice((1, 1, 2, 3, 4, 6))):
             kind = rng.choices(names, weights)[0]
-            faults.append(Fault(at, kind, rng.choice(WHOM), rng.uniform(*kinds[kind][1])))
+            whom = rng.choice(WHOM)
+            faults.append(Fault(at, kind, 3 if kind == "clock" else whom, rng.uniform(*kinds[kind][1])))
             at += rng.choice((rng.uniform(0, 0.3), rng.uniform(0.5, 5)))
         yield faults
 
@@ -109,7 +114,7 @@ class Doer:
     def trouble(self, fault, node):
         """Connections between nodes outlive less than five seconds."""
         is_long = self.kinds[fault.kind][2]
-        if fault.kind.startswith("child"):
+        if fault.kind in ("child kill", "child pause", "disk full", "clock"):
             return None
         if not is_long or fault.kind.startswith("cut") and fault.seconds < 3:
             return self.world.trouble("short " + fault.kind, node.n)
@@ -192,10 +197,15 @@ class Doer:
 
     def child(self, node):
         """Pid of the child; None if there is none just now."""
-        try:
-            return (node.children() or [None])[0]
-        except OSError:
-            return None
+        for path in glob.glob("/proc/%d/task/*/children" % node.process.pid):
+            try:
+                with open(path, encoding="ascii") as f:
+                    pids = f.read().split()
+            except OSError:
+                continue
+            if pids:
+                return int(pids[0])
+        return None
 
     async def child_kill(self, node, _):
         pid = self.child(node)
@@ -217,6 +227,44 @@ class Doer:
             os.kill(pid, sig)
         except ProcessLookupError:
             pass
+
+    async def disk_full(self, node, seconds):
+        """What a folder of its own may have is used up, but for some bytes."""
+        path = node.path("data", "filling")
+        room = os.statvfs(node.path("data"))
+        with open(path, "wb") as f:
+            try:
+                os.posix_fallocate(f.fileno(), 0, room.f_bavail * room.f_bsize)
+            except OSError:
+                pass  # others write too
+        await asyncio.sleep(seconds)
+        os.unlink(path)
+
+    async def clock(self, node, seconds):
+        """The clock of the one node that has its own goes wrong by up to an hour."""
+        self.house.set_clock(node, random.Random(seconds).choice((-3600, -60, -2, 2, 60, 3600)))
+        await asyncio.sleep(seconds)
+        self.house.set_clock(node, 0)
+
+    async def force_leave(self, node, seconds):
+        """It is down, the others remove it, and it joins again."""
+        node.kill()
+        for other in self.house.nodes:
+            if other is not node and other.is_up() and other.n not in self.busy:
+                rc, _, err = await self.ctl(other, "cluster", "force-leave", node.name, "--yes", "--timeout", "20s")
+                self.world.count("force leave: " + (err.strip().splitlines()[0][:70] if rc else "ok"))
+                if rc == 0:
+                    break
+        await asyncio.sleep(seconds)
+        node.start(wait=False)
+        await self.ready(node)
+        end = time.monotonic() + 20
+        while time.monotonic() < end and node.is_up():
+            rc, out, _ = await self.ctl(node, "cluster", "status", "--json")
+            if rc == 0 and out.count('"node"') == 1:
+                await self.join(node, 20)
+                return
+            await asyncio.sleep(0.3)
 
     async def leave(self, node, _):
         rc, _, err = await self.ctl(node, "cluster", "leave", "--yes", "--timeout", "35s")
