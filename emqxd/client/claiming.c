@@ -109,6 +109,10 @@ on_done(struct claim *claim)
 	struct claiming *w = LIST_OWNER(claim, struct claiming, claim);
 
 	CHECK_OBJ(w, CLAIMING_MAGIC);
+	/* A node that stood still reads a CONNECT whose client is elsewhere by now: an empty
+	 * session here would be its session everywhere. */
+	if (w->conn != NULL && conn_has_left(w->conn))
+		conn_end(w->conn, END_TCP_CLOSED, END_BY_CLIENT, NULL);
 	if (w->conn != NULL)
 		go_on(w->conn, w);
 	claiming_free(w);

@@ -182,6 +182,15 @@ linger(struct conn *c)
 	timer_arm(&c->timer, LINGER_TIME, on_linger_over);
 }
 
+bool
+conn_has_left(const struct conn *c)
+{
+	uint8_t byte;
+
+	return c->part == NULL &&
+	       recv(c->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 static void
 linger_read(struct conn *c)
 {

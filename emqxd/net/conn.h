@@ -103,6 +103,10 @@ conn_is_paused(const struct conn *c)
 	return (c->watch.flags & (CONN_PAUSED | CONN_FLOODED | CONN_RESUMED)) != 0;
 }
 
+/* Nothing is left of what the peer said, and it has closed its side: who waited for an
+ * answer waits no more.  Asks the socket. */
+bool conn_has_left(const struct conn *c);
+
 /* Walks to @to with the unread bytes @p (a whole CONNECT and what followed); from
  * on_bytes only.  There it starts with @ops and these bytes. */
 void conn_give(struct conn *c, struct worker *to, const uint8_t *p, size_t n);
