@@ -82,6 +82,7 @@ enum cmd_flag {
 	CMDF_HIDDEN = 1 << 5, /* not in help and completion */
 	CMDF_SHELL = 1 << 6,  /* only in the shell */
 	CMDF_RAW = 1 << 7,    /* what follows is taken as words, options too */
+	CMDF_WHOLE = 1 << 9,  /* a list of all nodes, unless --node names one */
 	CMDF_NODES = 1 << 8,  /* takes cmd_node_opts, as every list does */
 };
 

@@ -744,8 +744,8 @@ gather_start(struct wire_req *req, const struct op *op, const struct gather_aske
 	g->op = op;
 	g->credit = g->req.credit;
 	g->since = span_mono_now();
-	if (!who->is_far &&
-	    whom_read(&g->req.params, &g->whom, &place, &g->fault) != EM_OK) {
+	if (!who->is_far && whom_read(&g->req.params, who->is_far, &g->whom, &place,
+				&g->fault) != EM_OK) {
 		end(g);
 		return NULL;
 	}

@@ -40,7 +40,8 @@ no_node(struct slice name, struct fault *f)
 }
 
 em_err
-whom_read(const struct params *p, enum whom *whom, unsigned *place, struct fault *f)
+whom_read(const struct params *p, bool is_far, enum whom *whom, unsigned *place,
+    struct fault *f)
 {
 	*whom = WHOM_HERE;
 	if (!cmd_takes_nodes(p->cmd))
@@ -48,7 +49,9 @@ whom_read(const struct params *p, enum whom *whom, unsigned *place, struct fault
 	if (params_has(p, "node") && params_bool(p, "all-nodes"))
 		return fault_set(
 		    f, EM_USAGE, "--node and --all-nodes do not go together");
-	if (params_bool(p, "all-nodes") && nodes_count() > 1)
+	if ((params_bool(p, "all-nodes") || ((p->cmd->flags & CMDF_WHOLE) != 0 &&
+						!is_far && !params_has(p, "node"))) &&
+	    nodes_count() > 1)
 		*whom = WHOM_ALL;
 	if (!params_has(p, "node"))
 		return EM_OK;

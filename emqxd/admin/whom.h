@@ -14,8 +14,8 @@ enum whom {
 	WHOM_OTHERS, /* it was not here */
 };
 
-/* *place: of the only one that is asked.  EM_NOTFOUND: no such node; EM_USAGE. */
-EM_MUST_USE em_err whom_read(
-    const struct params *p, enum whom *whom, unsigned *place, struct fault *f);
+/* @is_far: another node asks.  *place: of the only one that is asked.  EM_NOTFOUND: no such node; EM_USAGE. */
+EM_MUST_USE em_err whom_read(const struct params *p, bool is_far, enum whom *whom,
+    unsigned *place, struct fault *f);
 
 #endif

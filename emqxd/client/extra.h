@@ -18,6 +18,7 @@ struct channel_extra {
 	struct subscribe_rest *subscribing; /* a packet that is not over, or NULL */
 	struct subscribe_settle
 	    *settling; /* whose answer waits for other nodes, or NULL */
+	struct subscribe_claim *claiming; /* a filter that one client may have, or NULL */
 };
 
 /* Makes it. */

@@ -22,6 +22,7 @@
 #include "emqxd/mqtt/encode.h"
 #include "emqxd/mqtt/prop.h"
 #include "emqxd/router/remote.h"
+#include "emqxd/session/exclusive.h"
 #include "ipc/base/mem.h"
 
 #define LOOK 32u /* filters between two looks at the clock */
@@ -209,6 +210,8 @@ struct run {
 	struct slice rest; /* the others, as they came */
 	uint8_t *codes;    /* one a filter */
 	bool is_settled;   /* the other nodes know of them */
+	uint32_t claimed; /* the number of the filter, from 1 on, that was claimed last */
+	bool is_refused;  /* it is another client's */
 };
 
 /* What outlives the turn in which it came. */
@@ -229,7 +232,9 @@ run_one(struct channel *ch, struct run *r, bool *is_fatal)
 	if (r->type == MQTT_SUBSCRIBE) {
 		if (!mqtt_subscribe_next(&r->rest, &filter))
 			return false;
-		code = subscribe_one(ch, &filter, r->subid, is_fatal);
+		code = r->claimed == r->done + 1 && r->is_refused
+			   ? REASON_QUOTA_EXCEEDED
+			   : subscribe_one(ch, &filter, r->subid, is_fatal);
 	} else {
 		if (!mqtt_unsubscribe_next(&r->rest, &name))
 			return false;
@@ -241,6 +246,75 @@ run_one(struct channel *ch, struct run *r, bool *is_fatal)
 						     : METRIC_PACKETS_UNSUBSCRIBE_ERROR);
 	return true;
 }
+
+/* ---- filters that one client has for itself, with other nodes */
+
+struct subscribe_claim {
+	struct exclusive_claim claim; /* first */
+	struct channel *ch;           /* NULL: it has ended */
+	uint8_t bytes[];              /* filter, client id */
+};
+
+static void
+on_claimed(struct exclusive_claim *of, em_err err)
+{
+	struct subscribe_claim *c = (struct subscribe_claim *)of;
+	struct channel *ch = c->ch;
+
+	if (ch == NULL) {
+		if (err == EM_OK && of->is_new)
+			exclusive_give(of->filter, of->clientid);
+		mem_free(c);
+		return;
+	}
+	ch->extra->claiming = NULL;
+	ch->extra->subscribing->run.is_refused = err != EM_OK;
+	mem_free(c);
+	channel_read_on(ch);
+}
+
+/* Is the next filter one that must be asked for?  Then it was, and the packet waits. */
+static bool
+must_claim(struct channel *ch, struct run *r)
+{
+	const struct zone *zone = channel_zone(ch);
+	struct slice rest = r->rest, id = session_clientid(ch->session);
+	struct subscribe_claim *c;
+	struct clientinfo who;
+	struct mqtt_filter f;
+	struct topic_filter t;
+	bool exclusive;
+
+	if (EM_LIKELY(!zone->exclusive_subscription) || r->type != MQTT_SUBSCRIBE ||
+	    r->claimed == r->done + 1 || !exclusive_has_others() ||
+	    !mqtt_subscribe_next(&rest, &f) ||
+	    read_filter(zone, f.filter, &t, &exclusive) != 0 || !exclusive)
+		return false;
+	who = session_info(ch->session);
+	who.is_superuser = (ch->flags & CHANNEL_SUPERUSER) != 0;
+	if (!access_may_subscribe(&who, t.filter))
+		return false; /* it is refused in its turn */
+	if ((ch->flags & CHANNEL_TOPICS) != 0 &&
+	    !topics_in(ch->session, TOPICS_SUBSCRIBE, &t.filter))
+		return false;
+	c = mem_new(sizeof *c + t.filter.n + id.n);
+	memcpy(c->bytes, t.filter.p, t.filter.n);
+	memcpy(c->bytes + t.filter.n, id.p, id.n);
+	c->claim.filter = slice_of(c->bytes, t.filter.n);
+	c->claim.clientid = slice_of(c->bytes + t.filter.n, id.n);
+	c->claim.done = on_claimed;
+	c->ch = ch;
+	r->claimed = r->done + 1;
+	r->is_refused = exclusive_claim(&c->claim) != EM_OK;
+	if (r->is_refused) {
+		mem_free(c);
+		return false;
+	}
+	extra_of(&ch->extra)->claiming = c;
+	return true;
+}
+
+/* ---- answers that wait for other nodes */
 
 /* Comes back when they know. */
 struct subscribe_settle {
@@ -265,10 +339,14 @@ on_settled(struct router_settle *s)
 void
 subscribe_leave(struct channel *ch)
 {
-	if (ch->extra == NULL || ch->extra->settling == NULL)
+	if (ch->extra == NULL)
 		return;
-	ch->extra->settling->ch = NULL;
+	if (ch->extra->settling != NULL)
+		ch->extra->settling->ch = NULL;
+	if (ch->extra->claiming != NULL)
+		ch->extra->claiming->ch = NULL;
 	ch->extra->settling = NULL;
+	ch->extra->claiming = NULL;
 }
 
 static bool
@@ -306,7 +384,11 @@ run_some(struct channel *ch, struct run *r)
 {
 	bool is_fatal = false;
 
-	for (unsigned n = 1; run_one(ch, r, &is_fatal); n++) {
+	for (unsigned n = 1;; n++) {
+		if (must_claim(ch, r))
+			return false;
+		if (!run_one(ch, r, &is_fatal))
+			break;
 		if (is_fatal) {
 			channel_refuse(ch, REASON_PROTOCOL_ERROR,
 			    "[MQTT5-3.8.3-4] No Local on a shared subscription");
@@ -358,8 +440,8 @@ subscribe_go_on(struct channel *ch)
 	struct conn *c = ch->conn;
 	struct subscribe_rest *kept = ch->extra->subscribing;
 
-	if (ch->extra->settling != NULL)
-		return false; /* on_settled() reads on */
+	if (ch->extra->settling != NULL || ch->extra->claiming != NULL)
+		return false; /* on_settled() or on_claimed() reads on */
 	/* Ending the connection would free it. */
 	ch->extra->subscribing = NULL;
 	if (!run_some(ch, &kept->run)) {

@@ -39,6 +39,7 @@ delete_call(struct op_ctx *op)
 	struct row_writer *row;
 
 	if (!exclusive_drop(topic)) {
+		op->is_missing = true; /* here; other nodes are asked */
 		op_no(op, "exclusive filter", topic);
 		fault_hint(&op->fault, "list them: emqx_ctl exclusive list");
 		return EM_NOTFOUND;

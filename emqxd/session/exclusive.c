@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* exclusive: see exclusive.h. */
 #include "emqxd/session/exclusive.h"
+#include "emqxd/core/clock.h"
 #include "emqxd/core/lock.h"
 #include "emqxd/core/order.h"
 #include "emqxd/core/slab.h"
+#include "emqxd/model/nodes.h"
 #include "emqxd/session/inside.h"
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
@@ -11,6 +13,7 @@
 struct holder {
 	char *clientid;
 	size_t clientid_n;
+	uint64_t claimed;       /* a claim's stamp; 0: it is sure */
 	struct order_node node; /* key: the filter */
 };
 
@@ -18,6 +21,8 @@ struct holder {
 struct exclusive {
 	struct order order;
 	struct lock lock;
+	uint64_t stamp; /* the latest that was seen */
+	_Atomic(const struct exclusive_remote *) remote;
 };
 
 static struct exclusive *
@@ -66,13 +71,14 @@ exclusive_free(struct exclusive **ep)
 }
 
 static void
-add(struct exclusive *e, struct slice filter, struct slice clientid)
+add(struct exclusive *e, struct slice filter, struct slice clientid, uint64_t claimed)
 {
 	unsigned height = order_height();
 	struct holder *h = slab_new(sizeof *h + order_room(height, filter.n));
 
 	h->clientid = mem_dup(clientid.p, clientid.n);
 	h->clientid_n = clientid.n;
+	h->claimed = claimed;
 	order_node_init(&h->node, height, filter);
 	order_add(&e->order, &h->node);
 }
@@ -93,11 +99,94 @@ exclusive_take(struct slice filter, struct slice clientid)
 	lock_take(&e->lock);
 	h = holder_of(order_find(&e->order, filter));
 	if (h == NULL)
-		add(e, filter, clientid);
+		add(e, filter, clientid, 0);
 	else if (!has(h, clientid))
 		err = EM_BUSY;
 	lock_give(&e->lock);
 	return err;
+}
+
+/* ---- with other nodes */
+
+void
+exclusive_use(const struct exclusive_remote *remote)
+{
+	atomic_store(&self()->remote, remote);
+}
+
+bool
+exclusive_has_others(void)
+{
+	return atomic_load_explicit(&self()->remote, memory_order_acquire) != NULL;
+}
+
+static uint64_t
+next_stamp(struct exclusive *e)
+{
+	uint64_t now = (uint64_t)clock_wall().ns;
+
+	e->stamp = now > e->stamp ? now : e->stamp + 1;
+	return e->stamp;
+}
+
+em_err
+exclusive_claim(struct exclusive_claim *c)
+{
+	struct exclusive *e = self();
+	const struct exclusive_remote *remote = atomic_load(&e->remote);
+	const struct holder *h;
+	em_err err = EM_OK;
+
+	CHECK(remote != NULL);
+	lock_take(&e->lock);
+	h = holder_of(order_find(&e->order, c->filter));
+	c->stamp = next_stamp(e);
+	c->is_new = h == NULL;
+	if (h == NULL)
+		add(e, c->filter, c->clientid, c->stamp);
+	else if (!has(h, c->clientid))
+		err = EM_BUSY;
+	lock_give(&e->lock);
+	if (err == EM_OK)
+		remote->ask(c);
+	return err;
+}
+
+void
+exclusive_claimed(struct exclusive_claim *c, bool is_busy)
+{
+	struct exclusive *e = self();
+	struct holder *h;
+
+	/* Who had it before keeps it: the others know it as his. */
+	is_busy = is_busy && c->is_new;
+	lock_take(&e->lock);
+	h = holder_of(order_find(&e->order, c->filter));
+	if (h != NULL && has(h, c->clientid) && h->claimed == c->stamp)
+		h->claimed = 0;
+	lock_give(&e->lock);
+	if (is_busy)
+		exclusive_give(c->filter, c->clientid);
+	c->done(c, is_busy ? EM_BUSY : EM_OK);
+}
+
+bool
+exclusive_is_ours(
+    struct slice filter, struct slice clientid, uint64_t stamp, uint64_t site)
+{
+	struct exclusive *e = self();
+	const struct holder *h;
+	bool is_ours = false;
+
+	lock_take(&e->lock);
+	if (stamp > e->stamp)
+		e->stamp = stamp;
+	h = holder_of(order_find(&e->order, filter));
+	if (h != NULL && !has(h, clientid))
+		is_ours =
+		    h->claimed < stamp || (h->claimed == stamp && nodes_site() < site);
+	lock_give(&e->lock);
+	return is_ours;
 }
 
 /* Whose it is, or, with no client, anybody's. */

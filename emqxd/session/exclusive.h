@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exclusive: $exclusive/FILTER: which client has a filter for itself, for the node.
+ * exclusive: $exclusive/FILTER: which client has a filter for itself, in the cluster.
  *
  * A session takes a filter before it subscribes and gives it back when the subscription
- * ends, in whatever way.  Threads: client workers, under a lock; the admin thread.
+ * ends, in whatever way.  Each node knows its own.  With other nodes a new one is claimed
+ * first: taken here, with a stamp later than all that were seen, and asked for at all nodes
+ * that can be reached.  Who has it says so; who claims it himself does when his stamp is
+ * the earlier one.  So of several at once one gets it.  A node that does not answer is
+ * taken not to have it: on two sides of a split two clients may, and both keep it.
+ *
+ * Threads: client workers, under a lock; the admin and the link thread.
  */
 #ifndef SESSION_EXCLUSIVE_H
 #define SESSION_EXCLUSIVE_H
@@ -24,6 +30,31 @@ void exclusive_give(struct slice filter, struct slice clientid);
 /* The first filter behind @after in byte order (empty: of all) and who has it; false:
  * there is none. */
 bool exclusive_next(struct slice after, struct str *filter, struct str *clientid);
+/* ---- with other nodes */
+
+struct exclusive_claim {
+	struct slice filter, clientid;
+	/* On the claimer's thread, not before exclusive_claim() returns: EM_OK, or EM_BUSY:
+	 * it is another node's client's. */
+	void (*done)(struct exclusive_claim *c, em_err err);
+	uint64_t stamp;
+	bool is_new; /* the client did not have it before */
+};
+
+struct exclusive_remote {
+	/* Asks the others, and calls exclusive_claimed() on the same thread. */
+	void (*ask)(struct exclusive_claim *c);
+};
+/* @remote is static; NULL: alone (again). */
+void exclusive_use(const struct exclusive_remote *remote);
+bool exclusive_has_others(void);
+/* @c is the caller's memory until done().  EM_BUSY at once: another client here has it. */
+EM_MUST_USE em_err exclusive_claim(struct exclusive_claim *c);
+void exclusive_claimed(struct exclusive_claim *c, bool is_busy);
+/* What this node says to a claim of another: is it ours? */
+bool exclusive_is_ours(
+    struct slice filter, struct slice clientid, uint64_t stamp, uint64_t site);
+
 /* Takes it from whoever has it; false: nobody. */
 bool exclusive_drop(struct slice filter);
 

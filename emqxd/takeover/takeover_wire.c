@@ -3,6 +3,7 @@
 #include "emqxd/takeover/takeover_wire.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/routes/routes.h"
+#include "emqxd/takeover/exclusive_wire.h"
 #include "emqxd/takeover/takeover.h"
 #include "emqxd/link/link.h"
 #include "ipc/base/mem.h"
@@ -168,12 +169,14 @@ takeover_wire_start(struct link_house *house, struct routes *routes)
 	for (unsigned i = 0; i < TAKEOVER_FRAME_N; i++)
 		link_on(house, kind_of((enum takeover_frame)i), fn[i], NULL);
 	link_on_peer(house, on_event, NULL);
+	exclusive_wire_start(house);
 	owner_on_twin(w->owner, on_twin, w);
 }
 
 void
 takeover_wire_stop(void)
 {
+	exclusive_wire_stop();
 	takeover_stop(self()->takeover);
 }
 
@@ -181,6 +184,7 @@ void
 takeover_wire_members(void)
 {
 	takeover_use(self()->takeover, nodes_count() > 1);
+	exclusive_wire_use(nodes_count() > 1);
 }
 
 void

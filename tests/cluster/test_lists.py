@@ -1,0 +1,178 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What the office of one node knows of all: lists, kicks, $SYS, exclusive filters, conf."""
+import json
+import os
+import subprocess
+import threading
+
+import paho.mqtt.client as paho
+
+from house import BUILD, House, run, wait_until
+
+
+class Client:
+    """Connected; what it hears stands in got."""
+
+    def __init__(self, node, name, version=paho.MQTTv311):
+        self.got, self.codes = [], None
+        self.granted = threading.Event()
+        self.client = paho.Client(name, protocol=version)
+        self.client.on_message = lambda c, u, m: self.got.append((m.topic, m.payload.decode()))
+        self.client.on_subscribe = self.on_subscribe
+        self.client.reconnect_delay_set(300, 300)
+        self.client.connect(node.host, node.mqtt)
+        self.client.loop_start()
+        wait_until("%s is there" % name, 10, lambda: node.rows("clients", "show", name)[0]["connected"])
+
+    def on_subscribe(self, client, user, mid, codes, *props):
+        self.codes = list(codes)
+        self.granted.set()
+
+    def subscribe(self, topic, qos=1):
+        self.granted.clear()
+        self.client.subscribe(topic, qos)
+        assert self.granted.wait(20), "no SUBACK"
+        return self.codes[0]
+
+    def stop(self):
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+def house(n, *lines):
+    h = House(n, *lines)
+    h.start()
+    h.join()
+    return h
+
+
+def lists():
+    """lists of one node, another, all; kick at any node; names of nodes are completed"""
+    with house(3) as h:
+        clients = [Client(node, "c%d%s" % (node.n, x)) for node in h.nodes for x in "ab"]
+        for c in clients:
+            assert c.subscribe("l/+") == 1
+        names = ["c%d%s" % (n, x) for n in (1, 2, 3) for x in "ab"]
+        for words in (("clients", "list"), ("subscriptions", "list")):
+            here = h[1].rows(*words)
+            assert sorted(r["clientid"] for r in here) == names[:2], here
+            there = h[1].rows(*words, "--node", h[3].name)
+            assert sorted(r["clientid"] for r in there) == names[4:], there
+            all_of_them = h[2].rows(*words, "--all-nodes")
+            assert sorted(r["clientid"] for r in all_of_them) == names
+            assert {r["node"] for r in all_of_them} == {n.name for n in h.nodes}
+            few = h[2].rows(*words, "--all-nodes", "--filter", "clientid like '*b'", "--limit", "2")
+            assert len(few) == 2, few
+        for words in (("topics", "list"), ("listeners",), ("broker", "metrics"), ("alarms", "list"),
+                      ("retainer", "topics"), ("delayed", "list"), ("trace", "list")):
+            rc, out, err = h[1].ctl(*words, "--all-nodes", "--json")
+            assert rc == 0, (words, err)
+            assert isinstance(json.loads(out), (list, dict)), words
+        assert h[1].rows("clients", "show", "c3a")[0]["clientid"] == "c3a"
+        assert h[1].rows("subscriptions", "show", "c2a")[0]["clientid"] == "c2a"
+        out = subprocess.run(
+            [BUILD + "/emqx_ctl", "__complete", "clients", "list", "--node", "emqx"], check=False, text=True,
+            capture_output=True, env={**os.environ, "EMQX_SOCKET": h[1].path("ctl.sock")}).stdout
+        for node in h.nodes:
+            assert node.name in out, out
+        for name in ("c1a", "c2a", "c3a"):
+            h[1].ok("clients", "kick", name)
+        assert h[1].ctl("clients", "kick", "nobody")[0] == 3
+        for node in h.nodes:
+            wait_until("one is gone at %s" % node.name, 10, lambda n=node: [
+                r["clientid"] for r in n.rows("clients", "list")] == ["c%db" % n.n])
+        for c in clients:
+            c.client.loop_stop()
+
+
+def one_is_gone():
+    """a node that was killed or hangs: what the others have, exit 7, and which it was"""
+    with house(3) as h:
+        clients = [Client(node, "g%d" % node.n) for node in h.nodes]
+        h[3].pause()
+        rc, out, err = h[1].ctl("clients", "list", "--all-nodes", "--json", timeout=60)
+        assert rc == 7, (rc, out, err)
+        assert sorted(r["clientid"] for r in json.loads(out)) == ["g1", "g2"], out
+        assert h[3].name in err, err
+        h[3].go_on()
+        wait_until("all are there", 20, lambda: len(h[1].rows("clients", "list", "--all-nodes")) == 3)
+        h[3].kill()
+        rc, out, err = h[1].ctl("clients", "list", "--all-nodes", "--json", timeout=60)
+        assert rc == 7 and h[3].name in err, (rc, out, err)
+        rc, out, err = h[1].ctl("clients", "list", "--node", h[3].name)
+        assert rc != 0 and h[3].name in err, (rc, err)
+        for c in clients:
+            c.client.loop_stop()
+
+
+def sys():
+    """$SYS/brokers names all that run, and what nodes tell of themselves is heard anywhere"""
+    with house(3, 'sys_topics.sys_msg_interval = "1s"', 'sys_topics.sys_heartbeat_interval = "1s"') as h:
+        ear = Client(h[2], "ear")
+        ear.subscribe("$SYS/brokers")
+        ear.subscribe("$SYS/brokers/+/version")
+        ear.subscribe("$SYS/brokers/+/uptime")
+        ear.subscribe("$SYS/brokers/+/clients/+/connected")
+        names = ",".join(sorted(n.name for n in h.nodes))
+        wait_until("all are named", 10, lambda: ("$SYS/brokers", names) in ear.got)
+        for node in h.nodes:
+            for what in ("version", "uptime"):
+                topic = "$SYS/brokers/%s/%s" % (node.name, what)
+                wait_until(topic, 10, lambda t=topic: any(t == got[0] for got in ear.got))
+        late = Client(h[3], "late")
+        topic = "$SYS/brokers/%s/clients/late/connected" % h[3].name
+        wait_until(topic, 10, lambda: any(topic == got[0] for got in ear.got))
+        late.stop()
+        h[3].stop()
+        two = ",".join(sorted(n.name for n in (h[1], h[2])))
+        wait_until("two are named", 15, lambda: ("$SYS/brokers", two) in ear.got)
+        ear.stop()
+
+
+def exclusive():
+    """of two clients at two nodes one has a filter for itself; the list names all"""
+    with house(3, "mqtt.exclusive_subscription = true") as h:
+        a, b = Client(h[1], "a", paho.MQTTv311), Client(h[2], "b", paho.MQTTv311)
+        assert a.subscribe("$exclusive/x/1") == 1
+        assert b.subscribe("$exclusive/x/1") == 128
+        assert b.subscribe("$exclusive/x/2") == 1
+        # A member that is gone does not answer: its node is named, exit 7.
+        def held(topic):
+            rows = h[1].rows("exclusive", "list", "--node", h[1].name) + h[3].rows("exclusive", "list", "--node", h[3].name)
+            return [r for r in rows if r["topic"] == topic]
+        want = {("x/1", "a", h[1].name), ("x/2", "b", h[2].name)}
+        for node in h.nodes:
+            rows = node.rows("exclusive", "list")
+            assert {(r["topic"], r["clientid"], r["node"]) for r in rows} == want, rows
+        assert [r["topic"] for r in h[3].rows("exclusive", "list", "--node", h[2].name)] == ["x/2"]
+        b.client.publish("x/1", "for a", 1)
+        wait_until("a hears", 10, lambda: ("x/1", "for a") in a.got)
+        a.client.unsubscribe("$exclusive/x/1")
+        wait_until("it is free", 10, lambda: len(h[3].rows("exclusive", "list")) == 1)
+        assert b.subscribe("$exclusive/x/1") == 1
+        h[3].ok("exclusive", "delete", "x/1")
+        assert a.subscribe("$exclusive/x/1") == 1
+        assert h[3].ctl("exclusive", "delete", "x/9")[0] == 3
+        h[2].kill()  # what its clients had is free
+        b.client.loop_stop()
+        wait_until("b's is free", 15, lambda: a.subscribe("$exclusive/x/2") == 1)
+        # Several at once: one gets it.
+        many = [Client(h[1 + i % 2 * 2], "m%d" % i) for i in range(6)]
+        for round_ in range(5):
+            for c in many:
+                c.granted.clear()
+            for c in many:
+                c.client.subscribe("$exclusive/r/%d" % round_, 1)
+            for c in many:
+                assert c.granted.wait(20)
+            codes = [c.codes[0] for c in many]
+            assert codes.count(1) <= 1, codes
+            holders = held("r/%d" % round_)
+            assert len(holders) == codes.count(1), (holders, codes)
+        for c in many + [a]:
+            c.stop()
+
+
+if __name__ == "__main__":
+    run(lists, one_is_gone, sys, exclusive)
