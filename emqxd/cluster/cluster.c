@@ -20,6 +20,7 @@
 #include "emqxd/conf/snapshot.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
+#include "emqxd/core/loop.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/model/addr.h"
 #include "ipc/base/hash.h"
@@ -337,9 +338,22 @@ cluster_worker_birth(void)
 					  .advertised = c->advertise });
 }
 
+/* Those who posted letters have ended: what they said last is said to the others too. */
+static void
+open_last_letters(void)
+{
+	struct worker *me = worker_self();
+
+	while (mailbox_has_more(me))
+		mailbox_open_all(me);
+	loop_hurry(me->loop);
+	loop_turn(me->loop);
+}
+
 void
 cluster_worker_death(void)
 {
+	open_last_letters();
 	finding_stop();
 	clean_stop();
 	/* Who waits for an answer has one, then nobody asks. */
