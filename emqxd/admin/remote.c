@@ -10,7 +10,9 @@
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/str.h"
+#include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
+#include "emqxd/core/loop.h"
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/admin/op.h"
@@ -22,6 +24,7 @@
 #define TAKEN_BYTES (64u << 10)  /* and so often */
 #define AHEAD_BYTES (256u << 10) /* sent and not told of */
 #define SERVED_MAX 256u          /* requests of all nodes */
+#define STOP_WITHIN span_s(1)    /* as the control socket does */
 #define SILENCE span_s(25)       /* below the tool's own patience */
 
 struct remote_call {
@@ -51,6 +54,7 @@ struct remote {
 	const struct rpc_ops *ops;
 	struct list_node calls, served;
 	unsigned n_served, unfinished;
+	bool is_closing;
 	uint32_t last_id;
 	size_t list_bytes;
 };
@@ -103,19 +107,6 @@ leave_served(struct served *s)
 	gather_leave(g);
 }
 
-void
-remote_death(void)
-{
-	struct remote *r = self();
-
-	LIST_EACH_SAFE (node, &r->served)
-		leave_served(LIST_OWNER(node, struct served, node));
-	LIST_EACH_SAFE (node, &r->calls)
-		free_call(LIST_OWNER(node, struct remote_call, node));
-	worker_self()->slot[ROOM_ADMIN] = NULL;
-	mem_free(r);
-}
-
 static em_err
 send_piece(const char *node, struct wbuf *w)
 {
@@ -161,6 +152,42 @@ on_silence(struct timer *t)
 		timer_arm(t, SILENCE, on_silence);
 	else
 		fail_call(c, EM_UNREACHABLE, "did not answer");
+}
+
+void
+remote_stop(void)
+{
+	struct remote *r = self();
+
+	r->is_closing = true;
+	LIST_EACH_SAFE (node, &r->served)
+		leave_served(LIST_OWNER(node, struct served, node));
+	while (!list_is_empty(&r->calls))
+		fail_call(LIST_OWNER(r->calls.next, struct remote_call, node),
+		    EM_CANCELLED, "is not waited for: emqxd stops");
+}
+
+static void
+on_too_late(struct timer *t)
+{
+	(void)t;
+}
+
+void
+remote_death(void)
+{
+	struct remote *r = self();
+	mono_t until = mono_add(clock_mono(), STOP_WITHIN);
+	struct timer timer = { .fn = NULL };
+
+	if (!r->is_closing)
+		remote_stop();
+	timer_arm(&timer, STOP_WITHIN, on_too_late);
+	while (r->unfinished > 0 && clock_mono().ns < until.ns)
+		loop_turn(worker_self()->loop);
+	timer_cancel(&timer);
+	worker_self()->slot[ROOM_ADMIN] = NULL;
+	mem_free(r);
 }
 
 /* What the other node need not know, or must not act on again. */
@@ -210,7 +237,7 @@ remote_ask(const char *node, const struct wire_req *req, const struct gather_ask
 		.columns = { .is_same = true },
 		.open = CREDIT_ROWS };
 	list_push(&r->calls, &c->node);
-	err = send_ask(c, req, who);
+	err = r->is_closing ? EM_CANCELLED : send_ask(c, req, who);
 	if (err == EM_OK) {
 		timer_arm(&c->timer, SILENCE, on_silence);
 		return c;
@@ -521,7 +548,7 @@ remote_receive(struct slice node, struct slice bytes)
 	bool ok = false;
 	struct piece p;
 
-	if (worker_slot(ROOM_ADMIN) == NULL)
+	if (worker_slot(ROOM_ADMIN) == NULL || self()->is_closing)
 		return; /* the office is closed */
 	if (remote_piece_get(bytes, &p) == EM_OK) {
 		switch (p.kind) {

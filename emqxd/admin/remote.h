@@ -34,7 +34,9 @@ struct rpc_ops {
 
 /* On the admin thread.  @ops NULL: there are no other nodes. */
 void remote_birth(const struct rpc_ops *ops);
-/* Who asked is not told any more. */
+/* The office closes: who asks is told so, who is answered is left. */
+void remote_stop(void);
+/* Afterwards; what was under way for others comes home, for a second at most. */
 void remote_death(void);
 
 /* ---- from who carries */

@@ -51,6 +51,7 @@ struct license {
 	struct license_news news[LICENSE_NEWS];
 	unsigned n_news; /* that there were */
 	struct list_node waiting;
+	bool is_closing; /* nobody waits any more */
 	/* Its text for other threads (license_text()): replaced whole. */
 	_Atomic(struct license_shown *) text;
 	/* the watch */
@@ -76,7 +77,7 @@ void license_copy_again(struct license *l);
 void license_report_news(struct license *l, wall_t at, const struct fault *f);
 /* Something ended: who waits for it? */
 void license_report_look(struct license *l);
-/* Nobody is told any more. */
+/* Who waits is told that the process ends. */
 void license_report_stop(struct license *l);
 void license_report_death(struct license *l);
 

@@ -85,6 +85,9 @@ typedef void license_report_fn(void *arg, const struct license_report *r);
  * how things are now, within this call. */
 void license_report(wall_t at, span_t limit, license_report_fn *fn, void *arg);
 
+/* The process ends: who waits for a change or a report is told so, now and from now on. */
+void license_give_up(void);
+
 /* ---- joining a cluster */
 
 /* This node has begun a cluster: what is only configured here is its licence from now on.

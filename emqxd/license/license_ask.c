@@ -166,6 +166,22 @@ on_changed(void *arg, em_err err)
 	finish(l);
 }
 
+void
+license_give_up(void)
+{
+	struct license *l = license_self();
+
+	if (l == NULL)
+		return;
+	license_report_stop(l);
+	/* One that is being read belongs to its job. */
+	if (l->ask == NULL || l->ask->step != ASK_CHANGING)
+		return;
+	fault_set(&l->ask->fault, EM_CANCELLED,
+	    "it is not known whether the licence was changed: emqxd stops");
+	finish(l);
+}
+
 /* @key NULL: back to what each node has configured. */
 static struct change *
 change_of(struct license_ask *a, const struct license_key *key)

@@ -98,15 +98,20 @@ free_waiter(struct waiter *w)
 }
 
 static void
-on_limit(struct timer *t)
+give_up(struct waiter *w, em_err err, const char *why)
 {
-	struct waiter *w = LIST_OWNER(t, struct waiter, timer);
 	license_report_fn *fn = w->fn;
 	void *arg = w->arg;
 
 	free_waiter(w);
-	tell(license_self(), EM_TIMEOUT, "this node has not got it yet", UINT64_MAX, fn,
-	    arg);
+	tell(license_self(), err, why, UINT64_MAX, fn, arg);
+}
+
+static void
+on_limit(struct timer *t)
+{
+	give_up(LIST_OWNER(t, struct waiter, timer), EM_TIMEOUT,
+	    "this node has not got it yet");
 }
 
 void
@@ -125,6 +130,8 @@ license_report(wall_t at, span_t limit, license_report_fn *fn, void *arg)
 	*w = (struct waiter){ .at = at, .fn = fn, .arg = arg };
 	list_push(&l->waiting, &w->node);
 	timer_arm(&w->timer, limit, on_limit);
+	if (l->is_closing)
+		license_report_stop(l);
 }
 
 void
@@ -141,8 +148,10 @@ license_report_look(struct license *l)
 void
 license_report_stop(struct license *l)
 {
-	LIST_EACH_SAFE (node, &l->waiting)
-		free_waiter(LIST_OWNER(node, struct waiter, node));
+	l->is_closing = true;
+	while (!list_is_empty(&l->waiting))
+		give_up(LIST_OWNER(l->waiting.next, struct waiter, node), EM_CANCELLED,
+		    "emqxd stops");
 }
 
 void

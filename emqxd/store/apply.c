@@ -653,9 +653,11 @@ on_incoming(struct letter *l)
 {
 	struct incoming *in = LIST_OWNER(l, struct incoming, letter);
 	struct store *s = store_self();
-	struct ordered *o = &s->group[in->group];
+	struct ordered *o = s != NULL ? &s->group[in->group] : NULL;
 
-	if (in->is_part) {
+	if (s == NULL) { /* it came when all had ended */
+		mem_free(in);
+	} else if (in->is_part) {
 		import_take(s, in);
 	} else if (atomic_load(&o->is_ordered)) {
 		s->batch_bytes += in->n;

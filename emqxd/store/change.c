@@ -119,8 +119,12 @@ on_change(struct letter *l)
 {
 	struct change *c = LIST_OWNER(l, struct change, letter);
 	struct store *s = store_self();
-	struct ordered *o = ordered_of(s, c->kind);
+	struct ordered *o = s != NULL ? ordered_of(s, c->kind) : NULL;
 
+	if (s == NULL) { /* it came when all had ended: nobody waits any more */
+		mem_free(c);
+		return;
+	}
 	if (c->what == CHANGE_FLUSH ? ordered_waits(s, c) : o != NULL) {
 		if (c->what != CHANGE_FLUSH)
 			ordered_take(s, o, c);

@@ -427,8 +427,12 @@ on_order(struct letter *l)
 {
 	struct word *w = LIST_OWNER(l, struct word, letter);
 	struct store *s = store_self();
-	struct ordered *o = &s->group[w->group];
+	struct ordered *o = s != NULL ? &s->group[w->group] : NULL;
 
+	if (s == NULL) { /* it came when all had ended */
+		mem_free(w);
+		return;
+	}
 	batch_finish(s);
 	o->order = w->order;
 	o->site = w->site;
@@ -484,9 +488,14 @@ on_order_end(struct letter *l)
 {
 	struct word *w = LIST_OWNER(l, struct word, letter);
 	struct store *s = store_self();
-	struct ordered *o = &s->group[w->group];
-	em_err err = forget_group(s, o);
+	struct ordered *o = s != NULL ? &s->group[w->group] : NULL;
+	em_err err;
 
+	if (s == NULL) { /* it came when all had ended */
+		mem_free(w);
+		return;
+	}
+	err = forget_group(s, o);
 	if (err != EM_OK)
 		LOG(ERROR, "store_group_not_left", "group", store_group_name(o->group),
 		    "error", err_text(err));
@@ -519,8 +528,12 @@ on_leader(struct letter *l)
 {
 	struct word *w = LIST_OWNER(l, struct word, letter);
 	struct store *s = store_self();
-	struct ordered *o = &s->group[w->group];
+	struct ordered *o = s != NULL ? &s->group[w->group] : NULL;
 
+	if (s == NULL) { /* it came when all had ended */
+		mem_free(w);
+		return;
+	}
 	if (o->has_leader && !w->is_there)
 		o->lost_at = clock_mono();
 	o->has_leader = w->is_there;
