@@ -4,6 +4,10 @@
  *
  * A batch is written to while the turn lasts.  What the link does not take stands in a
  * queue of whole frames, and then everything does, so that the order is kept.
+ *
+ * Both ends count the records that are lost with a link: all but those of which a copy is
+ * kept.  When DATA is up again BEGIN says the number of the next one, and who lacks some
+ * before it has lost them.
  */
 #include "emqxd/routes/forward.h"
 #include "emqxd/routes/forward_record.h"
@@ -27,7 +31,8 @@
 /* A frame that waits, or a group's record that is kept. */
 struct piece {
 	struct piece *next;
-	uint64_t number; /* of a record */
+	uint64_t number;  /* of a record */
+	uint32_t counted; /* records that are in it, or end with it */
 	size_t n;
 	uint8_t frame;
 	uint8_t bytes[];
@@ -40,13 +45,16 @@ struct pieces {
 
 struct peer {
 	unsigned place;
-	bool is_up, is_held, must_ack;
+	bool is_up, has_begun, is_held, must_ack;
 	struct wbuf batch;
-	unsigned in_batch;   /* records */
+	uint32_t in_batch;   /* records */
+	uint32_t counted;    /* of them */
 	struct pieces queue; /* frames */
 	struct pieces kept;  /* records */
 	uint64_t taken;      /* number of its last record of a group */
 	struct wbuf part;    /* of a large record from it */
+	uint64_t sent;       /* counted records that the link took */
+	uint64_t life, came; /* its incarnation, and its counted records that came */
 };
 
 struct forward {
@@ -87,15 +95,15 @@ count_dropped(uint64_t n)
 
 /* ---- pieces */
 
-/* False: there is no memory. */
-static bool
+/* NULL: there is no memory. */
+static struct piece *
 pieces_add(struct pieces *q, enum forward_frame frame, uint64_t number, struct slice head,
     struct slice bytes)
 {
 	struct piece *p = mem_try(sizeof *p + head.n + bytes.n);
 
 	if (p == NULL)
-		return false;
+		return NULL;
 	*p = (struct piece){
 		.number = number, .n = head.n + bytes.n, .frame = (uint8_t)frame
 	};
@@ -107,7 +115,7 @@ pieces_add(struct pieces *q, enum forward_frame frame, uint64_t number, struct s
 	*q->last = p;
 	q->last = &p->next;
 	q->bytes += p->n;
-	return true;
+	return p;
 }
 
 static void
@@ -137,20 +145,59 @@ queue_max(const struct forward *f)
 	return f->conf.buffer / 2 > QUEUE_MIN ? f->conf.buffer / 2 : QUEUE_MIN;
 }
 
-/* Sends it, or lets it wait.  False: it is lost. */
+/* Is it missed by the other end when it does not come?  Of the others a copy is kept. */
 static bool
-give(struct forward *f, struct peer *p, enum forward_frame frame, struct slice head,
+is_counted(const struct message *m, bool is_of_group)
+{
+	return !is_of_group || m->qos == 0;
+}
+
+/* The first frame of a DATA that is up; false: it does not take it yet. */
+static bool
+begin(struct forward *f, struct peer *p)
+{
+	const struct forward_links *links = &f->conf.links;
+	uint8_t bytes[16];
+	struct wbuf w = wbuf_fixed(bytes, sizeof bytes);
+
+	if (!p->is_up || p->has_begun)
+		return p->is_up;
+	wbuf_u64(&w, f->conf.incarnation);
+	wbuf_u64(&w, p->sent);
+	p->has_begun =
+	    links->send(links->arg, p->place, FORWARD_BEGIN, wbuf_slice(&w)) == EM_OK;
+	return p->has_begun;
+}
+
+/* To the link; false: it does not take it. */
+static bool
+pass(struct forward *f, struct peer *p, enum forward_frame frame, uint32_t counted,
     struct slice bytes)
 {
 	const struct forward_links *links = &f->conf.links;
 
-	if (p->is_up && p->queue.first == NULL && head.n == 0 &&
-	    links->send(links->arg, p->place, frame, bytes) == EM_OK)
+	if (!begin(f, p) || links->send(links->arg, p->place, frame, bytes) != EM_OK)
+		return false;
+	p->sent += counted;
+	return true;
+}
+
+/* Sends it, or lets it wait.  False: it is lost. */
+static bool
+give(struct forward *f, struct peer *p, enum forward_frame frame, uint32_t counted,
+    struct slice bytes)
+{
+	struct piece *piece;
+
+	if (p->queue.first == NULL && pass(f, p, frame, counted, bytes))
 		return true;
 	if (p->queue.bytes > queue_max(f))
 		return false;
 	f->has_work = true;
-	return pieces_add(&p->queue, frame, 0, head, bytes);
+	piece = pieces_add(&p->queue, frame, 0, SLICE_NONE, bytes);
+	if (piece != NULL)
+		piece->counted = counted;
+	return piece != NULL;
 }
 
 static void
@@ -158,15 +205,15 @@ send_batch(struct forward *f, struct peer *p)
 {
 	if (p->batch.n == 0)
 		return;
-	if (!give(f, p, FORWARD_BATCH, SLICE_NONE, wbuf_slice(&p->batch)))
+	if (!give(f, p, FORWARD_BATCH, p->counted, wbuf_slice(&p->batch)))
 		count_dropped(p->in_batch);
 	p->batch.n = 0;
-	p->in_batch = 0;
+	p->in_batch = p->counted = 0;
 }
 
 /* One that is larger than a frame may be.  All of it, or nothing. */
 static bool
-send_parts(struct forward *f, struct peer *p, struct slice record)
+send_parts(struct forward *f, struct peer *p, uint32_t counted, struct slice record)
 {
 	size_t most = f->conf.frame_max - 64;
 	bool is_lost = p->queue.bytes > queue_max(f);
@@ -175,9 +222,12 @@ send_parts(struct forward *f, struct peer *p, struct slice record)
 		uint8_t is_last = record.n - at <= most;
 		struct slice part =
 		    slice_of(record.p + at, is_last ? record.n - at : most);
+		struct piece *piece =
+		    pieces_add(&p->queue, FORWARD_PART, 0, slice_of(&is_last, 1), part);
 
-		is_lost =
-		    !pieces_add(&p->queue, FORWARD_PART, 0, slice_of(&is_last, 1), part);
+		is_lost = piece == NULL;
+		if (piece != NULL && is_last)
+			piece->counted = counted;
 	}
 	f->has_work = true;
 	return !is_lost;
@@ -187,13 +237,11 @@ send_parts(struct forward *f, struct peer *p, struct slice record)
 static void
 send_queue(struct forward *f, struct peer *p)
 {
-	const struct forward_links *links = &f->conf.links;
+	while (p->queue.first != NULL) {
+		const struct piece *first = p->queue.first;
 
-	while (p->is_up && p->queue.first != NULL) {
-		struct piece *first = p->queue.first;
-
-		if (links->send(links->arg, p->place, (enum forward_frame)first->frame,
-			slice_of(first->bytes, first->n)) != EM_OK)
+		if (!pass(f, p, (enum forward_frame)first->frame, first->counted,
+			slice_of(first->bytes, first->n)))
 			return;
 		pieces_drop_first(&p->queue);
 	}
@@ -215,9 +263,10 @@ is_wanted(const struct forward *f, const struct peer *p, const struct message *m
 
 /* The record in @f->scratch. */
 static void
-add(struct forward *f, struct peer *p, const struct message *m)
+add(struct forward *f, struct peer *p, const struct message *m, bool is_of_group)
 {
 	struct slice record = wbuf_slice(&f->scratch);
+	uint32_t counted = is_counted(m, is_of_group);
 	bool is_lost = false;
 
 	if (!is_wanted(f, p, m)) {
@@ -229,12 +278,13 @@ add(struct forward *f, struct peer *p, const struct message *m)
 	if (p->batch.n > 0 && p->batch.n + record.n > BATCH)
 		send_batch(f, p);
 	if (record.n > f->conf.frame_max - 64)
-		is_lost = !send_parts(f, p, record);
+		is_lost = !send_parts(f, p, counted, record);
 	else if (record.n > BATCH)
-		is_lost = !give(f, p, FORWARD_BATCH, SLICE_NONE, record);
+		is_lost = !give(f, p, FORWARD_BATCH, counted, record);
 	else {
 		wbuf_bytes(&p->batch, record);
 		p->in_batch++;
+		p->counted += counted;
 	}
 	if (is_lost)
 		count_dropped(1);
@@ -250,12 +300,13 @@ add_large(
 	struct wbuf w;
 
 	send_batch(f, p); /* what came before it */
-	if (!p->is_up || p->queue.first != NULL ||
+	if (p->queue.first != NULL || !begin(f, p) ||
 	    links->room(links->arg, p->place, FORWARD_BATCH, size, &room) != EM_OK)
 		return false;
 	w = wbuf_fixed(room, size);
 	if (!forward_record_put(&w, record, clock_mono()) || w.n != size)
 		UNREACHABLE(); /* the turn has one time */
+	p->sent++;
 	metric_inc(METRIC_MESSAGES_FORWARD);
 	f->has_work = true;
 	return true;
@@ -313,7 +364,7 @@ forward_nodes(uint64_t places, struct message *m)
 	if (places == 0 || !write_record(f, &record))
 		return;
 	for (; places != 0; places &= places - 1)
-		add(f, peer_of(f, (unsigned)__builtin_ctzll(places)), m);
+		add(f, peer_of(f, (unsigned)__builtin_ctzll(places)), m, false);
 	shrink_scratch(f);
 }
 
@@ -326,7 +377,7 @@ forward_mark(struct forward *f, unsigned place, uint64_t number)
 
 	wbuf_u64(&w, number);
 	send_batch(f, p);
-	(void)give(f, p, FORWARD_MARK, SLICE_NONE, wbuf_slice(&w));
+	(void)give(f, p, FORWARD_MARK, 0, wbuf_slice(&w));
 }
 
 /* For the case that its node is lost. */
@@ -354,7 +405,7 @@ forward_group(unsigned place, uint64_t tried, struct slice group, struct slice f
 		return;
 	if (m->qos > 0 && is_wanted(f, peer_of(f, place), m))
 		keep(f, peer_of(f, place), record.number);
-	add(f, peer_of(f, place), m);
+	add(f, peer_of(f, place), m, true);
 	shrink_scratch(f);
 }
 
@@ -379,6 +430,7 @@ on_batch(struct forward *f, struct peer *p, struct rbuf *r)
 		struct router_result result;
 
 		metric_inc(METRIC_MESSAGES_FORWARD_RECEIVED);
+		p->came += is_counted(&rec.m, rec.group.n > 0);
 		if (rec.group.n == 0) {
 			result = router_remote_publish(&rec.m);
 		} else {
@@ -425,6 +477,23 @@ on_ack(struct peer *p, struct rbuf *r)
 		pieces_drop_first(&p->kept);
 }
 
+/* A DATA of it is up: what it sent before and did not come will not come any more. */
+static void
+on_begin(struct peer *p, struct rbuf *r)
+{
+	uint64_t life = rbuf_u64(r), sent = rbuf_u64(r);
+
+	if (r->err != EM_OK)
+		return;
+	if (life == p->life && sent > p->came) {
+		metric_add(METRIC_MESSAGES_FORWARD_LOST, sent - p->came);
+		LOG(WARN, "forward_messages_lost", "node", nodes_name(p->place),
+		    "messages", sent - p->came);
+	}
+	p->life = life;
+	p->came = sent;
+}
+
 static void
 on_mark(struct forward *f, struct peer *p, struct rbuf *r)
 {
@@ -446,6 +515,7 @@ forward_on_frame(
 	case FORWARD_PART: on_part(f, p, &r); break;
 	case FORWARD_ACK: on_ack(p, &r); break;
 	case FORWARD_MARK: on_mark(f, p, &r); break;
+	case FORWARD_BEGIN: on_begin(p, &r); break;
 	case FORWARD_FRAME_N: UNREACHABLE();
 	}
 	if (r.err == EM_OK)
@@ -463,7 +533,9 @@ forward_up(struct forward *f, unsigned place, bool is_up)
 	struct peer *p = peer_of(f, place);
 
 	p->is_up = is_up;
+	p->has_begun = false;
 	f->has_work = true;
+	(void)begin(f, p);
 }
 
 /* Its members do not get it: another one is picked. */
@@ -495,7 +567,7 @@ forward_lost(struct forward *f, unsigned place)
 
 	send_batch(f, p);
 	for (struct piece *q = p->queue.first; q != NULL; q = q->next)
-		count_dropped(1);
+		count_dropped(q->counted);
 	pieces_drop_all(&p->queue);
 	p->kept = (struct pieces){ .bytes = 0 };
 	for (struct piece *k = kept.first; k != NULL; k = k->next)

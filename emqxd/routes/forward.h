@@ -18,7 +18,9 @@
  * at least).  From three quarters on QoS 0 is dropped; when it is full, who publishes to
  * that node with QoS 1 or 2 is not read until there is room (router/remote.h,
  * client/pressure.c); who publishes to others does not wait.  What is dropped is counted
- * (messages.forward.dropped).  A receiver whose workers are behind does not read that link.
+ * (messages.forward.dropped).  What the link had taken and did not bring before it broke
+ * the receiver counts when the next one is up (messages.forward.lost); of a node that never
+ * comes back nobody knows.  A receiver whose workers are behind does not read that link.
  *
  * Threads: the link thread.  Frames come from authenticated peers; a malformed one is
  * counted, logged, and what is behind it in the frame is lost.
@@ -36,6 +38,7 @@ enum forward_frame {
 	FORWARD_BATCH, /* DATA: records */
 	FORWARD_PART,  /* DATA: u8 is it the last; a piece of one large record */
 	FORWARD_ACK,   /* CTL: u64 number of the last group's record that was taken */
+	FORWARD_BEGIN, /* DATA, the first: u64 incarnation, u64 records sent before */
 	FORWARD_MARK,  /* DATA: u64 number: all before it has come (fence.h) */
 	FORWARD_FRAME_N
 };

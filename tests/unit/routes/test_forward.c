@@ -361,7 +361,8 @@ TEST(a_node_that_is_away_for_a_moment_gets_what_is_acknowledged)
 	forward_up(forward, 1, true);
 	as(0);
 	all_turns(1);
-	EQ(sent.n, 1);
+	EQ(sent.n, 2);
+	EQ(sent.p[0].frame, FORWARD_BEGIN);
 	/* It cannot be reached: all goes. */
 	worker_act_as(worker_link());
 	forward_up(forward, 1, false);
@@ -377,6 +378,53 @@ TEST(a_node_that_is_away_for_a_moment_gets_what_is_acknowledged)
 	all_turns(1);
 	EQ(counted(METRIC_MESSAGES_FORWARD_DROPPED), dropped + 3);
 	set(1, "", "t", 0);
+}
+
+static void
+link_again(void)
+{
+	worker_act_as(worker_link());
+	forward_up(forward, 1, false);
+	forward_up(forward, 1, true);
+	as(0);
+	all_turns(1);
+}
+
+TEST(what_a_link_loses_is_counted_where_it_is_missed)
+{
+	uint64_t lost;
+	uint8_t bytes[8];
+	struct wbuf w = wbuf_fixed(bytes, sizeof bytes);
+
+	begin_nodes();
+	lost = counted(METRIC_MESSAGES_FORWARD_LOST);
+	set(1, "", "t", 1);
+	set(1, "g", "g", 1);
+	link_again();
+	hear_sent();
+	EQ(counted(METRIC_MESSAGES_FORWARD_LOST), lost);
+	pub_qos("t", "comes", 1);
+	all_turns(1);
+	hear_sent();
+	pub_qos("t", "one", 1);
+	pub_qos("t", "two", 0);
+	pub_qos("g", "is kept", 1);
+	pub_qos("g", "is not", 0);
+	all_turns(1);
+	forget_sent();
+	link_again();
+	hear_sent();
+	EQ(counted(METRIC_MESSAGES_FORWARD_LOST), lost + 3);
+	/* Once; and another life of it has lost nothing yet. */
+	link_again();
+	hear_sent();
+	EQ(counted(METRIC_MESSAGES_FORWARD_LOST), lost + 3);
+	wbuf_u64(&w, UINT64_MAX);
+	worker_act_as(worker_link());
+	forward_on_frame(forward, 1, FORWARD_ACK, wbuf_slice(&w));
+	as(0);
+	set(1, "", "t", 0);
+	set(1, "g", "g", 0);
 }
 
 TEST(a_groups_message_goes_to_another_when_its_node_is_lost)
