@@ -26,6 +26,8 @@
 
 #define READS_A_TURN 4 /* of 64 KiB */
 #define PIECES 16
+#define OPTION_RTO_MAX 44 /* TCP_RTO_MAX_MS of Linux 6.15 */
+#define RTO_MAX_MS 1000   /* the least that it takes */
 #define ROOM (64u << 10)
 
 static void on_ready(struct watch *w, uint32_t events);
@@ -41,14 +43,29 @@ on_limit(struct timer *t)
 	    (long long)span_to_s(LINK_SHAKE));
 }
 
+/* One that a kernel does not know is not there. */
 static void
 set_options(int fd)
 {
-	int on = 1, ms = (int)span_to_ms(LINK_SILENCE);
+	const struct {
+		int level, name, value;
+	} all[] = {
+		{ IPPROTO_TCP, TCP_NODELAY, 1 },
+		/* A peer that is gone makes these fail; reading tells. */
+		{ IPPROTO_TCP, TCP_USER_TIMEOUT, (int)span_to_ms(LINK_SILENCE) },
+		/* Also where nothing is to be said, as at the end of a stream of Raft that
+		 * the other node has closed while nobody heard it. */
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, (int)span_to_s(LINK_SILENCE) },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, 1 },
+		/* What was lost is sent again soon after the network is back. */
+		{ IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, 1 },
+		{ IPPROTO_TCP, OPTION_RTO_MAX, RTO_MAX_MS },
+	};
 
-	/* A peer that is gone already makes these fail; reading tells. */
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		setsockopt(
+		    fd, all[i].level, all[i].name, &all[i].value, sizeof all[i].value);
 }
 
 struct link_conn *
