@@ -4,6 +4,8 @@
 #include "emqxd/cluster/clean.h"
 #include "emqxd/cluster/cluster_conf.h"
 #include "emqxd/cluster/figures.h"
+#include "emqxd/cluster/groups.h"
+#include "emqxd/link/views.h"
 #include "emqxd/cluster/finding.h"
 #include "emqxd/cluster/heal.h"
 #include "emqxd/cluster/inside.h"
@@ -320,6 +322,7 @@ cluster_worker_birth(void)
 				 .suback_wait = c->suback_wait });
 	takeover_wire_start(cluster_house(), cluster_inside()->routes);
 	figures_birth(cluster_house());
+	cluster_inside()->views = views_new(cluster_house(), groups_lag);
 	wills_wire_start(&(struct wills_wire_conf){ .house = cluster_house(),
 	    .owner = routes_owner(cluster_inside()->routes),
 	    .incarnation = conf.incarnation,
@@ -364,6 +367,7 @@ cluster_worker_death(void)
 	finding_death();
 	ordering_death();
 	takeover_wire_stop();
+	views_free(&cluster_inside()->views);
 	figures_death();
 	wills_wire_stop();
 	routes_free(&cluster_inside()->routes);

@@ -298,9 +298,11 @@ groups_trouble(void)
 }
 
 int64_t
-groups_lag(enum cstore_group g)
+groups_lag(void)
 {
-	return groups()->part[g].lag;
+	const struct groups_part *part = groups()->part;
+
+	return part[0].lag > part[1].lag ? part[0].lag : part[1].lag;
 }
 
 const char *

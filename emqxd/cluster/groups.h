@@ -57,7 +57,7 @@ bool groups_have_quorum(void);
 /* Why the child is of no use, a sentence, or "". */
 const char *groups_trouble(void);
 /* Entries that the leader has and this node has not; -1: not known. */
-int64_t groups_lag(enum cstore_group g);
+int64_t groups_lag(void);
 
 struct groups_change {
 	enum cstore_group group;

@@ -189,13 +189,15 @@ compare(struct groups *all, enum cstore_group g, const char *leader, struct rbuf
 {
 	struct groups_part *part = &all->part[g];
 	const struct cstore_status *s = cstore_status(all->cstore, g);
-	uint64_t commit = rbuf_u64(r);
+	uint64_t commit = rbuf_u64(r), has;
 	unsigned n = rbuf_u8(r);
 	bool has_me, is_same = is_same_list(s, r, n, &has_me, all->raft_id);
 
 	if (r->err != EM_OK)
 		return;
-	part->lag = commit > s->given ? (int64_t)(commit - s->given) : 0;
+	/* Barriers and changes of the members are given to nobody. */
+	has = s->waiting > 0 ? s->given : s->commit;
+	part->lag = commit > has ? (int64_t)(commit - has) : 0;
 	/* Who has not the whole log yet may well have an older list; but not for having
 	 * been left out. */
 	if (is_same || (has_me && s->commit < commit)) {

@@ -24,6 +24,7 @@ struct cluster {
 	struct rpc *rpc;         /* rpc.h: offices that ask each other; set on main */
 	struct join *join;       /* join.c */
 	struct levels *levels;   /* levels.c */
+	struct views *views;     /* link/views.h: whom the nodes hear */
 	struct cluster_figures *figures; /* figures.c: what the nodes hold */
 	struct join_note *note;          /* join_note.c: set on main */
 	struct clean *clean;             /* clean.c: set on main */

@@ -4,8 +4,10 @@
 #include "emqxd/cluster/cluster.h"
 #include "emqxd/cluster/finding.h"
 #include "emqxd/cluster/groups.h"
+#include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join.h"
 #include "emqxd/cluster/members.h"
+#include "emqxd/link/views.h"
 #include "emqxd/store/change.h"
 
 #include <stdio.h>
@@ -34,9 +36,7 @@ fill_me(struct status_row *r)
 	r->has_clock = true;
 	r->has_figures = figures_of(0, &r->figures);
 	copy(r->version, sizeof r->version, SLICE_LIT(EMQXD_VERSION));
-	r->lag = groups_lag(CSTORE_META);
-	if (groups_lag(CSTORE_RET) > r->lag)
-		r->lag = groups_lag(CSTORE_RET);
+	r->lag = groups_lag();
 	finding_state(&f);
 	snprintf(r->discovery, sizeof r->discovery, "%s: %s", f.strategy, f.state);
 	if (store_refusal() != NULL)
@@ -51,15 +51,13 @@ fill_me(struct status_row *r)
 
 /* What keeps it away, or what is wrong with it. */
 static void
-fill_hint(struct status_row *r, const struct link_peer_info *info)
+fill_hint(
+    struct status_row *r, const struct link_peer *p, const struct link_peer_info *info)
 {
 	long apart = (long)span_to_ms(info->offset);
 
-	if (!info->is_reachable && info->why[0] != '\0')
-		snprintf(r->hint, sizeof r->hint, "%s", info->why);
-	else if (!info->is_reachable && info->is_up_to[0] != info->is_up_from[0])
-		snprintf(r->hint, sizeof r->hint,
-		    "only one direction works: look for a firewall between the two");
+	if (!info->is_reachable)
+		views_hint(cluster_inside()->views, p, r->hint, sizeof r->hint);
 	else if (info->has_clock && labs(apart) > CLOCKS_APART_MS)
 		snprintf(r->hint, sizeof r->hint,
 		    "the clocks are %ld ms apart: is NTP running on both?", apart);
@@ -78,10 +76,11 @@ fill_peer(struct status_row *r, const struct members_entry *e)
 		copy(r->version, sizeof r->version, slice_str(info.product));
 	r->is_running = info.is_reachable;
 	r->has_figures = figures_of(e->place, &r->figures);
+	r->lag = views_lag(cluster_inside()->views, e->place);
 	r->has_clock = info.has_clock;
 	r->rtt = info.rtt;
 	r->offset = info.offset;
-	fill_hint(r, &info);
+	fill_hint(r, e->peer, &info);
 }
 
 static void
@@ -111,7 +110,8 @@ by_name(const void *a, const void *b)
 unsigned
 status_rows(struct status_row *out, unsigned max)
 {
-	unsigned n = join_is_member() ? members_count() : 0;
+	unsigned n = join_is_member() ? members_count() : 0, running = 0;
+	struct status_row *me = NULL;
 
 	if (n == 0 || members_me() == NULL) {
 		fill_alone(&out[0]);
@@ -130,10 +130,13 @@ status_rows(struct status_row *out, unsigned max)
 		copy(r->address, sizeof r->address, e->m.address);
 		r->role = groups_role(CSTORE_META, e->m.raft_id);
 		if (e->place == 0)
-			fill_me(r);
+			fill_me(me = r);
 		else
 			fill_peer(r, e);
+		running += r->is_running;
 	}
+	if (me != NULL && !me->has_quorum && me->hint[0] == '\0')
+		views_hint_alone(running, n, me->hint, sizeof me->hint);
 	qsort(out, n, sizeof *out, by_name);
 	return n;
 }

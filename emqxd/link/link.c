@@ -231,6 +231,7 @@ is_own(struct link_conn *c, const struct link_frame *f)
 	switch (f->kind) {
 	case LINK_PING: link_peer_on_ping(c, f->body); return true;
 	case LINK_PONG: link_peer_on_pong(c, f->body); return true;
+	case LINK_DEAF: link_peer_on_deaf(c); return true;
 	case LINK_REPLY: link_ask_on_reply(c, f->body); return true;
 	default: return false;
 	}

@@ -112,7 +112,8 @@ struct link_peer_info {
 	uint64_t table;                     /* hash of its commands */
 	bool is_up_to[2], is_up_from[2];    /* CTL, DATA: dialled by us, by the peer */
 	bool is_reachable;
-	bool has_clock;         /* the next two are known */
+	bool is_deaf;   /* it said that nothing arrives there; until it is reachable */
+	bool has_clock; /* the next two are known */
 	span_t rtt, offset;     /* round trip; its wall clock minus ours */
 	em_err err;             /* why dialling failed last; EM_OK: it did not */
 	char why[LINK_WHY_MAX]; /* the sentence for it, "" */

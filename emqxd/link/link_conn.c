@@ -52,7 +52,8 @@ set_options(int fd)
 	} all[] = {
 		{ IPPROTO_TCP, TCP_NODELAY, 1 },
 		/* A peer that is gone makes these fail; reading tells. */
-		{ IPPROTO_TCP, TCP_USER_TIMEOUT, (int)span_to_ms(LINK_SILENCE) },
+		{ IPPROTO_TCP, TCP_USER_TIMEOUT,
+		    (int)(span_to_ms(LINK_SILENCE) + span_to_ms(LINK_LAST_WORD)) },
 		/* Also where nothing is to be said, as at the end of a stream of Raft that
 		 * the other node has closed while nobody heard it. */
 		{ SOL_SOCKET, SO_KEEPALIVE, 1 },

@@ -35,6 +35,9 @@
 #define LINK_SHAKE span_s(5) /* from the first byte to knowing each other */
 #define LINK_BEAT span_s(1)
 #define LINK_SILENCE span_s(5) /* a peer that says nothing for so long is gone */
+/* A way on which nothing comes back stays a little longer: what the other end says before
+ * it ends it may still arrive. */
+#define LINK_LAST_WORD span_ms(1500)
 
 enum link_conn_step {
 	LINK_CONN_CONNECTING,
@@ -88,7 +91,7 @@ struct link_way {
 struct link_peer {
 	struct link_house *house;
 	unsigned index; /* in the house's table of members or guests */
-	bool is_guest, is_deleted, is_reachable, has_clock;
+	bool is_guest, is_deleted, is_reachable, is_deaf, has_clock;
 	bool is_held; /* DATA from it is not read now */
 	char name[NODES_NAME_MAX + 1], address[LINK_ADDRESS_MAX + 1];
 	char product[LINK_PRODUCT_MAX + 1];
@@ -207,6 +210,7 @@ EM_MUST_USE em_err link_peer_meet(struct link_peer *p, struct link_conn *c);
 void link_peer_lost(struct link_conn *c, em_err err, const struct fault *f);
 void link_peer_beat(struct timer *t);
 void link_peer_on_ping(struct link_conn *c, struct slice body);
+void link_peer_on_deaf(struct link_conn *c);
 void link_peer_on_pong(struct link_conn *c, struct slice body);
 void link_peer_bury(struct link_house *h);
 struct link_peer *link_peer_new(struct link_house *h, struct slice name);

@@ -116,6 +116,7 @@ link_peer_info(const struct link_peer *p, struct link_peer_info *out)
 		.protocol = p->protocol,
 		.table = p->table,
 		.is_reachable = p->is_reachable,
+		.is_deaf = p->is_deaf,
 		.has_clock = p->has_clock,
 		.rtt = p->rtt,
 		.offset = p->offset,
@@ -218,6 +219,7 @@ reachable(struct link_peer *p)
 	if (is == p->is_reachable)
 		return;
 	p->is_reachable = is;
+	p->is_deaf = p->is_deaf && !is;
 	LOG(INFO, is ? "cluster_node_reachable" : "cluster_node_unreachable", "node",
 	    p->name);
 	link_emit(p, is ? LINK_REACHABLE : LINK_UNREACHABLE);
@@ -470,9 +472,9 @@ link_peer_lost(struct link_conn *c, em_err err, const struct fault *f)
 /* ---- the heartbeat */
 
 static bool
-is_silent(const struct link_conn *c)
+is_silent(const struct link_conn *c, span_t more)
 {
-	return mono_since(clock_mono(), c->heard).ns > LINK_SILENCE.ns;
+	return mono_since(clock_mono(), c->heard).ns > LINK_SILENCE.ns + more.ns;
 }
 
 static void
@@ -489,11 +491,14 @@ link_peer_beat_one(struct link_peer *p)
 	struct wbuf w;
 	uint8_t *room;
 
-	if (from != NULL && is_silent(from))
+	if (from != NULL && is_silent(from, span_ms(0))) {
+		/* It may hear us, where only one direction is cut. */
+		(void)!link_conn_room(from, LINK_DEAF, 0, &room);
 		end_silent(from, p);
+	}
 	if (to == NULL || to->step == LINK_CONN_ENDED)
 		return;
-	if (is_silent(to)) {
+	if (is_silent(to, p->is_guest ? span_ms(0) : LINK_LAST_WORD)) {
 		end_silent(to, p);
 		return;
 	}
@@ -515,6 +520,13 @@ link_peer_beat(struct timer *t)
 	for (unsigned i = 0; i < LINK_GUESTS_MAX; i++)
 		if (h->guest[i] != NULL)
 			link_peer_beat_one(h->guest[i]);
+}
+
+void
+link_peer_on_deaf(struct link_conn *c)
+{
+	if (c->is_dialled)
+		c->peer->is_deaf = true;
 }
 
 void
