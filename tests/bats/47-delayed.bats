@@ -46,6 +46,8 @@ ids() { ctl delayed list --json | json '" ".join(r["id"] for r in d)'; }
 	wait_until 10 ctl retainer show kept
 	[ "$(ctl retainer show kept --json | json 'd["payload"]')" = soon ]
 	[ "$(ids | wc -w)" = 1 ]
+	# Acknowledged when the disk has it, and with it all that was changed before.
+	pub -t later -m x -r
 	stop_emqxd KILL
 	spawn_emqxd || return 1
 	[ "$(ids | wc -w)" = 1 ]
