@@ -7,6 +7,7 @@ restart. Everything that waits waits for a condition, with a limit that SLOW str
 """
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -28,11 +29,18 @@ class Skipped(Exception):
 
 
 def free_port():
-    """A port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port of 127.0.0.1 that was free a moment ago, and that the kernel gives to no
+    outgoing connection: a node that restarts finds it free again."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+        first = int(f.read().split()[0])
+    for _ in range(1000):
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", random.randrange(first - 12000, first)))
+                return s.getsockname()[1]
+            except OSError:
+                pass
+    raise SystemExit("no port is free below %d" % first)
 
 
 def wait_until(what, seconds, fn):

@@ -56,7 +56,8 @@ def two_of_three():
             wait_until("%s is alone" % node.name, 60, lambda n=node: n.members()[n.name]["role"] == "alone")
             assert is_retained(node, "before", 200)
         assert list(h[1].members()) == [h[1].name]
-        h[2].ok("cluster", "join", h[1].address, "--yes", timeout=90)
+        wait_until("it is done with going, and joins", 90,
+                   lambda: h[2].ctl("cluster", "join", h[1].address, "--yes", timeout=90)[0] == 0)
         wait_until("it has what was changed", 20, lambda: is_retained(h[2], "after", 100))
         h.wait_whole(h.nodes[:2])
 

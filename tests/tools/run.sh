@@ -136,7 +136,6 @@ run_bats() {
 
 # Several nodes on this machine; a test starts and ends its own.
 run_cluster() {
-	JOBS=$((JOBS + JOBS / 2))
 	find tests/cluster -name 'test_*.py' | grep -E "$CLUSTER" | sort | taps cluster 300 tests/cluster /usr/bin/python3
 }
 
