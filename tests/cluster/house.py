@@ -28,19 +28,32 @@ class Skipped(Exception):
     """The test cannot be played here, and why."""
 
 
+BLOCK = 100  # ports
+taken = []  # (the socket that says that a block is ours, its ports)
+
+
 def free_port():
-    """A port of 127.0.0.1 that was free a moment ago, and that the kernel gives to no
-    outgoing connection: a node that restarts finds it free again."""
+    """A port of 127.0.0.1 that nobody listens on, that the kernel gives to no outgoing
+    connection, and no other test to its nodes: one that restarts finds it free again."""
     with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
-        first = int(f.read().split()[0])
-    for _ in range(1000):
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", random.randrange(first - 12000, first)))
-                return s.getsockname()[1]
-            except OSError:
-                pass
-    raise SystemExit("no port is free below %d" % first)
+        end = int(f.read().split()[0])
+    blocks = list(range(end - 12000, end, BLOCK))
+    random.shuffle(blocks)
+    while True:
+        for port in taken[-1][1] if taken else ():
+            with socket.socket() as s:
+                try:
+                    s.bind(("127.0.0.1", port))
+                    return port
+                except OSError:
+                    pass
+        mine = socket.socket(socket.AF_UNIX)
+        first = blocks.pop()
+        try:
+            mine.bind("\0emqxd-tests-%d" % first)
+            taken.append((mine, iter(range(first, first + BLOCK))))
+        except OSError:
+            mine.close()
 
 
 def wait_until(what, seconds, fn):
