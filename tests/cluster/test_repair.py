@@ -30,18 +30,24 @@ def is_whole(house):
     return all(roles(n) == ["leader", "voter", "voter"] for n in house.nodes)
 
 
+def forge(h, group):
+    """300 messages, then a wrong list in a follower's log, which is stopped; it, and the others."""
+    wait_until("all vote", 40, lambda: is_whole(h))
+    filling.retain(h[1], 300, "before")
+    follower = next(n for n in reversed(h.nodes) if h[1].members()[n.name]["role"] == "voter")
+    others = [n for n in h.nodes if n is not follower]
+    follower.stop()
+    subprocess.run([BUILD + "/tests/tools/wronglist", follower.path("data", "raft", group)],
+                   stdin=subprocess.DEVNULL, check=True, timeout=30 * SLOW)
+    return follower, others
+
+
 def wrong_list():
     """a wrong list of members is seen, and the node comes back under another id"""
     with House(3) as h:
         h.start()
         h.join()
-        wait_until("all vote", 40, lambda: is_whole(h))
-        filling.retain(h[1], 300, "before")
-        follower = next(n for n in reversed(h.nodes) if h[1].members()[n.name]["role"] == "voter")
-        others = [n for n in h.nodes if n is not follower]
-        follower.stop()
-        subprocess.run([BUILD + "/tests/tools/wronglist", follower.path("data", "raft", "meta")],
-                       stdin=subprocess.DEVNULL, check=True, timeout=30 * SLOW)
+        follower, others = forge(h, "meta")
         # The place in the log that the wrong list has taken is another entry's, of the same term.
         for i in range(3):
             wait_until("it is set", 20, lambda v=91 + i: set_key(others[0], v))
@@ -60,13 +66,7 @@ def interrupted():
     with House(3) as h:
         h.start()
         h.join()
-        wait_until("all vote", 40, lambda: is_whole(h))
-        filling.retain(h[1], 300, "before")
-        follower = next(n for n in reversed(h.nodes) if h[1].members()[n.name]["role"] == "voter")
-        others = [n for n in h.nodes if n is not follower]
-        follower.stop()
-        subprocess.run([BUILD + "/tests/tools/wronglist", follower.path("data", "raft", "ret")],
-                       stdin=subprocess.DEVNULL, check=True, timeout=30 * SLOW)
+        follower, others = forge(h, "ret")
         filling.retain(others[0], 50, "meanwhile")
         follower.start()
         wait_until("it joins anew", 60, lambda: "phase=reentering" in log(follower))

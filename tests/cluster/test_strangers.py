@@ -269,19 +269,24 @@ def many():
         assert len(lines(h[1], "cluster_link_refused")) < 200, len(lines(h[1], "cluster_link_refused"))
 
 
+def in_place_of(h):
+    """All vote, then node 3 is killed; who says that it is node 3."""
+    wait_until("all vote", 20, lambda: sorted(
+        r["role"] for r in h[1].members().values()) == ["leader", "voter", "voter"])
+    with open(h[3].path("data", "site"), encoding="ascii") as f:
+        site = int(f.read().split()[0], 16)
+    h[3].kill()
+    return {"name": h[3].name.encode(), "site": struct.pack(">Q", site),
+            "incarnation": struct.pack(">Q", time.time_ns())}
+
+
 def mad():
     """a member that sends every kind of frame with nonsense: the others go on"""
     with together(3) as h:
         h.start()
         h.join()
-        wait_until("all vote", 20, lambda: sorted(
-            r["role"] for r in h[1].members().values()) == ["leader", "voter", "voter"])
-        with open(h[3].path("data", "site"), encoding="ascii") as f:
-            site = int(f.read().split()[0], 16)
         pids = [n.process.pid for n in h.nodes]
-        h[3].kill()
-        me = {"name": h[3].name.encode(), "site": struct.pack(">Q", site),
-              "incarnation": struct.pack(">Q", time.time_ns())}
+        me = in_place_of(h)
         numbers = stranger.kinds()
         kib = rss(h[1])
 
@@ -351,13 +356,7 @@ def raft():
     with together(3) as h:
         h.start()
         h.join()
-        wait_until("all vote", 20, lambda: sorted(
-            r["role"] for r in h[1].members().values()) == ["leader", "voter", "voter"])
-        with open(h[3].path("data", "site"), encoding="ascii") as f:
-            site = int(f.read().split()[0], 16)
-        h[3].kill()
-        me = {"name": h[3].name.encode(), "site": struct.pack(">Q", site),
-              "incarnation": struct.pack(">Q", time.time_ns())}
+        me = in_place_of(h)
         to = h[1]
         pid, children = to.process.pid, set()
         prefaces = heard_prefaces(h[3], to, me)

@@ -29,6 +29,7 @@
 #include "emqxd/session/registry.h"
 #include "ipc/base/hash.h"
 #include "ipc/base/wbuf.h"
+#include "tests/fuzz/house.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -143,17 +144,9 @@ configure(void)
 {
 	static const struct conf_section *const sections[] = { &core_conf, &ctl_conf,
 		&zone_conf, &listener_conf, &retain_conf };
-	struct conf_load how = { .file = "emqx.conf",
-		.text = slice_str(conf_text),
-		.section = sections,
-		.n = sizeof sections / sizeof *sections };
-	struct conf_report report = { 0 };
-	struct conf_snapshot *s;
 
-	CHECK(conf_load(&how, &s, &report) == EM_OK);
-	conf_report_fini(&report);
-	conf_birth(NULL);
-	conf_publish(&s);
+	house_configure(
+	    sections, sizeof sections / sizeof *sections, slice_str(conf_text));
 }
 
 static void

@@ -10,6 +10,7 @@
 #include "emqxd/core/worker.h"
 #include "emqxd/model/topic.h"
 #include "ipc/base/rbuf.h"
+#include "tests/fuzz/house.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -131,17 +132,6 @@ listen_to_none(void)
 }
 
 static void
-turn(void)
-{
-	for (unsigned i = 0; i < 2; i++) {
-		worker_act_as(i == 0 ? worker_link() : worker_get(0));
-		loop_hurry(worker_self()->loop);
-		loop_turn(worker_self()->loop);
-	}
-	worker_act_as(worker_link());
-}
-
-static void
 on_forgot(void *arg, unsigned place)
 {
 	(void)arg;
@@ -173,12 +163,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			forward_on_frame(node.forward, PEER,
 			    (enum forward_frame)(which - OWNER_FRAME_N), body);
 		else
-			turn();
+			house_turn();
 	}
 	forward_lost(node.forward, PEER);
 	owner_forget(node.owner, PEER, on_forgot, NULL);
 	while (node.forgotten == was)
-		turn();
+		house_turn();
 	CHECK(router_remote_count() == 0);
 	listen_to_none();
 	CHECK(owner_clients(node.owner) == 0);

@@ -19,6 +19,7 @@
 #include "emqxd/session/session_flat.h"
 #include "emqxd/session/session_import.h"
 #include "ipc/base/hash.h"
+#include "tests/fuzz/house.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -38,17 +39,9 @@ configure(void)
 {
 	static const struct conf_section *const sections[] = { &core_conf, &ctl_conf,
 		&zone_conf, &retain_conf };
-	struct conf_load how = { .file = "emqx.conf",
-		.text = SLICE_LIT("mqtt.max_mqueue_len = 5\n"),
-		.section = sections,
-		.n = sizeof sections / sizeof *sections };
-	struct conf_report report = { 0 };
-	struct conf_snapshot *s;
 
-	CHECK(conf_load(&how, &s, &report) == EM_OK);
-	conf_report_fini(&report);
-	conf_birth(NULL);
-	conf_publish(&s);
+	house_configure(sections, sizeof sections / sizeof *sections,
+	    SLICE_LIT("mqtt.max_mqueue_len = 5\n"));
 }
 
 static void

@@ -21,6 +21,7 @@
 #include "ipc/base/hash.h"
 #include "ipc/base/list.h"
 #include "ipc/base/rbuf.h"
+#include "tests/fuzz/house.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -92,17 +93,9 @@ configure(void)
 {
 	static const struct conf_section *const sections[] = { &core_conf, &ctl_conf,
 		&zone_conf, &retain_conf };
-	struct conf_load how = { .file = "emqx.conf",
-		.text = SLICE_LIT("mqtt.max_mqueue_len = 5\n"),
-		.section = sections,
-		.n = sizeof sections / sizeof *sections };
-	struct conf_report report = { 0 };
-	struct conf_snapshot *s;
 
-	CHECK(conf_load(&how, &s, &report) == EM_OK);
-	conf_report_fini(&report);
-	conf_birth(NULL);
-	conf_publish(&s);
+	house_configure(sections, sizeof sections / sizeof *sections,
+	    SLICE_LIT("mqtt.max_mqueue_len = 5\n"));
 }
 
 static void
@@ -135,17 +128,6 @@ begin(void)
 	takeover_worker_birth(house.takeover);
 	worker_act_as(worker_link());
 	takeover_use(house.takeover, true);
-}
-
-static void
-turn(void)
-{
-	for (unsigned i = 0; i < 2; i++) {
-		worker_act_as(i == 0 ? worker_link() : worker_get(0));
-		loop_hurry(worker_self()->loop);
-		loop_turn(worker_self()->loop);
-	}
-	worker_act_as(worker_link());
 }
 
 static void
@@ -193,12 +175,12 @@ end(void)
 		CHECK(i < 100000);
 		pass_fences();
 		takeover_on_down(house.takeover, PEER);
-		turn();
+		house_turn();
 		takeover_counts(house.takeover, &coming, &waiting, &going);
 	}
 	end_sessions();
 	do
-		turn();
+		house_turn();
 	while (router_subscriptions_count() > 0);
 	worker_act_as(worker_get(0));
 	CHECK(registry_count_all() == 0);
@@ -228,7 +210,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		else if (which == TAKEOVER_FRAME_N + 2)
 			takeover_on_twin(house.takeover, claim_hash(ID));
 		else
-			turn();
+			house_turn();
 	}
 	end();
 	return 0;
