@@ -117,22 +117,16 @@ static void
 write_row(struct levels *l, const struct member *before)
 {
 	struct member m = *before;
-	struct wbuf w = wbuf_growing(1024);
-	struct change *c = NULL;
-	uint8_t *blob;
+	struct change *c;
 
 	m.level = LEVEL_MAX;
 	m.product = slice_str(l->product);
 	m.address = slice_str(l->advertise);
-	member_write(&m, &w);
-	if (w.err == EM_OK)
-		c = change_put(CHANGE_MEMBER, m.name, w.n, &blob);
-	if (c != NULL) {
-		memcpy(blob, w.p, w.n);
-		l->is_writing = true;
-		change_send(&c, on_written, NULL);
-	}
-	wbuf_fini(&w);
+	c = members_change(&m);
+	if (c == NULL)
+		return; /* it is looked at again */
+	l->is_writing = true;
+	change_send(&c, on_written, NULL);
 }
 
 static void
