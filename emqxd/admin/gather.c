@@ -10,7 +10,7 @@
  * are closed.  Calls for several values go on after one that failed; what failed
  * is counted.
  */
-#include "emqxd/admin/gather.h"
+#include "emqxd/admin/gather_inside.h"
 #include "ipc/nearest.h"
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
@@ -26,67 +26,6 @@
 #include "emqxd/admin/whom.h"
 
 #define TURN span_us(500)
-#define ROWS_AHEAD \
-	1024u /* of a list that keeps its order: fetched before they are sent */
-
-/* A value that the request names, and at which place. */
-struct wanted {
-	struct slice text;
-	uint32_t order;
-};
-
-struct part {
-	struct letter letter;
-	struct gather *gather;
-	struct worker *at;
-	struct op_ctx ctx;
-	VEC(struct wanted) value; /* OP_AT_HOME: for the calls here */
-	size_t next;              /* of them */
-	size_t failed;
-	em_err err;
-	bool is_open, is_closing;
-	bool is_over; /* there is nothing left to do there */
-	bool is_away;
-};
-
-/* Another node that is asked too. */
-struct far {
-	struct gather *gather;
-	struct remote_call *call; /* NULL: it has answered */
-	char *name;
-};
-
-struct gather {
-	struct wire_req req;
-	enum whom whom;
-	struct far *far;
-	unsigned n_far, far_away;
-	bool was_found;  /* on another node */
-	struct str lost; /* nodes that did not answer */
-	struct str far_next, far_note;
-	struct gather_asker who;
-	const struct gather_sink *sink; /* NULL: nobody listens any more */
-	void *arg;
-	const struct op *op;
-	struct filter *filter;
-	struct sorted rows;
-	struct part *part;
-	unsigned n_parts, n_away;
-	mono_t since;
-	uint64_t credit, sent, limit;
-	size_t calls, failed; /* OP_AT_HOME */
-	em_err first;         /* why the first of several failed */
-	unsigned too_big;
-	bool is_stopped; /* no more steps: failed, cancelled, or enough */
-	bool is_missing; /* there is no client as it was named */
-	bool is_near;    /* the parts look for what may have been meant */
-	struct str nearest;
-	struct fault fault;
-};
-
-static void pump(struct gather *g);
-static void take_far(struct gather *g);
-static bool look_far(struct gather *g);
 
 /* ---- there */
 
@@ -259,6 +198,7 @@ free_parts(struct gather *g)
 	for (unsigned i = 0; i < g->n_parts; i++) {
 		answer_fini(&g->part[i].ctx.answer);
 		fault_clear(&g->part[i].ctx.fault);
+		str_fini(&g->part[i].ctx.note);
 		VEC_FINI(&g->part[i].value);
 	}
 	MEM_FREE(g->part);
@@ -322,6 +262,7 @@ free_gather(struct gather *g)
 	str_fini(&g->lost);
 	str_fini(&g->far_next);
 	str_fini(&g->far_note);
+	str_fini(&g->note);
 	sorted_fini(&g->rows);
 	filter_free(&g->filter);
 	fault_clear(&g->fault);
@@ -333,9 +274,10 @@ free_gather(struct gather *g)
 static void
 end(struct gather *g)
 {
-	struct str next = { 0 }, note = { 0 };
+	struct str next = { 0 }, note = g->note;
 	struct wire_end e = { .rows = g->sent };
 
+	g->note = (struct str){ 0 };
 	sum_up(g);
 	if (params_is_write(&g->req.params) && (g->req.flags & WIRE_REQ_DRY_RUN) == 0)
 		audit_write(g->who.uid, g->who.pid, &g->req.params, g->fault.err,
@@ -349,7 +291,8 @@ end(struct gather *g)
 		str_add_slice(&note, str_slice(&g->far_note));
 	}
 	if (g->too_big > 0)
-		str_addf(&note, "%u rows are too large to be shown", g->too_big);
+		str_addf(&note, "%s%u rows are too large to be shown",
+		    note.n > 0 ? "; " : "", g->too_big);
 	e.next = str_slice(&next);
 	e.note = str_slice(&note);
 	if (g->sink != NULL)
@@ -359,8 +302,8 @@ end(struct gather *g)
 	free_gather(g);
 }
 
-static void
-stop(struct gather *g)
+void
+gather_stop(struct gather *g)
 {
 	g->is_stopped = true;
 	for (unsigned i = 0; i < g->n_far; i++) {
@@ -376,7 +319,7 @@ stop(struct gather *g)
 static bool
 send_parts(struct gather *g)
 {
-	bool is_behind = g->rows.is_fifo && sorted_count(&g->rows) >= ROWS_AHEAD;
+	bool is_behind = g->rows.is_fifo && sorted_count(&g->rows) >= GATHER_ROWS_AHEAD;
 	bool is_over = true;
 
 	for (unsigned i = 0; i < g->n_parts; i++) {
@@ -393,153 +336,20 @@ send_parts(struct gather *g)
 	return is_over;
 }
 
-/* What was done in part has its rows all the same. */
-static bool
-has_rows(const struct gather *g)
-{
-	return g->sink != NULL && (g->fault.err == EM_OK || g->fault.err == EM_PARTLY);
-}
-
 static void
 send_rows(struct gather *g)
 {
 	struct slice row;
 
-	while (has_rows(g) && g->credit > 0 && (g->limit == 0 || g->sent < g->limit) &&
-	       g->sink->has_room(g->arg) && sorted_take(&g->rows, &row)) {
+	while (gather_has_rows(g) && g->credit > 0 &&
+	       (g->limit == 0 || g->sent < g->limit) && g->sink->has_room(g->arg) &&
+	       sorted_take(&g->rows, &row)) {
 		g->sink->on_row(g->arg, row);
 		g->credit--;
 		g->sent++;
 	}
 	if (g->limit > 0 && g->sent == g->limit && g->whom != WHOM_NODE)
-		stop(g);
-}
-
-/* ---- other nodes */
-
-/* Those that may send more. */
-static void
-take_far(struct gather *g)
-{
-	if (g->rows.is_fifo && sorted_count(&g->rows) >= ROWS_AHEAD)
-		return;
-	for (unsigned i = 0; i < g->n_far; i++)
-		if (g->far[i].call != NULL)
-			remote_taken(g->far[i].call);
-}
-
-static void
-on_far_row(void *arg, struct slice row)
-{
-	struct far *far = arg;
-	struct gather *g = far->gather;
-
-	if (g->whom == WHOM_OTHERS && !g->was_found) {
-		g->was_found = true; /* it was not here, but there */
-		fault_clear(&g->fault);
-	}
-	if (has_rows(g) && sorted_add(&g->rows, row, 0, &g->fault) != EM_OK)
-		stop(g);
-	pump(g);
-}
-
-static void
-add_lost(struct gather *g, const struct far *far)
-{
-	str_addf(&g->lost, "%s%s", g->lost.n > 0 ? ", " : "", far->name);
-}
-
-static void
-fail(struct gather *g, em_err err, const struct fault *f)
-{
-	fault_clear(&g->fault);
-	fault_set(&g->fault, err, "%s", f->text);
-	if (f->hint != NULL)
-		fault_hint(&g->fault, "%s", f->hint);
-	if (err != EM_PARTLY)
-		stop(g);
-}
-
-/* Where several are asked, one that is away, or too old to know, is only told of. */
-static void
-take_far_fault(struct gather *g, const struct far *far, const struct fault *f)
-{
-	if (g->whom == WHOM_OTHERS && (f->err == EM_NOTFOUND || g->was_found))
-		return;
-	if (g->whom != WHOM_NODE && f->err == EM_UNREACHABLE)
-		add_lost(g, far);
-	else if (g->whom == WHOM_OTHERS || g->fault.err == EM_OK)
-		fail(g,
-		    g->whom == WHOM_ALL && f->err == EM_UNSUPPORTED ? EM_PARTLY : f->err,
-		    f);
-}
-
-static void
-on_far_end(void *arg, const struct wire_end *end, const struct fault *f)
-{
-	struct far *far = arg;
-	struct gather *g = far->gather;
-
-	far->call = NULL;
-	g->far_away--;
-	if (f != NULL) {
-		take_far_fault(g, far, f);
-		g->is_missing = g->is_missing && g->fault.err == EM_NOTFOUND;
-	} else if (g->whom == WHOM_OTHERS) {
-		g->was_found = true;
-		fault_clear(&g->fault);
-	}
-	str_add_slice(&g->far_next, end->next);
-	str_add_slice(&g->far_note, end->note);
-	pump(g);
-}
-
-static const struct remote_sink far_sink = { .on_row = on_far_row, .on_end = on_far_end };
-
-/* A member that does not run is told of without asking. */
-static void
-ask_far(struct gather *g, unsigned place)
-{
-	const char *name = nodes_name(place);
-	struct fault f = { .err = EM_OK };
-	struct far *far;
-
-	if (name == NULL)
-		return;
-	far = &g->far[g->n_far++];
-	*far = (struct far){ .gather = g, .name = mem_strdup(name) };
-	if (!nodes_is_running(place))
-		fault_set(&f, EM_UNREACHABLE, "node '%s' does not run, or is not reached",
-		    name);
-	else
-		far->call = remote_ask(name, &g->req, &g->who, &far_sink, far, &f);
-	if (far->call != NULL)
-		g->far_away++;
-	else
-		take_far_fault(g, far, &f);
-	fault_clear(&f);
-}
-
-static void
-ask_others(struct gather *g)
-{
-	g->far = mem_new_array(nodes_end(), sizeof *g->far);
-	for (unsigned i = 1; i < nodes_end(); i++)
-		ask_far(g, i);
-}
-
-/* The client is not here: on which other node? */
-static bool
-look_far(struct gather *g)
-{
-	if (!g->is_missing || g->whom != WHOM_HERE || g->who.is_far || g->sink == NULL ||
-	    nodes_count() < 2)
-		return false;
-	g->whom = WHOM_OTHERS;
-	g->is_stopped = false;
-	g->rows.is_over = false;
-	ask_others(g);
-	return g->far_away > 0;
+		gather_stop(g);
 }
 
 /* Nothing was there: does the operation know what may have been meant? */
@@ -573,26 +383,26 @@ tell_near(struct gather *g)
 }
 
 /* Does all that can be done now; may end the request. */
-static void
-pump(struct gather *g)
+void
+gather_pump(struct gather *g)
 {
 	bool is_over;
 
 	send_rows(g);
 	if (g->sink == NULL)
-		stop(g);
+		gather_stop(g);
 	is_over = send_parts(g) && g->far_away == 0;
 	if (!is_over) {
-		take_far(g);
+		gather_far_take(g);
 		return;
 	}
 	sorted_end(&g->rows);
 	send_rows(g);
-	if (has_rows(g) && !g->is_stopped && sorted_count(&g->rows) > 0)
+	if (gather_has_rows(g) && !g->is_stopped && sorted_count(&g->rows) > 0)
 		return; /* until there is credit, or room */
 	if (g->is_near)
 		tell_near(g);
-	else if (look_far(g) || look_near(g))
+	else if (gather_far_look(g) || look_near(g))
 		return;
 	end(g);
 }
@@ -624,9 +434,9 @@ take_rows(struct gather *g, struct part *p)
 	while (answer_next(&p->ctx.answer, &row, &order)) {
 		if (g->is_near)
 			keep_nearest(g, row);
-		else if (has_rows(g) &&
+		else if (gather_has_rows(g) &&
 			 sorted_add(&g->rows, row, order, &g->fault) != EM_OK)
-			stop(g);
+			gather_stop(g);
 	}
 	g->too_big += p->ctx.answer.too_big;
 	p->ctx.answer.too_big = 0;
@@ -652,7 +462,7 @@ take_fault(struct gather *g, struct part *p)
 			fault_set(&g->fault, p->err, "%s", err_text(p->err));
 	}
 	if (g->fault.err != EM_PARTLY)
-		stop(g);
+		gather_stop(g);
 }
 
 static void
@@ -666,12 +476,14 @@ on_home(struct letter *l)
 	g->n_away--;
 	take_rows(g, p);
 	take_fault(g, p);
+	str_add_slice(&g->note, str_slice(&p->ctx.note));
+	str_reset(&p->ctx.note);
 	if (become != NULL && !g->is_stopped) {
 		g->op = become;
 		start_parts(g, become, g->req.cmd);
 		return;
 	}
-	pump(g);
+	gather_pump(g);
 }
 
 /* ---- the asker's side */
@@ -719,11 +531,11 @@ start_asking(struct gather *g, unsigned place)
 {
 	if (g->whom == WHOM_NODE) {
 		g->far = mem_new_array(1, sizeof *g->far);
-		ask_far(g, place);
+		gather_far_ask(g, place);
 		return;
 	}
 	if (g->whom == WHOM_ALL)
-		ask_others(g);
+		gather_far_ask_others(g);
 	start_parts(g, g->op, g->req.cmd);
 }
 
@@ -767,13 +579,13 @@ gather_credit(struct gather *g, uint32_t rows)
 	g->credit += rows;
 	if (g->credit > WIRE_CREDIT_MAX)
 		g->credit = WIRE_CREDIT_MAX;
-	pump(g);
+	gather_pump(g);
 }
 
 void
 gather_go_on(struct gather *g)
 {
-	pump(g);
+	gather_pump(g);
 }
 
 void
@@ -781,8 +593,8 @@ gather_cancel(struct gather *g)
 {
 	if (g->fault.err == EM_OK)
 		fault_set(&g->fault, EM_CANCELLED, "%s", err_text(EM_CANCELLED));
-	stop(g);
-	pump(g);
+	gather_stop(g);
+	gather_pump(g);
 }
 
 void

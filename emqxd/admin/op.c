@@ -88,6 +88,18 @@ op_fault(struct op_ctx *op, em_err err, const char *fmt, ...)
 	return err;
 }
 
+void
+op_note(struct op_ctx *op, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (op->note.n > 0)
+		str_add(&op->note, "; ");
+	va_start(ap, fmt);
+	str_vaddf(&op->note, fmt, ap);
+	va_end(ap);
+}
+
 em_err
 op_no(struct op_ctx *op, const char *what, struct slice value)
 {

@@ -19,6 +19,7 @@
 #include "ipc/cmd.h"
 #include "ipc/params.h"
 #include "ipc/row.h"
+#include "ipc/base/str.h"
 #include "emqxd/admin/answer.h"
 
 #include <sys/types.h>
@@ -64,7 +65,8 @@ struct op_ctx {
 	const struct op *become;
 	struct answer answer;
 	struct fault fault;
-	mono_t until; /* no longer than that in this turn */
+	struct str note; /* for stderr, though it went well */
+	mono_t until;    /* no longer than that in this turn */
 	void (*on_done)(struct op_ctx *op, em_err err);
 };
 
@@ -96,6 +98,8 @@ void op_seek_to(struct op_ctx *op, struct slice key);
 
 /* Says why it cannot be done; returns @err. */
 em_err op_fault(struct op_ctx *op, em_err err, const char *fmt, ...) EM_PRINTF(3, 4);
+/* A sentence beside the rows: what to know of what was done. */
+void op_note(struct op_ctx *op, const char *fmt, ...) EM_PRINTF(2, 3);
 /* "no WHAT 'escaped value'", EM_NOTFOUND. */
 em_err op_no(struct op_ctx *op, const char *what, struct slice value);
 /* The same of the client op->value. */
