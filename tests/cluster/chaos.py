@@ -23,6 +23,7 @@ import time
 import faults
 from checks import Checks
 from hosts import Hosts
+from licences import Vendor, configure
 from load import Load, World
 
 MINUTES = float(os.environ.get("CHAOS_MINUTES", "30"))
@@ -89,8 +90,8 @@ def say(fmt, *args):
     print("# " + fmt % args, flush=True)
 
 
-async def play(world, kinds):
-    load = Load(world)
+async def play(world, kinds, vendor):
+    load = Load(world, vendor)
     doer = faults.Doer(world, kinds)
     checks = Checks(world, load, doer)
     end = time.monotonic() + MINUTES * 60
@@ -123,12 +124,15 @@ def main():
     say("CHAOS_SEED=%s CHAOS_MINUTES=%g", SEED, MINUTES)
     print("1..1", flush=True)
     with Place(3, *LINES) as h:
+        vendor = Vendor(h)
+        for node in h.nodes:
+            configure(node, *node.lines, vendor.line)
         h.start()
         h.join()
         kinds = {k: v for k, v in faults.KINDS.items()
                  if (ONLY is None or k in ONLY.split(",")) and h.can(k)}
         world = World(h, SEED)
-        asyncio.run(play(world, kinds))
+        asyncio.run(play(world, kinds, vendor))
         keep = os.environ.get("CHAOS_KEEP")
         if world.findings and keep:
             shutil.copytree(h.dir, keep, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock"))

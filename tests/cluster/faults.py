@@ -22,7 +22,7 @@ KINDS = {
     "child kill": (4, (0, 0), False),
     "child pause": (3, (0.5, 6), False),
     "leave": (2, (0, 0), True),
-    "force leave": (1, (0.1, 2), True),
+    "force leave": (2, (0.1, 2), True),
     "disk full": (2, (0.5, 6), False),
     "clock": (2, (2, 8), False),
     "cut off": (2, (0.5, 9), True),
@@ -64,7 +64,7 @@ class Doer:
     def __init__(self, world, kinds):
         self.world, self.house, self.kinds = world, world.house, kinds
         self.busy = set()  # numbers of nodes with which something is done
-        self.killed = {}  # node number -> pids of ours that we ended, or of whose end we are the cause
+        self.done = set()  # (kind, node number) of this round
         self.away = set()  # members no more: to join again
 
     async def ctl(self, node, *words, timeout=40):
@@ -99,6 +99,7 @@ class Doer:
         """Does them all; returns when the last one is over."""
         begun = time.monotonic()
         tasks = []
+        self.done.clear()
         for f in faults:
             await asyncio.sleep(max(0, begun + f.at - time.monotonic()))
             node = await self.whom(f)
@@ -107,6 +108,7 @@ class Doer:
                 continue
             self.world.count("fault: " + f.kind)
             self.busy.add(node.n)
+            self.done.add((f.kind, node.n))
             tasks.append(asyncio.create_task(self.do(f, node)))
         if tasks:
             await asyncio.gather(*tasks)
@@ -210,7 +212,6 @@ class Doer:
     async def child_kill(self, node, _):
         pid = self.child(node)
         if pid is not None:
-            self.killed.setdefault(node.n, []).append(pid)
             self.signal(pid, signal.SIGKILL)
 
     async def child_pause(self, node, seconds):

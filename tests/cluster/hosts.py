@@ -155,7 +155,10 @@ class Relay(threading.Thread):
         except OSError:
             writer.close()
             return
-        await asyncio.gather(self.pump(reader, far_writer), self.pump(far_reader, writer))
+        try:
+            await asyncio.gather(self.pump(reader, far_writer), self.pump(far_reader, writer))
+        except asyncio.CancelledError:
+            pass  # else asyncio would complain of it
 
     async def pump(self, reader, writer):
         waiting = asyncio.Queue(256)

@@ -10,6 +10,7 @@ import random
 import time
 
 from mqtt5 import Client, Gone
+from orders import Licences, Settings
 
 RATE = 8  # messages a second of each publisher
 
@@ -47,18 +48,24 @@ class World:
         return any(kind in ("leave", "force leave") and where & nodes and (t1 is None or t1 >= begin)
                    for _, t1, kind, where in self.troubles)
 
-    def excuse(self, begin, nodes, arrivals=()):
-        """Which trouble there was at these nodes since then? A short one, which connections
-        between nodes outlive, is none but for who arrived meanwhile: SUBACK does not wait
-        for those who do not answer."""
+    def excuses(self, begin, nodes, arrivals=()):
+        """Kinds of trouble that there were at these nodes since then. A short one, which
+        connections between nodes outlive, is none but for who arrived meanwhile: SUBACK does
+        not wait for those who do not answer."""
+        kinds = []
         for t0, t1, kind, where in self.troubles:
-            is_short = kind.startswith("short")
-            if where & nodes and not is_short and (t1 is None or t1 >= begin):
-                return kind
-            if is_short and any(
-                    t0 - 1 < t < (t1 or t + 1) for t in arrivals) and (t1 is None or t1 >= begin):
-                return kind
-        return None
+            if t1 is not None and t1 < begin:
+                continue
+            if kind.startswith("short"):
+                if any(t0 - 1 < t < (t1 or t + 1) for t in arrivals):
+                    kinds.append(kind)
+            elif where & nodes:
+                kinds.append(kind)
+        return kinds
+
+    def excuse(self, begin, nodes, arrivals=()):
+        """One of them, or None."""
+        return next(iter(self.excuses(begin, nodes, arrivals)), None)
 
 
 class Roamer:
@@ -326,57 +333,10 @@ class Churner(Roamer):
             await asyncio.sleep(self.rng.uniform(0.02, 0.4))
 
 
-class Setter:
-    """Sets keys at any node, one after the other."""
-
-    keys = ("mqtt.max_topic_levels", "mqtt.max_clientid_len", "mqtt.max_topic_alias")
-
-    def __init__(self, world):
-        self.world = world
-        self.rng = world.rng("setter")
-        self.value = 1000
-        self.acked, self.now = {}, {}
-        self.open = {k: [] for k in self.keys}
-        self.given_up = {k: [] for k in self.keys}  # of which nobody knows: they may come later
-        self.refused = set()
-        self.is_busy = False
-
-    async def run(self):
-        while not self.world.is_over:
-            await asyncio.sleep(self.rng.uniform(0.4, 2))
-            if self.world.going.is_set():
-                self.is_busy = True
-                await self.set(self.rng.choice(self.world.house.nodes), self.rng.choice(self.keys))
-                self.is_busy = False
-
-    async def set(self, node, key):
-        self.value += 1
-        value = str(self.value)
-        self.open[key].append(value)
-        begun = time.monotonic()
-        try:
-            rc, _, err = await asyncio.to_thread(node.ctl, "conf", "set", key, value, "--timeout", "12s", timeout=20)
-        except Exception as e:  # pylint: disable=broad-except
-            rc, err = 99, repr(e)
-        if self.world.was_alone(begun, {node.n}):
-            self.given_up[key].append(value)
-        elif rc == 0:
-            self.acked[key] = value
-            self.open[key].clear()
-            self.world.count("conf set acknowledged")
-        elif "no quorum" in err.lower():
-            self.open[key].remove(value)
-            self.refused.add((key, value))
-            self.world.count("conf set without quorum")
-        else:
-            self.given_up[key].append(value)
-            self.world.count("conf set: %s" % (err.strip().splitlines() or ["?"])[0][:60])
-
-
 class Load:
     """All clients of a run."""
 
-    def __init__(self, world, pairs=8, keepers=2, churners=6):
+    def __init__(self, world, vendor, pairs=8, keepers=2, churners=6):
         self.world = world
         self.receivers = [Receiver(world, "r%d" % i, ["q/%d" % i], 1 + i % 2) for i in range(pairs)]
         self.publishers = [Publisher(world, "p%d" % i, "q/%d" % i, 1 + i // 2 % 2) for i in range(pairs)]
@@ -384,14 +344,14 @@ class Load:
         self.sharers = [Publisher(world, "sp%d" % i, "s/%d" % i, 1) for i in range(2)]
         self.keepers = [Keeper(world, "k%d" % i) for i in range(keepers)]
         self.churners = [Churner(world, "ch%d" % i) for i in range(churners)]
-        self.setter = Setter(world)
+        self.orders = [Settings(world), Licences(world, vendor)]
         self.roamers = (self.receivers + self.publishers + self.members + self.sharers
                         + self.keepers + self.churners)
         self.tasks = []
 
     def start(self):
         self.tasks = [asyncio.create_task(r.run()) for r in self.roamers]
-        self.tasks.append(asyncio.create_task(self.setter.run()))
+        self.tasks += [asyncio.create_task(o.run()) for o in self.orders]
 
     def go_on(self):
         self.world.going.set()
