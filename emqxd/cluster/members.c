@@ -12,6 +12,7 @@
 #include "emqxd/core/worker.h"
 #include "emqxd/routes/routes.h"
 #include "emqxd/store/change.h"
+#include "emqxd/wills/wills_wire.h"
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/vec.h"
@@ -263,6 +264,7 @@ row_went(struct members *t, struct slice name)
 	size_t at = place_of(t, name, &is_there);
 	bool was_me = is_there && is_me(t->v.p[at]);
 
+	wills_wire_removed(name);
 	if (is_there && !was_me && join_is_member()) {
 		t->v.p[at]->is_expected = true;
 		t->v.p[at]->leaves = mono_add(clock_mono(), LINGER);

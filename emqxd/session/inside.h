@@ -32,6 +32,7 @@ struct session_worker {
 	const struct claim_remote *remote; /* NULL: alone */
 	/* Of wills (will_flat.h), or NULL. */
 	void (*will_told)(struct session *s, const struct session_will *will);
+	uint64_t wills;    /* that were set so far */
 	struct map claims; /* client id -> the first struct claim */
 	struct timer tell; /* of sessions that were there before */
 	uint64_t told;     /* registry_step()'s place in that */

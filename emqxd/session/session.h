@@ -103,6 +103,7 @@ struct session_will {
 	struct message *message; /* kept; the session's reference */
 	uint32_t delay;          /* seconds */
 	mono_t due;              /* while away and delayed */
+	uint64_t stamp;          /* will_set() writes it: no other of its worker has it */
 };
 
 struct session_open {

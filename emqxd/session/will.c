@@ -16,8 +16,9 @@ will_set(struct session *s, const struct session_will *will)
 	message_unref(&rare->will.message);
 	rare->will = *will;
 	rare->will.due = (mono_t){ INT64_MAX };
+	rare->will.stamp = ++session_worker()->wills;
 	if (EM_UNLIKELY(session_worker()->will_told != NULL))
-		session_worker()->will_told(s, will);
+		session_worker()->will_told(s, &rare->will);
 }
 
 void

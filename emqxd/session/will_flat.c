@@ -11,7 +11,7 @@
 struct flat {
 	uint32_t delay;
 	unsigned flags;
-	uint64_t expires;
+	uint64_t expires, stamp;
 	struct slice clientid, topic, props, payload;
 };
 
@@ -44,6 +44,7 @@ will_flat_put(struct wbuf *w, const struct session *s, const struct session_will
 	wbuf_bytes(w, m->props);
 	wbuf_u32(w, (uint32_t)m->payload.n);
 	wbuf_bytes(w, m->payload);
+	wbuf_u64(w, will->stamp);
 }
 
 static em_err
@@ -58,6 +59,7 @@ read_flat(struct slice bytes, struct flat *f)
 	f->topic = rbuf_bytes16(&r);
 	f->props = rbuf_bytes(&r, rbuf_u32(&r));
 	f->payload = rbuf_bytes(&r, rbuf_u32(&r));
+	f->stamp = rbuf_left(&r) > 0 ? rbuf_u64(&r) : 0;
 	if (r.err != EM_OK || f->clientid.n == 0 || (f->flags & 3) == 3 ||
 	    !topic_name_is_valid(f->topic))
 		return EM_MALFORMED;
@@ -65,13 +67,12 @@ read_flat(struct slice bytes, struct flat *f)
 }
 
 em_err
-will_flat_head(struct slice bytes, struct slice *clientid, uint32_t *delay)
+will_flat_head(struct slice bytes, struct will_flat_head *out)
 {
 	struct flat f;
 	em_err err = read_flat(bytes, &f);
 
-	*clientid = f.clientid;
-	*delay = f.delay;
+	*out = (struct will_flat_head){ f.clientid, f.delay, f.stamp };
 	return err;
 }
 
@@ -101,4 +102,13 @@ will_flat_publish(struct slice bytes)
 	metric_inc(METRIC_WILLS_INHERITED);
 	road_publish(&m, NULL);
 	message_done(&m);
+}
+
+void
+will_flat_published(struct slice clientid, uint64_t stamp)
+{
+	struct session *s = registry_find(clientid);
+
+	if (s != NULL && will_flat_of(s) != NULL && s->rare->will.stamp == stamp)
+		will_drop(s);
 }

@@ -2,7 +2,7 @@
 /* wills: see wills.h.  Who is told what, and who is dead. */
 #include "emqxd/wills/wills.h"
 #include "emqxd/core/clock.h"
-#include "emqxd/core/log.h"
+#include "emqxd/session/registry.h"
 #include "emqxd/wills/wills_inside.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/rbuf.h"
@@ -131,7 +131,7 @@ on_will(struct wills *w, const struct wills_note *note)
 	struct slice will = slice_of(note->bytes, note->n);
 	unsigned place[WILLS_KEEPERS] = { 0, 0 }, n = keepers(note->number, place);
 
-	for (unsigned rank = 0; rank < n; rank++) {
+	for (unsigned rank = 0; rank < n && !w->is_out; rank++) {
 		unsigned to = place[rank], other = place[1 - rank];
 		em_err err;
 
@@ -220,16 +220,14 @@ look_at_members(struct wills *w)
 			p->site = site;
 			continue;
 		}
-		/* It left by itself, or was removed when it had been down for long. */
-		if (p->life != NULL && !p->is_up &&
-		    mono_since(clock_mono(), p->lost).ns > AGAIN.ns * 5)
-			wills_kept_inherit(w, i, false);
-		wills_kept_drop(w, i);
+		wills_kept_drop(w, i); /* wills_on_removed() has inherited */
+		wills_kept_forget(w, p->site);
 		p->site = site;
 	}
 	if (sum == w->members)
 		return;
 	w->members = sum;
+	w->is_out = false; /* it is alone, or elsewhere */
 	for (unsigned i = 1; i < NODES_MAX; i++)
 		w->peer[i].wants_all = true;
 	if (w->has_others == (nodes_count() > 1))
@@ -263,7 +261,7 @@ ask_others(struct wills *w, unsigned about)
 		    w->conf.links.ask(w->conf.links.arg, i, p->site, about) == EM_OK)
 			p->asks++;
 	if (p->asks == 0)
-		wills_kept_inherit(w, about, false);
+		wills_kept_inherit(w, about, WILLS_DEAD_SILENT);
 }
 
 void
@@ -276,7 +274,7 @@ wills_on_reached(struct wills *w, unsigned place, unsigned about, bool is_reache
 		return;
 	p->is_reached |= is_reached;
 	if (--p->asks == 0 && !p->is_reached && !p->is_up && is_majority())
-		wills_kept_inherit(w, about, false);
+		wills_kept_inherit(w, about, WILLS_DEAD_SILENT);
 }
 
 bool
@@ -311,7 +309,7 @@ on_tick(struct timer *t)
 
 	look_at_members(w);
 	look_for_dead(w);
-	if (w->walkers == 0 && w->has_others)
+	if (w->walkers == 0 && w->has_others && !w->is_out)
 		begin_walk(w);
 	timer_arm(t, TICK, on_tick);
 }
@@ -327,8 +325,8 @@ wills_on_up(struct wills *w, unsigned place, uint64_t incarnation)
 	p->is_up = p->wants_all = true;
 	p->again = clock_mono();
 	if (p->life != NULL && p->life->incarnation != incarnation)
-		wills_kept_inherit(w, place, true);
-	wills_kept_return(w, nodes_site_of(place), incarnation);
+		wills_kept_inherit(w, place, WILLS_DEAD_RETURNED);
+	wills_kept_return(w, place, incarnation);
 }
 
 void
@@ -341,11 +339,56 @@ wills_on_down(struct wills *w, unsigned place)
 	p->is_up = false;
 }
 
+/* This node's clients are its own from now on. */
+static void
+say_none(struct wills *w)
+{
+	for (unsigned i = 1; i < nodes_end(); i++)
+		if (w->peer[i].is_up && send_all(w, i, 0) == EM_OK)
+			(void)!send_all(w, i, 1);
+	w->is_out = true;
+}
+
+void
+wills_on_removed(struct wills *w, unsigned place)
+{
+	struct wills_peer *p = &w->peer[place];
+
+	if (place == 0) {
+		say_none(w);
+		return;
+	}
+	if (p->is_up)
+		p->lost = clock_mono();
+	wills_kept_inherit(w, place, WILLS_DEAD_REMOVED);
+}
+
+/* Of a node that was held dead: to its second keeper, or to itself. */
+static void
+on_done(struct wills *w, struct rbuf *r)
+{
+	uint64_t site = rbuf_u64(r), incarnation = rbuf_u64(r), hash = rbuf_u64(r), stamp;
+	struct slice clientid;
+
+	if (r->err != EM_OK)
+		return;
+	if (site != nodes_site() || incarnation != w->conf.incarnation) {
+		wills_kept_done(w, site, incarnation, hash);
+		return;
+	}
+	stamp = rbuf_u64(r);
+	clientid = rbuf_rest(r);
+	if (r->err == EM_OK && clientid.n > 0 && clientid.n <= UINT16_MAX)
+		worker_post(registry_home(clientid),
+		    &wills_note(w, WILLS_NOTE_PUBLISHED, stamp, false, clientid)->letter);
+}
+
 void
 wills_on_frame(struct wills *w, unsigned place, enum wills_frame frame, struct slice body)
 {
 	struct rbuf r = rbuf_of(body);
-	uint64_t a, b;
+	uint64_t a;
+	uint8_t is_end;
 
 	switch (frame) {
 	case WILLS_SET: wills_kept_set(w, place, body); return;
@@ -356,15 +399,11 @@ wills_on_frame(struct wills *w, unsigned place, enum wills_frame frame, struct s
 		return;
 	case WILLS_ALL:
 		a = rbuf_u64(&r);
-		b = rbuf_u8(&r);
+		is_end = rbuf_u8(&r);
 		if (r.err == EM_OK)
-			wills_kept_all(w, place, a, b != 0);
+			wills_kept_all(w, place, a, is_end != 0);
 		return;
-	case WILLS_DONE:
-		a = rbuf_u64(&r);
-		b = rbuf_u64(&r);
-		wills_kept_done(w, a, b, rbuf_u64(&r));
-		return;
+	case WILLS_DONE: on_done(w, &r); return;
 	case WILLS_FRAME_N: return;
 	}
 }

@@ -21,8 +21,13 @@
  *
  * Split: only a side that reaches at least half of the members holds others dead.  When a
  * node that was held dead comes back as the same process, what is not published yet is
- * its own affair again.  So of a minority's clients that are still connected a will is
- * published when the split lasts longer than node_down_timeout, and after that none.
+ * its own affair again, and it is told what was: those wills are none any more.  So of a
+ * minority's clients that are still connected a will is published when the split lasts
+ * longer than node_down_timeout, and after that none, until the client connects again.
+ *
+ * Members that go: one that leaves, or learns that it was removed, says that it has no
+ * wills here any more, since its clients are its own.  One that is removed without a word
+ * is dead: its wills are due WILLS_RETURN later, so that the word may come.
  *
  * Bounds: a will of up to WILLS_MOST bytes; of those of others at most cluster.will_memory,
  * what is more is refused and counted; alone nothing is told or kept.
@@ -43,7 +48,8 @@
 #define WILLS_MOST 65536u
 #define WILLS_KEEPERS 2u
 #define WILLS_SILENCE span_s(10)
-/* A node that is there again as another process: its clients may come back before. */
+/* Before wills of a node that is there again as another process, so that its clients may
+ * come back, or that was removed. */
 #define WILLS_RETURN span_s(2)
 
 struct wills;
@@ -53,7 +59,9 @@ enum wills_frame {
 	WILLS_SET,  /* u8 rank, u64 site of the other keeper or 0; will_flat */
 	WILLS_GONE, /* u64 hash of the client id: no will any more */
 	WILLS_ALL,  /* u64 incarnation, u8 0: all of them follow; 1: that was all */
-	WILLS_DONE, /* u64 site, u64 incarnation, u64 hash: a dead node's was dealt with */
+	/* u64 site, u64 incarnation, u64 hash: a dead node's was dealt with.  To that node
+	 * itself, when it is back, also u64 stamp, client id: it was published */
+	WILLS_DONE,
 	WILLS_FRAME_N
 };
 
@@ -93,6 +101,8 @@ void wills_on_frame(
 void wills_on_reached(struct wills *w, unsigned place, unsigned about, bool is_reached);
 /* Is the node of that site reached from here? */
 bool wills_reaches(uint64_t site);
+/* It is a member no more, and has its place yet; 0: this node. */
+void wills_on_removed(struct wills *w, unsigned place);
 
 /* Wills of other nodes' clients that are kept here.  Any thread. */
 uint64_t wills_count(void);

@@ -88,6 +88,8 @@ wills_at_home(struct letter *l)
 	} else if (me != NULL && note->what == WILLS_NOTE_WALK) {
 		me->at = 0;
 		timer_arm(&me->step, span_ms(0), on_step);
+	} else if (me != NULL && note->what == WILLS_NOTE_PUBLISHED) {
+		will_flat_published(slice_of(note->bytes, note->n), note->number);
 	} else if (me != NULL) {
 		will_flat_publish(slice_of(note->bytes, note->n));
 	}

@@ -18,6 +18,8 @@ enum wills_what {
 	WILLS_NOTE_USE,  /* @flag: there are others */
 	WILLS_NOTE_WALK, /* tell all */
 	WILLS_NOTE_DUE,  /* bytes: will_flat; publish it */
+	/* bytes: client id; number: its will's stamp: another node published it */
+	WILLS_NOTE_PUBLISHED,
 	/* to the link thread */
 	WILLS_NOTE_WILL,   /* number: the hash; bytes: will_flat, none: it is gone;
 			      @flag: by a walk */
@@ -41,9 +43,10 @@ struct wills_note *wills_note(struct wills *w, enum wills_what what, uint64_t nu
 struct wills_life {
 	struct list_node node; /* among the dead */
 	struct wills *w;
-	struct map rows; /* by hash */
+	struct map rows; /* by hash; of a dead one also those that were published */
+	size_t due;      /* that are not yet */
 	uint64_t site, incarnation;
-	bool has_returned; /* as another process */
+	bool has_returned; /* as another process, or it is a member no more */
 };
 
 struct wills_peer {
@@ -63,9 +66,9 @@ struct wills {
 	struct wills_conf conf;
 	struct timer tick;
 	struct wills_peer peer[NODES_MAX];
-	struct list_node dead; /* lives with wills that are due */
-	uint64_t members;      /* a sum of their sites */
-	bool has_others;
+	struct list_node dead;   /* lives with wills that are due */
+	uint64_t members;        /* a sum of their sites */
+	bool has_others, is_out; /* @is_out: has told the others that it has none */
 
 	uint64_t walk_for, walk_failed; /* places */
 	unsigned walkers;
@@ -79,9 +82,12 @@ void wills_kept_gone(struct wills *w, unsigned place, uint64_t hash);
 void wills_kept_all(struct wills *w, unsigned place, uint64_t incarnation, bool is_end);
 void wills_kept_done(struct wills *w, uint64_t site, uint64_t incarnation, uint64_t hash);
 /* It is dead: what it told is due. */
-void wills_kept_inherit(struct wills *w, unsigned place, bool has_returned);
-/* It was not: what is not published yet is its own. */
-void wills_kept_return(struct wills *w, uint64_t site, uint64_t incarnation);
+enum wills_death { WILLS_DEAD_SILENT, WILLS_DEAD_RETURNED, WILLS_DEAD_REMOVED };
+void wills_kept_inherit(struct wills *w, unsigned place, enum wills_death how);
+/* It was not: what is not published yet is its own, and it is told the others. */
+void wills_kept_return(struct wills *w, unsigned place, uint64_t incarnation);
+/* It will not be there any more as what it was: nothing is to be told to it. */
+void wills_kept_forget(struct wills *w, uint64_t site);
 void wills_kept_drop(struct wills *w, unsigned place);
 void wills_kept_drop_all(struct wills *w);
 

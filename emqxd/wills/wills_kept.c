@@ -24,9 +24,11 @@ struct row {
 	struct timer due;
 	uint32_t round, delay;
 	uint8_t rank;
-	bool is_waiting; /* for the first keeper */
+	bool is_waiting;   /* for the first keeper */
+	bool is_published; /* in case that the node was not dead */
+	uint64_t stamp;    /* the will's */
 	size_t n;
-	uint8_t bytes[]; /* will_flat */
+	uint8_t bytes[]; /* will_flat; published: the client id */
 };
 
 static struct slice
@@ -53,10 +55,26 @@ row_free(struct row *row)
 	struct wills_life *life = row->life;
 
 	timer_cancel(&row->due);
+	if (!row->is_published) {
+		life->due--;
+		metric_sub(METRIC_WILLS_KEPT, 1);
+	}
 	map_take(&life->rows, key_of(&row->hash));
 	life->w->held -= sizeof *row + row->n;
-	metric_sub(METRIC_WILLS_KEPT, 1);
 	mem_free(row);
+}
+
+static void
+row_add(struct row *row)
+{
+	struct wills_life *life = row->life;
+
+	if (!row->is_published) {
+		life->due++;
+		metric_inc(METRIC_WILLS_KEPT);
+	}
+	life->w->held += sizeof *row + row->n;
+	map_put(&life->rows, key_of(&row->hash), row);
 }
 
 static void
@@ -81,14 +99,14 @@ wills_kept_set(struct wills *w, unsigned place, struct slice body)
 	struct rbuf r = rbuf_of(body);
 	uint8_t rank = rbuf_u8(&r);
 	uint64_t other = rbuf_u64(&r), hash;
-	struct slice will = rbuf_rest(&r), clientid;
-	uint32_t delay;
+	struct slice will = rbuf_rest(&r);
+	struct will_flat_head head;
 	struct row *row;
 
 	if (p->life == NULL || r.err != EM_OK || will.n == 0 || will.n > WILLS_MOST ||
-	    will_flat_head(will, &clientid, &delay) != EM_OK)
+	    will_flat_head(will, &head) != EM_OK)
 		return;
-	hash = claim_hash(clientid);
+	hash = claim_hash(head.clientid);
 	wills_kept_gone(w, place, hash);
 	if (w->held + sizeof *row + will.n > w->conf.memory) {
 		metric_inc(METRIC_WILLS_REFUSED);
@@ -97,17 +115,16 @@ wills_kept_set(struct wills *w, unsigned place, struct slice body)
 		return;
 	}
 	row = mem_new(sizeof *row + will.n);
-	row->hash = hash;
-	row->life = p->life;
-	row->other = other;
-	row->rank = rank;
-	row->round = p->round;
-	row->delay = delay;
-	row->n = will.n;
+	*row = (struct row){ .hash = hash,
+		.life = p->life,
+		.other = other,
+		.rank = rank,
+		.round = p->round,
+		.delay = head.delay,
+		.stamp = head.stamp,
+		.n = will.n };
 	memcpy(row->bytes, will.p, will.n);
-	w->held += sizeof *row + will.n;
-	metric_inc(METRIC_WILLS_KEPT);
-	map_put(&p->life->rows, key_of(&row->hash), row);
+	row_add(row);
 }
 
 void
@@ -130,7 +147,8 @@ wills_kept_all(struct wills *w, unsigned place, uint64_t incarnation, bool is_en
 
 	if (!is_end) {
 		if (p->life != NULL && p->life->incarnation != incarnation)
-			wills_kept_inherit(w, place, true);
+			wills_kept_inherit(w, place, WILLS_DEAD_RETURNED);
+		wills_kept_return(w, place, incarnation);
 		if (p->life == NULL)
 			life_new(w, place)->incarnation = incarnation;
 		p->round++;
@@ -165,6 +183,17 @@ tell_done(const struct row *row)
 			    w->conf.links.arg, i, WILLS_DONE, wbuf_slice(&out));
 }
 
+/* Nothing of it is due any more; true: it is gone. */
+static bool
+look_at_life(struct wills_life *life)
+{
+	/* What was published is told when the node is there again as what it was. */
+	if (life->due > 0 || (life->rows.n > 0 && !life->has_returned))
+		return false;
+	life_free(life);
+	return true;
+}
+
 static void
 row_done(struct row *row)
 {
@@ -172,8 +201,26 @@ row_done(struct row *row)
 
 	tell_done(row);
 	row_free(row);
-	if (life->rows.n == 0)
-		life_free(life);
+	look_at_life(life);
+}
+
+/* It leaves its client id behind. */
+static void
+row_published(struct row *row, struct slice clientid)
+{
+	struct wills_life *life = row->life;
+	struct row *left = mem_new(sizeof *left + clientid.n);
+
+	*left = (struct row){ .hash = row->hash,
+		.life = life,
+		.stamp = row->stamp,
+		.is_published = true,
+		.n = clientid.n };
+	memcpy(left->bytes, clientid.p, clientid.n);
+	tell_done(row);
+	row_free(row);
+	row_add(left);
+	look_at_life(life);
 }
 
 /* Is its client at a node that is there?  The dead one's rows may stand yet. */
@@ -197,8 +244,8 @@ static void
 on_due(struct timer *t)
 {
 	struct row *row = LIST_OWNER(t, struct row, due);
-	struct slice clientid, will = slice_of(row->bytes, row->n);
-	uint32_t delay;
+	struct slice will = slice_of(row->bytes, row->n);
+	struct will_flat_head head;
 
 	if (is_connected(row)) {
 		metric_inc(METRIC_WILLS_CANCELLED);
@@ -210,18 +257,19 @@ on_due(struct timer *t)
 		timer_arm(t, WILLS_SILENCE, on_due);
 		return;
 	}
-	if (will_flat_head(will, &clientid, &delay) == EM_OK)
-		worker_post(registry_home(clientid),
-		    &wills_note(row->life->w, WILLS_NOTE_DUE, 0, false, will)->letter);
-	row_done(row);
+	if (will_flat_head(will, &head) != EM_OK)
+		UNREACHABLE(); /* wills_kept_set() has read it */
+	worker_post(registry_home(head.clientid),
+	    &wills_note(row->life->w, WILLS_NOTE_DUE, 0, false, will)->letter);
+	row_published(row, head.clientid);
 }
 
 void
-wills_kept_inherit(struct wills *w, unsigned place, bool has_returned)
+wills_kept_inherit(struct wills *w, unsigned place, enum wills_death how)
 {
 	struct wills_peer *p = &w->peer[place];
 	struct wills_life *life = p->life;
-	span_t grace = has_returned ? WILLS_RETURN : span_ms(0);
+	span_t grace = how == WILLS_DEAD_SILENT ? span_ms(0) : WILLS_RETURN;
 	unsigned n = 0;
 	size_t at = 0;
 	void *v;
@@ -233,7 +281,7 @@ wills_kept_inherit(struct wills *w, unsigned place, bool has_returned)
 		life_free(life);
 		return;
 	}
-	life->has_returned = has_returned;
+	life->has_returned = how == WILLS_DEAD_RETURNED;
 	list_push(&w->dead, &life->node);
 	LOG(INFO, "wills_inherited", "node",
 	    nodes_name(place) != NULL ? nodes_name(place) : "", "wills",
@@ -274,20 +322,61 @@ wills_kept_done(struct wills *w, uint64_t site, uint64_t incarnation, uint64_t h
 		    w->peer[i].life->incarnation == incarnation)
 			life = w->peer[i].life;
 	row = life != NULL ? map_find(&life->rows, key_of(&hash)) : NULL;
-	if (row == NULL)
+	if (row == NULL || row->is_published)
 		return;
 	row_free(row);
-	if (life->rows.n == 0 && !list_is_empty(&life->node))
-		life_free(life);
+	if (!list_is_empty(&life->node))
+		look_at_life(life);
+}
+
+static void
+tell_published(const struct wills_life *life, unsigned place)
+{
+	const struct wills_links *links = &life->w->conf.links;
+	size_t at = 0;
+	void *v;
+
+	while (map_next(&life->rows, &at, NULL, &v)) {
+		const struct row *row = v;
+		struct wbuf out = wbuf_growing(UINT16_MAX + 64u);
+
+		if (!row->is_published)
+			continue;
+		wbuf_u64(&out, life->site);
+		wbuf_u64(&out, life->incarnation);
+		wbuf_u64(&out, row->hash);
+		wbuf_u64(&out, row->stamp);
+		wbuf_bytes(&out, slice_of(row->bytes, row->n));
+		if (out.err == EM_OK) /* else it may come twice */
+			(void)!links->send(
+			    links->arg, place, WILLS_DONE, wbuf_slice(&out));
+		wbuf_fini(&out);
+	}
 }
 
 void
-wills_kept_return(struct wills *w, uint64_t site, uint64_t incarnation)
+wills_kept_return(struct wills *w, unsigned place, uint64_t incarnation)
 {
-	struct wills_life *life = find_dead(w, site, incarnation);
+	struct wills_life *life = find_dead(w, nodes_site_of(place), incarnation);
 
-	if (life != NULL)
+	if (life != NULL) {
+		tell_published(life, place);
 		life_free(life);
+	}
+	wills_kept_forget(w, nodes_site_of(place));
+}
+
+void
+wills_kept_forget(struct wills *w, uint64_t site)
+{
+	LIST_EACH_SAFE (n, &w->dead) {
+		struct wills_life *life = LIST_OWNER(n, struct wills_life, node);
+
+		if (life->site != site)
+			continue;
+		life->has_returned = true;
+		look_at_life(life);
+	}
 }
 
 void

@@ -3,6 +3,7 @@
 #include "emqxd/wills/wills_wire.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/link/link.h"
+#include "emqxd/model/nodes.h"
 #include "emqxd/routes/owner.h"
 #include "emqxd/wills/wills.h"
 #include "ipc/base/mem.h"
@@ -177,4 +178,13 @@ wills_wire_stop(void)
 	wills_stop(wills());
 	worker_self()->slot[ROOM_WILLS] = NULL;
 	mem_free(me);
+}
+
+void
+wills_wire_removed(struct slice name)
+{
+	unsigned place = nodes_find(name);
+
+	if (self() != NULL && place < NODES_MAX)
+		wills_on_removed(wills(), place);
 }

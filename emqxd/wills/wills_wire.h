@@ -8,6 +8,7 @@
 #ifndef WILLS_WILLS_WIRE_H
 #define WILLS_WILLS_WIRE_H
 
+#include "ipc/base/slice.h"
 #include "ipc/base/span.h"
 
 #include <stddef.h>
@@ -29,5 +30,7 @@ void wills_wire_death(void);
 /* Before links come up. */
 void wills_wire_start(const struct wills_wire_conf *conf);
 void wills_wire_stop(void);
+/* The row of that member went. */
+void wills_wire_removed(struct slice name);
 
 #endif

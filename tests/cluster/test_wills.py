@@ -7,7 +7,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from house import House, run, wait_until
+from house import Failed, House, run_together, wait_until
 
 DOWN = ("cluster.node_down_timeout = 5s", "cluster.will_memory = 10MB")
 
@@ -32,6 +32,7 @@ class Ear:
 def come(node, name, delay=0, topic=None, clean=True):
     """A client of MQTT 5 with a will, connected."""
     c = paho.Client(name, protocol=paho.MQTTv5)
+    c.reconnect_delay_set(300, 300)
     props = None
     if delay:
         props = Properties(PacketTypes.WILLMESSAGE)
@@ -56,7 +57,12 @@ def metric(node, name):
 
 def kept(h, n):
     """So many copies of wills are with other nodes."""
-    wait_until("%d are kept" % n, 10, lambda: sum(metric(x, "wills.kept") for x in h.nodes if x.is_up()) == n)
+    def counts():
+        return [metric(x, "wills.kept") for x in h.nodes if x.is_up()]
+    try:
+        wait_until("%d are kept" % n, 10, lambda: sum(counts()) == n)
+    except Failed as e:
+        raise Failed("%s: %s" % (e, counts())) from None
 
 
 def killed():
@@ -147,5 +153,27 @@ def moved():
         ear.stop()
 
 
+def removed():
+    """a dead node is removed at once: its wills come; a node leaves: its clients keep theirs"""
+    with House(3, "cluster.node_down_timeout = 60s") as h:
+        h.start()
+        h.join()
+        ear = Ear(h[1])
+        a, b = come(h[3], "a"), come(h[2], "b")
+        kept(h, 4)
+        h[3].kill()
+        gone(a)
+        wait_until("it is missed", 10, lambda: len(h[1].running()) == 2)
+        h[1].ok("cluster", "force-leave", h[3].name, "--yes")
+        wait_until("a's will", 10, lambda: ear.got)
+        h[2].ok("cluster", "leave", "--yes")
+        wait_until("nobody keeps any", 10, lambda: metric(h[1], "wills.kept") == 0)
+        time.sleep(3)  # a will of a member that was removed waits for two seconds
+        assert ear.got == ["w/a gone"], ear.got
+        b.disconnect()
+        gone(b)
+        ear.stop()
+
+
 if __name__ == "__main__":
-    run(killed, back_at_once, stopped, moved)
+    run_together(killed, back_at_once, stopped, moved, removed)

@@ -103,7 +103,8 @@ open_guest(uint16_t window, bool has_will)
 
 	if (has_will) {
 		m.expires = (mono_t){ span_s(9).ns };
-		o.will = (struct session_will){ message_keep(&m), 500, { 0 } };
+		o.will =
+		    (struct session_will){ .message = message_keep(&m), .delay = 500 };
 		message_done(&m);
 	}
 	memset(&guest, 0, sizeof guest);
