@@ -620,6 +620,8 @@ connected(struct link_conn *c)
 		return;
 	}
 	c->step = LINK_CONN_SECURING;
+	if (c->dial != NULL)
+		link_dial_connected(c->dial);
 	shake(c);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * link_dial: one attempt to reach an address: its name is looked up (a job: it may take
- * long), then connect, TLS, hello; LINK_SHAKE for all of it.
+ * long; LINK_SHAKE), then connect (LINK_CONNECT), then TLS and hello (LINK_SHAKE).
  */
 #include "emqxd/link/link_inside.h"
 #include "emqxd/core/jobs.h"
@@ -129,6 +129,12 @@ on_limit(struct timer *t)
 		fail(d, EM_TIMEOUT, "the look-up of its name takes too long");
 }
 
+void
+link_dial_connected(struct link_dial *d)
+{
+	timer_arm(&d->timer, LINK_SHAKE, on_limit);
+}
+
 static void
 connect_to(struct link_dial *d, const struct sockaddr_storage *ss, socklen_t n)
 {
@@ -146,10 +152,12 @@ connect_to(struct link_dial *d, const struct sockaddr_storage *ss, socklen_t n)
 		return;
 	}
 	d->conn = link_conn_new(d->house, fd, true, d->address);
-	if (d->conn == NULL)
+	if (d->conn == NULL) {
 		fail(d, EM_UNREACHABLE, "the kernel watches no more sockets");
-	else
-		d->conn->dial = d;
+		return;
+	}
+	d->conn->dial = d;
+	timer_arm(&d->timer, LINK_CONNECT, on_limit);
 }
 
 /* ---- the name */
@@ -223,6 +231,17 @@ begin(struct timer *t)
 		fail(d, EM_UNREACHABLE, "this is no host:port");
 	else
 		look_up(d, (size_t)(colon - d->address));
+}
+
+void
+link_dial_again(struct link_dial *d)
+{
+	if (d->conn == NULL || d->conn->step != LINK_CONN_CONNECTING)
+		return;
+	d->conn->dial = NULL;
+	link_conn_end(d->conn, EM_CANCELLED, NULL);
+	d->conn = NULL;
+	timer_arm(&d->timer, span_ns(0), begin);
 }
 
 static struct link_dial *

@@ -32,7 +32,8 @@
 #define LINK_GUESTS_IN 16  /* of them those that came to us */
 #define LINK_RAFTS_MAX 256
 #define LINK_EVENTS_MAX 16
-#define LINK_SHAKE span_s(5) /* from the first byte to knowing each other */
+#define LINK_SHAKE span_s(5)   /* from the first byte to knowing each other */
+#define LINK_CONNECT span_s(2) /* to the first byte: the kernel asks ever more seldom */
 #define LINK_BEAT span_s(1)
 #define LINK_SILENCE span_s(5) /* a peer that says nothing for so long is gone */
 /* A way on which nothing comes back stays a little longer: what the other end says before
@@ -192,6 +193,11 @@ struct link_dial *link_dial_start(struct link_house *h, const char *address,
 struct link_dial *link_dial_refuse(
     struct link_house *h, em_err err, const char *text, link_dial_fn *fn, void *arg);
 void link_dial_cancel(struct link_dial **dp);
+/* Somebody answers there: LINK_SHAKE from here on. */
+void link_dial_connected(struct link_dial *d);
+/* The node was just heard: what was sent to reach it and is not answered may be lost, and
+ * goes once more at once. */
+void link_dial_again(struct link_dial *d);
 /* Whoever waits is told EM_CANCELLED. */
 void link_dial_cancel_all(struct link_house *h);
 /* What a connection tells: it is up (@c), or is not. */

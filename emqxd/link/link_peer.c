@@ -424,7 +424,10 @@ link_peer_enter(struct link_conn *c)
 	if (c->channel != LINK_CTL)
 		return;
 	/* It is there: no rest any more. */
-	dial(&p->way[LINK_CTL]);
+	if (p->way[LINK_CTL].dial != NULL)
+		link_dial_again(p->way[LINK_CTL].dial);
+	else
+		dial(&p->way[LINK_CTL]);
 	reachable(p);
 }
 
