@@ -8,6 +8,7 @@ static em_err
 list_step(struct op_ctx *op)
 {
 	struct str filter = { 0 }, clientid = { 0 };
+	uint64_t stamp;
 	em_err err = EM_AGAIN;
 
 	while (err == EM_AGAIN && !op_is_full(op)) {
@@ -15,7 +16,7 @@ list_step(struct op_ctx *op)
 
 		str_reset(&filter);
 		str_reset(&clientid);
-		if (!exclusive_next(op_seek_at(op), &filter, &clientid)) {
+		if (!exclusive_next(op_seek_at(op), &filter, &clientid, &stamp)) {
 			err = EM_OK;
 			continue;
 		}

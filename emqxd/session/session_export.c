@@ -3,6 +3,7 @@
 #include "emqxd/session/session_export.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/model/metrics.h"
+#include "emqxd/session/exclusive.h"
 #include "emqxd/session/inside.h"
 #include "emqxd/session/session_flat.h"
 #include "ipc/base/mem.h"
@@ -237,6 +238,8 @@ put_subscription(struct session *s, const struct subscription *sub, struct wbuf 
 	wbuf_u32(w, o->id);
 	wbuf_bytes16(w, group);
 	wbuf_bytes16(w, filter);
+	if (o->exclusive)
+		wbuf_u64(w, exclusive_stamp(filter, session_clientid(s)));
 	finish(w, from);
 }
 
@@ -505,6 +508,7 @@ session_export_end(struct session_export **xp)
 	if (s != NULL) {
 		session_export_drop(s);
 		again_arm(s);
+		exclusive_tell(s);
 	}
 	message_unref(&x->m);
 	mqueue_free(&x->late);

@@ -17,7 +17,8 @@
  *	              u64 ends (ns left; all ones: never), u64 delivered, u32 dropped,
  *	              u32 and u32 whose turn it is in the queue, and how long; zone, client
  *	              id, user name, peer, mountpoint, each behind its u16
- *	SUBSCRIPTION  u8 flags, u8 QoS, u8 retain handling, u32 identifier, group, filter
+ *	SUBSCRIPTION  u8 flags, u8 QoS, u8 retain handling, u32 identifier, group, filter;
+ *	              with EXCLUSIVE u64 since when (exclusive.h)
  *	AWAITING      u16 packet id and u32 seconds since, again and again
  *	MESSAGE       u8 place, u8 QoS, u8 flags, u32 identifier, u32 number of the
  *	              subscription of a group, u32 seq | priority | delay, u64 due (ns left),

@@ -155,18 +155,20 @@ take_head(struct session_import *im, struct rbuf *r)
 
 /* ---- SUBSCRIPTION, AWAITING */
 
+/* @since: of an exclusive one. */
 static em_err
-subscribe(
-    struct session_import *im, struct slice group, struct slice filter, struct subopts o)
+subscribe(struct session_import *im, struct slice group, struct slice filter,
+    struct subopts o, uint64_t since)
 {
 	struct session *s = im->s;
 	bool is_new = false;
-	em_err err = EM_OK;
+	em_err err;
 
-	if (o.exclusive)
-		err = exclusive_take(filter, session_clientid(s));
-	if (err == EM_OK)
-		err = router_subscribe(&s->subscriber, group, filter, o, &is_new);
+	if (o.exclusive && exclusive_bring(filter, session_clientid(s), since) != EM_OK) {
+		exclusive_lost(filter, session_clientid(s), 0);
+		return EM_OK; /* the session comes without it */
+	}
+	err = router_subscribe(&s->subscriber, group, filter, o, &is_new);
 	if (err != EM_OK && o.exclusive)
 		exclusive_give(filter, session_clientid(s));
 	if (err != EM_OK)
@@ -181,6 +183,7 @@ take_subscription(struct session_import *im, struct rbuf *r)
 	struct slice group, filter;
 	struct subopts o = { 0 };
 	unsigned flags = rbuf_u8(r);
+	uint64_t since = 0;
 	em_err err;
 
 	o.qos = rbuf_u8(r);
@@ -195,13 +198,18 @@ take_subscription(struct session_import *im, struct rbuf *r)
 	    o.retain_handling > 2 || o.id > SUBID_MAX || !topic_filter_is_valid(filter) ||
 	    topic_has_wildcard(group) || (o.exclusive && group.n > 0))
 		return EM_MALFORMED;
-	err = subscribe(im, group, filter, o);
+	if (o.exclusive && rbuf_left(r) > 0)
+		since = rbuf_u64(r);
+	if (r->err != EM_OK)
+		return EM_MALFORMED;
+	err = subscribe(im, group, filter, o, since);
 	if (err != EM_OK)
 		return err;
 	VEC_ADD(&im->shares, group.n > 0 ? router_membership(router_find(
 					       &im->s->subscriber, group, filter))
 					 : 0);
-	if ((flags & SESSION_FLAT_RETAINED) != 0 && group.n == 0)
+	if ((flags & SESSION_FLAT_RETAINED) != 0 && group.n == 0 &&
+	    router_find(&im->s->subscriber, group, filter) != NULL)
 		pull_begin(im->s, filter);
 	return EM_OK;
 }
@@ -593,6 +601,7 @@ session_import_finish(struct session_import **imp)
 	claim_changed(session_clientid(s), true);
 	session_thaw(s);
 	again_arm(s);
+	exclusive_tell(s);
 	forget(imp);
 	return EM_OK;
 }

@@ -119,6 +119,8 @@ on_event(struct link_peer *p, enum link_event event, void *arg)
 	if (link_peer_place(p) >= NODES_MAX)
 		return;
 	takeover_wire_members();
+	if (event == LINK_REACHABLE)
+		exclusive_wire_reachable(p);
 	if (event == LINK_CTL_DOWN || event == LINK_DATA_DOWN ||
 	    event == LINK_UNREACHABLE)
 		takeover_on_down(self()->takeover, link_peer_place(p));

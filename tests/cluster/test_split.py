@@ -68,8 +68,17 @@ def value(node, key):
 
 
 def retained(node):
+    """topic -> payload; what each broker says of itself once a minute ($SYS/) is left out."""
     return {r["topic"]: node.rows("retainer", "show", r["topic"])[0]["payload"]
-            for r in node.rows("retainer", "topics")}
+            for r in node.rows("retainer", "topics") if not r["topic"].startswith("$SYS/")}
+
+
+def held(node):
+    """(filter, client) that it has for itself, once each; the subscriptions say the same."""
+    want = sorted((r["topic"], r["clientid"]) for r in node.rows("exclusive", "list"))
+    rows = node.rows("subscriptions", "list", "--all-nodes")
+    got = sorted((r["topic"], r["clientid"]) for r in rows if r["topic"].startswith("x/"))
+    return set(want) if got == want else None
 
 
 def expect_no_quorum(node, *words):
@@ -146,6 +155,12 @@ class Sides:
                      self.keeper.send("keep/both", "newer", retain=True)]
         self.talker(self.few, "late-few").subscribe("late/few").subscribe("$share/g/work")
         self.talker(self.many[1], "late-many").subscribe("late/many").subscribe("$share/g/work")
+        # What one client has for itself, one has on each side now.
+        self.talker(self.few, "x-few").subscribe("$exclusive/x/few")
+        self.talker(self.many[0], "x-many").subscribe("$exclusive/x/few").subscribe("$exclusive/x/many")
+        self.clients["x-few"].subscribe("$exclusive/x/many")
+        codes = [code for name in ("x-few", "x-many") for code in self.clients[name].codes.values()]
+        assert codes == 4 * [[1]], codes
         self.second = Talker(self.few, "twin", clean=False)
         self.second.subscribe("twin/#")
         assert self.twin.is_connected and self.second.is_connected
@@ -160,12 +175,16 @@ class Sides:
             r["node"] for r in self.h[1].rows("clients", "list", "--all-nodes") if r["clientid"] == "twin"
         ] == [self.few.name])
         assert self.second.is_connected
-        wait_until("what the few retained is acknowledged", 10, lambda: set(self.late) <= self.keeper.acked)
+        for node in self.h.nodes:
+            wait_until("who had it first has it, as %s says" % node.name, 5, lambda n=node: held(n) == {
+                ("x/few", "x-few"), ("x/many", "x-many")})
+        wait_until("what the few retained is acknowledged", 5, lambda: set(self.late) <= self.keeper.acked)
         want = {"keep/both": "newer", "keep/many": "m", "keep/few": "f"}
         for node in self.h.nodes:
-            wait_until("%s has what was retained" % node.name, 10, lambda n=node: retained(n) == want)
-            wait_until("%s has what was set" % node.name, 10, lambda n=node: value(n, "mqtt.max_topic_levels") == "77")
+            wait_until("%s has what was retained" % node.name, 5, lambda n=node: retained(n) == want)
+            wait_until("%s has what was set" % node.name, 5, lambda n=node: value(n, "mqtt.max_topic_levels") == "77")
             assert value(node, "mqtt.max_qos_allowed") == "2"
+        print("# all was settled %.1f s after it healed" % (time.monotonic() - began), flush=True)
         assert pids(self.h) == self.pids, (pids(self.h), self.pids)
         for name, client in self.clients.items():
             assert client.is_connected, "%s was cut: %s" % (name, client.ends)
@@ -187,7 +206,7 @@ def split():
         h.need_cuts()
         vendor = Vendor(h)
         for node in h.nodes:
-            configure(node, vendor.line)
+            configure(node, vendor.line, "mqtt.exclusive_subscription = true")
         h.start()
         h.join()
         wait_all_vote(h)
