@@ -46,6 +46,10 @@ struct admin_house {
 	/* On main's thread: sets it (the texts are good during the call) and reloads; @done is
 	 * told what changed, or would.  NULL: cannot be done. */
 	void (*set)(const struct admin_setting *s, admin_reloaded_fn *done, void *arg);
+	/* On main's thread: is what the cluster set up to that place of its order (store's
+	 * applied index) in force here?  EM_BUSY: it has not come yet; EM_REFUSED: it came, and
+	 * cannot be.  NULL: nobody knows. */
+	void (*settle)(uint64_t index, admin_reloaded_fn *done, void *arg);
 };
 
 /* Opens the control socket (ctl.socket); served once admin's thread turns. */

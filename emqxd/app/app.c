@@ -274,7 +274,8 @@ birth_of_admin(struct fault *f)
 	const struct admin_house house = { .node = conf->node_name,
 		.reload = reload_run,
 		.rpc = &rpc,
-		.set = override_set };
+		.set = override_set,
+		.settle = override_settle };
 
 	return admin_birth(&house, f);
 }

@@ -5,6 +5,9 @@
  * One change at a time on a node: each is checked against what is in force together with
  * all rows.  Of two nodes that set what does not fit together the later row may be
  * refused at the reload: the log says so, and what was in force stays.
+ *
+ * Has this node what the cluster's order has up to some place?  The store says how far it
+ * is; a letter to its thread and back comes behind the rows that it had posted by then.
  */
 #include "emqxd/app/override.h"
 #include "emqxd/app/app.h"
@@ -16,7 +19,7 @@
 #include "emqxd/core/log.h"
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
-#include "emqxd/store/change.h"
+#include "emqxd/store/ordered.h"
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
 
@@ -34,7 +37,8 @@ struct override {
 	struct asked *asked; /* or NULL */
 	bool is_stale;       /* a row came and the file does not say it yet */
 	bool is_waking;      /* a letter is on its way to on_wake */
-	bool has_failed;     /* to write the file, and the log knows */
+	bool is_refused;     /* what they say, at the last reload */
+	struct str trouble;  /* why the file cannot be written; the log knows */
 	struct timer again;
 };
 
@@ -53,13 +57,25 @@ override_self(void)
 
 /* ---- rows that come */
 
+static void
+on_followed(void *arg, em_err err, struct conf_changes *changes, struct fault *f)
+{
+	struct override *o = override_self();
+
+	(void)arg;
+	(void)changes;
+	(void)f;
+	if (o != NULL)
+		o->is_refused = err != EM_OK && err != EM_PARTLY;
+}
+
 /* A disk that was full has room again, perhaps. */
 static void
 on_again(struct timer *t)
 {
 	(void)t;
 	if (override_self()->is_stale)
-		reload_run(NULL, NULL);
+		reload_run(on_followed, NULL);
 }
 
 void
@@ -72,13 +88,15 @@ override_flush(void)
 	if (o == NULL || !o->is_stale)
 		return;
 	o->is_stale = persist_write(o->rows, &is_new, &f) != EM_OK;
-	if (o->is_stale && !o->has_failed)
+	if (o->is_stale && o->trouble.n == 0)
 		LOG(ERROR, "conf_not_kept", "text", f.text);
-	else if (!o->is_stale && o->has_failed)
+	else if (!o->is_stale && o->trouble.n > 0)
 		LOG(INFO, "conf_kept");
-	o->has_failed = o->is_stale;
-	if (o->is_stale)
+	str_reset(&o->trouble);
+	if (o->is_stale) {
+		str_add(&o->trouble, f.text);
 		timer_arm(&o->again, AGAIN, on_again);
+	}
 	fault_clear(&f);
 }
 
@@ -92,7 +110,7 @@ on_wake(struct letter *l)
 		return;
 	o->is_waking = false;
 	if (o->is_stale)
-		reload_run(NULL, NULL);
+		reload_run(on_followed, NULL);
 }
 
 /* Many rows of one turn are one reload. */
@@ -201,6 +219,7 @@ override_death(void)
 	timer_cancel(&o->again);
 	free_asked(&o->asked);
 	persist_free(&o->rows);
+	str_fini(&o->trouble);
 	mem_free(o);
 }
 
@@ -289,6 +308,33 @@ check_unset(const struct override *o, const char *key, struct str *path, struct 
 	return EM_NOTFOUND;
 }
 
+/* It is set: what keeps it from this node does not undo that. */
+static void
+say_not_here(const struct override *o, struct fault *f)
+{
+	struct str why = { 0 };
+
+	str_add(&why, f->err != EM_OK ? f->text : str_get(&o->trouble));
+	fault_clear(f);
+	fault_set(f, EM_PARTLY, "set in the cluster, but not in force on this node: %s",
+	    str_get(&why));
+	fault_hint(f, "mend that, then: emqx_ctl conf reload");
+	str_fini(&why);
+}
+
+static void
+on_reloaded(void *arg, em_err err, struct conf_changes *changes, struct fault *f)
+{
+	struct override *o = override_self();
+	struct asked *a = arg;
+
+	on_followed(NULL, err, changes, f);
+	if (o != NULL && (o->is_refused || o->is_stale))
+		say_not_here(o, f);
+	a->done(a->arg, f->err, changes, f);
+	free_asked(&a);
+}
+
 /* The store has it, or not. */
 static void
 on_stored(void *arg, em_err err)
@@ -303,11 +349,11 @@ on_stored(void *arg, em_err err)
 	a = o->asked;
 	o->asked = NULL;
 	if (err == EM_OK) {
-		reload_run(a->done, a->arg);
-	} else {
-		fault_set(&f, err, "%s cannot be kept: %s", a->path, err_text(err));
-		refuse(a->done, a->arg, &f);
+		reload_run(on_reloaded, a);
+		return;
 	}
+	fault_set(&f, err, "%s cannot be kept: %s", a->path, err_text(err));
+	refuse(a->done, a->arg, &f);
 	free_asked(&a);
 }
 
@@ -372,4 +418,75 @@ override_set(const struct admin_setting *s, admin_reloaded_fn *done, void *arg)
 		conf_changes_fini(&changes);
 	str_fini(&path);
 	str_fini(&value);
+}
+
+/* ---- is it in force here? */
+
+struct probe {
+	struct letter letter;
+	admin_reloaded_fn *done;
+	void *arg;
+};
+
+static void
+end_probe(struct probe *p, struct fault *f)
+{
+	refuse(p->done, p->arg, f);
+	mem_free(p);
+}
+
+static void
+on_settled(void *arg, em_err err, struct conf_changes *changes, struct fault *f)
+{
+	struct override *o = override_self();
+	struct fault why = { .err = EM_OK };
+
+	on_followed(NULL, err, changes, f);
+	if (err != EM_OK && err != EM_PARTLY)
+		fault_set(&why, EM_REFUSED, "%s", f->text);
+	else if (o != NULL && o->is_stale)
+		fault_set(&why, EM_REFUSED, "%s", str_get(&o->trouble));
+	end_probe(arg, &why);
+}
+
+/* The rows came before it. */
+static void
+on_back(struct letter *l)
+{
+	struct probe *p = LIST_OWNER(l, struct probe, letter);
+	struct override *o = override_self();
+	struct fault none = { .err = EM_OK };
+
+	if (o == NULL)
+		fault_set(&none, EM_CANCELLED, "%s", err_text(EM_CANCELLED));
+	if (o != NULL && (o->is_stale || o->is_refused))
+		reload_run(on_settled, p);
+	else
+		end_probe(p, &none);
+}
+
+static void
+at_store(struct letter *l)
+{
+	struct probe *p = LIST_OWNER(l, struct probe, letter);
+
+	p->letter = (struct letter){ .open = on_back };
+	worker_post_now(worker_main(), &p->letter);
+}
+
+void
+override_settle(uint64_t index, admin_reloaded_fn *done, void *arg)
+{
+	struct fault f = { .err = EM_OK };
+	struct probe *p;
+
+	if (store_is_ordered(CHANGE_GROUP_META) &&
+	    store_applied(CHANGE_GROUP_META) < index) {
+		fault_set(&f, EM_BUSY, "the change has not come here yet");
+		refuse(done, arg, &f);
+		return;
+	}
+	p = MEM_NEW(struct probe);
+	*p = (struct probe){ .letter.open = at_store, .done = done, .arg = arg };
+	worker_post(worker_store(), &p->letter);
 }

@@ -25,7 +25,8 @@ void override_death(void);
 /* Writes the file if a row came since. */
 void override_flush(void);
 
-/* admin_house.set. */
+/* admin_house.set and settle. */
 void override_set(const struct admin_setting *s, admin_reloaded_fn *done, void *arg);
+void override_settle(uint64_t index, admin_reloaded_fn *done, void *arg);
 
 #endif

@@ -10,6 +10,11 @@
 #include "emqxd/core/worker.h"
 #include "emqxd/admin/admin.h"
 #include "emqxd/admin/op.h"
+#include "emqxd/model/nodes.h"
+#include "emqxd/ops/conf_all.h"
+#include "emqxd/store/ordered.h"
+
+#define OTHERS_LIMIT span_s(3) /* that other nodes are waited for */
 
 /* ---- show */
 
@@ -162,6 +167,7 @@ struct reload {
 	struct letter letter;
 	struct op_ctx *op;
 	char *path, *value; /* of a key that is set */
+	int64_t index;      /* that shall be in force; -1: it is not asked */
 	struct conf_changes changes;
 	struct fault fault;
 	em_err err;
@@ -237,12 +243,42 @@ same_row(struct op_ctx *op, const char *path)
 		conf_shown_fini(&v);
 }
 
+/* What the other nodes make of it. */
+static void
+on_others(void *arg, const struct conf_all_end *e)
+{
+	struct op_ctx *op = arg;
+	em_err err = op->fault.err;
+
+	if (e->late.n > 0)
+		op_note(op, "not known yet to be in force on %s", str_get(&e->late));
+	if (e->down.n > 0)
+		op_note(op, "not reached: %s; what was set is taken there later",
+		    str_get(&e->down));
+	if (e->refused.n > 0 && err == EM_OK) {
+		err = op_fault(op, EM_PARTLY,
+		    "set in the cluster, but it cannot be in force on %s: %s",
+		    str_get(&e->refused), str_get(&e->why));
+		fault_hint(
+		    &op->fault, "what is, on each: emqx_ctl conf show --all-nodes");
+	}
+	op_done(op, err);
+}
+
+static bool
+is_for_others(const struct reload *r)
+{
+	return r->path != NULL && (r->err == EM_OK || r->err == EM_PARTLY) &&
+	       !op_is_dry_run(r->op) && nodes_count() > 1;
+}
+
 static void
 on_reloaded(struct letter *l)
 {
 	struct reload *r = LIST_OWNER(l, struct reload, letter);
 	struct op_ctx *op = r->op;
 	em_err err = r->err;
+	bool is_cluster;
 
 	if (node_slot(ROOM_ADMIN) == NULL) { /* who asked is gone, with all others */
 		fault_clear(&r->fault);
@@ -254,8 +290,13 @@ on_reloaded(struct letter *l)
 	if (r->path != NULL && err == EM_OK && r->changes.list.n == 0)
 		same_row(op, r->path);
 	op->fault = r->fault;
+	is_cluster = is_for_others(r);
 	free_reload(r);
-	op_done(op, err);
+	if (is_cluster)
+		conf_all_wait(store_applied(CHANGE_GROUP_META), op->uid, OTHERS_LIMIT,
+		    on_others, op);
+	else
+		op_done(op, err);
 }
 
 static void
@@ -289,6 +330,8 @@ on_main(struct letter *l)
 
 	if (node_slot(ROOM_ADMIN) == NULL) /* who asked is gone, with all others */
 		free_reload(r);
+	else if (r->index >= 0)
+		admin_house()->settle((uint64_t)r->index, on_done, r);
 	else if (r->path == NULL)
 		admin_house()->reload(on_done, r);
 	else
@@ -296,7 +339,7 @@ on_main(struct letter *l)
 }
 
 static em_err
-ask_main(struct op_ctx *op, struct slice path, struct slice value)
+ask_main(struct op_ctx *op, struct slice path, struct slice value, int64_t index)
 {
 	struct reload *r;
 
@@ -304,6 +347,7 @@ ask_main(struct op_ctx *op, struct slice path, struct slice value)
 		return op_fault(op, EM_UNSUPPORTED, "there is no configuration to read");
 	r = MEM_NEW(struct reload);
 	r->op = op;
+	r->index = index;
 	if (path.p != NULL)
 		r->path = mem_dup(path.p, path.n);
 	if (value.p != NULL)
@@ -316,7 +360,7 @@ ask_main(struct op_ctx *op, struct slice path, struct slice value)
 static em_err
 reload_call(struct op_ctx *op)
 {
-	return ask_main(op, SLICE_NONE, SLICE_NONE);
+	return ask_main(op, SLICE_NONE, SLICE_NONE, -1);
 }
 
 const struct op op_CONF_RELOAD = { .where = OP_ADMIN, .call = reload_call };
@@ -328,8 +372,8 @@ set_call(struct op_ctx *op)
 {
 	struct slice value = params_text(op->params, "value");
 
-	return ask_main(
-	    op, params_text(op->params, "key"), value.p != NULL ? value : SLICE_LIT(""));
+	return ask_main(op, params_text(op->params, "key"),
+	    value.p != NULL ? value : SLICE_LIT(""), -1);
 }
 
 const struct op op_CONF_SET = {
@@ -339,12 +383,23 @@ const struct op op_CONF_SET = {
 static em_err
 unset_call(struct op_ctx *op)
 {
-	return ask_main(op, params_text(op->params, "key"), SLICE_NONE);
+	return ask_main(op, params_text(op->params, "key"), SLICE_NONE, -1);
 }
 
 const struct op op_CONF_UNSET = {
 	.where = OP_ADMIN, .call = unset_call, .can_dry_run = true
 };
+
+/* Another node asks whether what was set is in force here. */
+static em_err
+report_call(struct op_ctx *op)
+{
+	if (admin_house()->settle == NULL)
+		return op_fault(op, EM_UNSUPPORTED, "there is no configuration to set");
+	return ask_main(op, SLICE_NONE, SLICE_NONE, params_int(op->params, "index", 0));
+}
+
+const struct op op_CONF_REPORT = { .where = OP_ADMIN, .call = report_call };
 
 /* The key itself; an old name is today's, and where its zone sets none what all zones
  * have. */
