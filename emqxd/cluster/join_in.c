@@ -368,6 +368,9 @@ hint_for(em_err err)
 	case EM_EXISTS: return "emqx_ctl cluster status there shows its members";
 	case EM_NOQUORUM: return "emqx_ctl cluster status there says who is missing";
 	case EM_UNSUPPORTED: return "the other node is older: upgrade it first";
+	case EM_UNREACHABLE:
+		return "is emqxd running there, is this its cluster port, and is "
+		       "cluster.tls.enable the same on both?";
 	default: return NULL;
 	}
 }
@@ -445,7 +448,8 @@ on_guest(struct link_peer *guest, const struct fault *f, void *arg)
 
 	j->guest = guest;
 	if (guest == NULL)
-		join_fail(f->err, f->hint, "%s", f->text);
+		join_fail(
+		    f->err, f->hint != NULL ? f->hint : hint_for(f->err), "%s", f->text);
 	else
 		ask(j, false);
 }
@@ -457,7 +461,8 @@ on_guest_to_look(struct link_peer *guest, const struct fault *f, void *arg)
 
 	j->guest = guest;
 	if (guest == NULL)
-		join_fail(f->err, f->hint, "%s", f->text);
+		join_fail(
+		    f->err, f->hint != NULL ? f->hint : hint_for(f->err), "%s", f->text);
 	else
 		ask(j, true);
 }

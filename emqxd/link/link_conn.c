@@ -216,8 +216,19 @@ link_conn_fail(struct link_conn *c, em_err err, const char *fmt, ...)
 }
 
 static void
+fail_in_hello(struct link_conn *c)
+{
+	link_conn_fail(c, EM_UNREACHABLE,
+	    "%s: the connection was closed before it was known who is there", c->where);
+}
+
+static void
 fail_errno(struct link_conn *c, int e)
 {
+	if (c->step == LINK_CONN_HELLO && (e == ECONNRESET || e == EPIPE)) {
+		fail_in_hello(c); /* a close with our bytes unread is a reset */
+		return;
+	}
 	link_conn_fail(c, e == ETIMEDOUT ? EM_TIMEOUT : EM_UNREACHABLE, "%s: %s",
 	    c->where, strerror(e));
 }
@@ -564,9 +575,7 @@ read_hello(struct link_conn *c)
 	if (r == LINK_IO_AGAIN)
 		return;
 	if (r <= 0) {
-		link_conn_fail(c, EM_UNREACHABLE,
-		    "%s: the connection was closed before it was known who is there",
-		    c->where);
+		fail_in_hello(c);
 		return;
 	}
 	in = slice_of(bytes, (size_t)r);
