@@ -3,6 +3,7 @@
 #include "emqxd/cluster/heal.h"
 #include "emqxd/cluster/clean.h"
 #include "emqxd/cluster/finding.h"
+#include "emqxd/cluster/groups.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join.h"
 #include "emqxd/cluster/look.h"
@@ -20,16 +21,17 @@
 #define REST_MAX span_s(30) /* between attempts to join again */
 #define SURE 2u             /* so often a leader says it */
 
-static const char alarm[] = "cluster_removed";
+static const char alarm[] = "cluster_removed", disowned[] = "cluster_disowned";
 
 struct heal {
 	struct timer timer;
 	bool is_on;
-	bool is_asking;  /* a look, or a join, is under way */
-	bool is_healing; /* to join again */
-	bool is_cleaned; /* as the leader said */
-	unsigned said;   /* so often in a row */
-	unsigned next;   /* of the targets */
+	bool is_asking;   /* a look, or a join, is under way */
+	bool is_healing;  /* to join again */
+	bool is_cleaned;  /* as the leader said */
+	bool is_disowned; /* the alarm is active */
+	unsigned said;    /* so often in a row */
+	unsigned next;    /* of the targets */
 	span_t rest;
 	char ask[LINK_ADDRESS_MAX + 1]; /* the leader that was named; "" */
 	char target[NODES_MAX][LINK_ADDRESS_MAX + 1];
@@ -55,6 +57,14 @@ remember(struct heal *h)
 	for (unsigned i = 0; i < members_count() && h->targets < NODES_MAX; i++)
 		if (!slice_eq_str(members_at(i)->m.name, nodes_me()))
 			copy(h->target[h->targets++], members_at(i)->m.address);
+}
+
+static void
+own_again(struct heal *h)
+{
+	if (h->is_disowned)
+		alarm_clear(disowned);
+	h->is_disowned = false;
 }
 
 /* ---- joining again */
@@ -122,6 +132,38 @@ be_removed(struct heal *h)
 
 /* ---- hearing of it */
 
+/* Both have a quorum: one of them was recovered while the other lived. */
+static void
+disown(struct heal *h)
+{
+	static const char hint[] =
+	    "emqx_ctl cluster leave on the nodes of one of the two, "
+	    "then they join the other";
+
+	if (h->is_disowned)
+		return;
+	h->is_disowned = true;
+	alarm_raise(disowned, NULL,
+	    "a member of this cluster goes on without it (force-leave --recover): %s",
+	    hint);
+	LOG(ERROR, "cluster_disowned", "node", nodes_me(), "hint", hint);
+}
+
+/* Reaches more than half of its own list, itself among them.  Not groups_have_quorum(): a
+ * child that nobody calls any more still believes in the leader that it had. */
+static bool
+has_most(void)
+{
+	unsigned most = 0;
+
+	for (unsigned i = 0; i < members_count(); i++) {
+		const struct link_peer *p = members_at(i)->peer;
+
+		most += p == NULL || link_peer_is_reachable(p);
+	}
+	return 2 * most > members_count() && groups_have_quorum();
+}
+
 static void
 on_looked(void *arg, const struct look_end *e)
 {
@@ -137,6 +179,11 @@ on_looked(void *arg, const struct look_end *e)
 	}
 	if (!e->is_leader) {
 		copy(h->ask, e->leader_at);
+		return;
+	}
+	if (has_most()) {
+		h->said = 0;
+		disown(h);
 		return;
 	}
 	h->is_cleaned = e->is_cleaned;
@@ -166,6 +213,7 @@ ask_who_refuses(struct heal *h)
 			refusing = members_at(i);
 	if (refusing == NULL) {
 		h->said = 0;
+		own_again(h);
 		return;
 	}
 	if (h->ask[0] == '\0')
@@ -211,6 +259,7 @@ heal_joined(void)
 	h->is_healing = false;
 	h->said = 0;
 	alarm_clear(alarm);
+	own_again(h);
 }
 
 void

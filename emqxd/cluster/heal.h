@@ -7,7 +7,9 @@
  *
  * A member that refuses this node's links (EM_NOTMEMBER) is asked who its members are
  * (look.h), and after it the leader that it names: only a leader with a quorum is
- * believed, and only the second time.  Then, if it was removed for being away
+ * believed, and only the second time, and never while this node has a quorum itself: then
+ * there are two clusters, of which one was recovered by force, and an operator must choose
+ * (alarm cluster_disowned).  Then, if it was removed for being away
  * (cluster.autoclean) and cluster.autoheal is on, it joins again, asking one former member
  * after the other, and stays what it is until that begins to succeed.  Otherwise, removed
  * by an operator, it is alone from then on, with the rows it has, calls nobody any more,

@@ -126,5 +126,31 @@ def while_it_ran():
         assert sub.communicate(timeout=30 * SLOW)[0] == "here\n"
 
 
+def disowned():
+    """a recovery while the others live makes two clusters: both go on, and an alarm says so"""
+    with Hosts(3) as h:
+        h.need_cuts()
+        begin(h)
+        wait_until("all vote", 20, lambda: h[1].members()[h[3].name]["role"] == "voter")
+        h.cut_off(1)
+        wait_until("no quorum", 20, lambda: not h[1].members()[h[1].name]["quorum"])
+        wait_until("both are away", 20, lambda: h[1].running() == [h[1].name])
+        for node in (h[2], h[3]):
+            if node.name in h[1].members():
+                h[1].ok("cluster", "force-leave", node.name, "--recover", "--yes")
+        assert sorted(h[1].members()) == [h[1].name]
+        h.heal()
+        for node in (h[2], h[3]):
+            wait_until("the alarm", 20, lambda n=node: "cluster_disowned" in alarms(n))
+            wait_until("a quorum", 10, lambda n=node: n.members()[n.name]["quorum"])
+            assert len(node.members()) == 3
+        h[1].ok("cluster", "leave", "--yes")
+        h[2].ok("cluster", "force-leave", h[1].name, "--yes")
+        h[1].ok("cluster", "join", h[2].address, "--yes")
+        h.wait_whole()
+        for node in h.nodes:
+            wait_until("no alarm", 10, lambda n=node: not alarms(n))
+
+
 if __name__ == "__main__":
-    run_together(forced, cleaned, *((in_the_minority, unhealed, while_it_ran) if os.environ.get("CHAOS_MINUTES") else ()))
+    run_together(forced, cleaned, *((in_the_minority, unhealed, while_it_ran, disowned) if os.environ.get("CHAOS_MINUTES") else ()))
