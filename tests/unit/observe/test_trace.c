@@ -159,6 +159,24 @@ file_of(struct house *h, char *text, size_t size)
 	return text;
 }
 
+/* Turns until so many lines are in the file, and a little longer for one too many. */
+static void
+filled(struct house *h, unsigned lines)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 10000 && n < lines; i++) {
+		FILE *file = fopen(h->path, "r");
+
+		turns(1);
+		n = 0;
+		for (int c = getc(file); c != EOF; c = getc(file))
+			n += c == '\n';
+		fclose(file);
+	}
+	turns(3);
+}
+
 TEST(a_line_says_who_and_what)
 {
 	char text[4096];
@@ -171,7 +189,7 @@ TEST(a_line_says_who_and_what)
 	say(0, "c1", "t/1", "127.0.0.1:5", ", packet: P, username: u");
 	say(0, "c2", "t/1", "127.0.0.1:6", ", packet: Q");
 	say(1, "c1", NULL, NULL, NULL);
-	turns(20);
+	filled(&h, 2);
 	STR_EQ(file_of(&h, text, sizeof text), "[MQTT] c1@127.0.0.1:5 msg: m, packet: P, "
 					       "username: u\n[MQTT] c1@ msg: m, \n");
 	stop(&h, TRACE_CLIENT, "c1");
@@ -192,7 +210,7 @@ TEST(times_are_rfc_3339_with_microseconds)
 	build(&h);
 	EQ(start(&h, TRACE_CLIENT, "c1"), EM_OK);
 	say(0, "c1", NULL, NULL, NULL);
-	turns(20);
+	filled(&h, 1);
 	file = fopen(h.path, "r");
 	OK(fgets(line, sizeof line, file) != NULL);
 	fclose(file);
@@ -213,7 +231,7 @@ TEST(a_topic_trace_takes_what_its_filter_matches)
 	say(0, "b", "u/1", NULL, ", 2");
 	say(1, "c", NULL, NULL, ", 3");
 	say(1, "d", "t", NULL, ", 4");
-	turns(20);
+	filled(&h, 2);
 	STR_EQ(
 	    file_of(&h, text, sizeof text), "[MQTT] a@ msg: m, 1\n[MQTT] d@ msg: m, 4\n");
 	tear_down(&h);
@@ -228,14 +246,14 @@ TEST(an_address_is_matched_exactly_and_a_network_by_its_bits)
 	EQ(start(&h, TRACE_ADDRESS, "10.0.0.1"), EM_OK);
 	say(0, "a", NULL, "10.0.0.1:99", ", 1");
 	say(0, "b", NULL, "10.0.0.10:99", ", 2");
-	turns(20);
+	filled(&h, 1);
 	STR_EQ(file_of(&h, text, sizeof text), "[MQTT] a@10.0.0.1:99 msg: m, 1\n");
 	stop(&h, TRACE_ADDRESS, "10.0.0.1");
 	OK(truncate(h.path, 0) == 0);
 	EQ(start(&h, TRACE_ADDRESS, "10.0.0.0/30"), EM_OK);
 	say(0, "a", NULL, "10.0.0.3:1", ", 1");
 	say(0, "b", NULL, "10.0.0.4:1", ", 2");
-	turns(20);
+	filled(&h, 1);
 	STR_EQ(file_of(&h, text, sizeof text), "[MQTT] a@10.0.0.3:1 msg: m, 1\n");
 	tear_down(&h);
 }
@@ -312,7 +330,7 @@ TEST(a_level_leaves_out_what_is_below_it)
 	trace_line(&s, "MQTT", "mqtt_packet_received", SLICE_NONE);
 	trace_line(&s, "MQTT", "packet_parse_error", SLICE_NONE);
 	trace_line(&s, "SOCKET", "connection_ended", SLICE_NONE);
-	turns(20);
+	filled(&h, 2);
 	STR_EQ(file_of(&h, text, sizeof text),
 	    "[MQTT] c1@ msg: packet_parse_error, "
 	    "\n[SOCKET] c1@ msg: connection_ended, \n");
@@ -327,7 +345,7 @@ TEST(what_a_peer_chose_forges_no_line)
 	build(&h);
 	EQ(start(&h, TRACE_CLIENT, "c\n1"), EM_OK);
 	say(0, "c\n1", NULL, NULL, ", ok");
-	turns(20);
+	filled(&h, 1);
 	STR_EQ(file_of(&h, text, sizeof text), "[MQTT] c\\x0a1@ msg: m, ok\n");
 	tear_down(&h);
 }
