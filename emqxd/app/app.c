@@ -31,7 +31,7 @@
 #include "emqxd/cluster/cluster.h"
 #include "emqxd/cluster/levels.h"
 #include "emqxd/license/license.h"
-#include "emqxd/cluster/rpc.h"
+#include "emqxd/link/rpc.h"
 #include "emqxd/takeover/takeover_wire.h"
 #include "emqxd/wills/wills.h"
 #include "emqxd/limit/limit.h"
@@ -266,6 +266,12 @@ birth_of_rpc(struct fault *f)
 	return EM_OK;
 }
 
+static void
+rpc_on_link(void)
+{
+	rpc_worker_birth(cluster_house());
+}
+
 static em_err
 birth_of_admin(struct fault *f)
 {
@@ -378,7 +384,8 @@ static const struct app_room rooms[] = {
 	{ .name = "license in force", .birth = license_settle },
 	{ .name = "rpc",
 	    .birth = birth_of_rpc,
-	    .worker_birth = rpc_worker_birth,
+	    .worker_birth = rpc_on_link,
+	    .worker_death = rpc_worker_death,
 	    .death = rpc_death,
 	    .on_link_only = true },
 	{ .name = "admin",

@@ -18,13 +18,12 @@ struct cluster {
 	const struct cluster_licence *licence; /* cluster.h: set on main; or NULL */
 	struct link_house *house;              /* link.h: the links */
 	struct ordering *ordering;             /* ordering.c */
-	struct routes *routes;   /* routes.h: what the others' clients want */
-	struct members *members; /* members.c: set on main */
-	struct groups *groups;   /* groups.c */
-	struct rpc *rpc;         /* rpc.h: offices that ask each other; set on main */
-	struct join *join;       /* join.c */
-	struct levels *levels;   /* levels.c */
-	struct views *views;     /* link/views.h: whom the nodes hear */
+	struct routes *routes;           /* routes.h: what the others' clients want */
+	struct members *members;         /* members.c: set on main */
+	struct groups *groups;           /* groups.c */
+	struct join *join;               /* join.c */
+	struct levels *levels;           /* levels.c */
+	struct views *views;             /* link/views.h: whom the nodes hear */
 	struct cluster_figures *figures; /* figures.c: what the nodes hold */
 	struct join_note *note;          /* join_note.c: set on main */
 	struct clean *clean;             /* clean.c: set on main */

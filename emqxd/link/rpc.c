@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rpc: see rpc.h. */
-#include "emqxd/cluster/rpc.h"
+#include "emqxd/link/rpc.h"
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
-#include "emqxd/cluster/cluster.h"
-#include "emqxd/cluster/inside.h"
 #include "emqxd/core/log.h"
 #include "emqxd/core/worker.h"
+#include "emqxd/link/link.h"
 #include "emqxd/model/nodes.h"
 
 #include <stdatomic.h>
 
 struct rpc {
 	const struct rpc_serve *serve;
-	_Atomic size_t waiting; /* bytes on their way to the office */
+	struct link_house *house; /* of the link thread, while it turns; or NULL */
+	_Atomic size_t waiting;   /* bytes on their way to the office */
 };
 
 /* A piece between the two threads. */
@@ -28,7 +28,7 @@ struct rpc_letter {
 static struct rpc *
 self(void)
 {
-	return cluster_inside() != NULL ? cluster_inside()->rpc : NULL;
+	return node_slot(ROOM_RPC);
 }
 
 /* Posts a copy; false: there is no memory for it. */
@@ -93,7 +93,7 @@ static void
 on_send(struct letter *letter)
 {
 	struct rpc_letter *l = LIST_OWNER(letter, struct rpc_letter, letter);
-	struct link_house *house = self() != NULL ? cluster_house() : NULL;
+	struct link_house *house = self() != NULL ? self()->house : NULL;
 	struct link_peer *p =
 	    house != NULL ? link_peer_find(house, slice_str(l->node)) : NULL;
 
@@ -128,10 +128,17 @@ on_event(struct link_peer *p, enum link_event event, void *arg)
 }
 
 void
-rpc_worker_birth(void)
+rpc_worker_birth(struct link_house *house)
 {
-	link_on(cluster_house(), LINK_RPC, on_frame, self());
-	link_on_peer(cluster_house(), on_event, NULL);
+	self()->house = house;
+	link_on(house, LINK_RPC, on_frame, self());
+	link_on_peer(house, on_event, NULL);
+}
+
+void
+rpc_worker_death(void)
+{
+	self()->house = NULL;
 }
 
 /* ---- on main */
@@ -143,13 +150,16 @@ rpc_birth(const struct rpc_serve *serve)
 
 	rpc->serve = serve;
 	atomic_init(&rpc->waiting, 0);
-	cluster_inside()->rpc = rpc;
+	node_slot_set(ROOM_RPC, rpc);
 }
 
 void
 rpc_death(void)
 {
-	MEM_FREE(cluster_inside()->rpc);
+	struct rpc *rpc = self();
+
+	node_slot_set(ROOM_RPC, NULL);
+	mem_free(rpc);
 }
 
 /* ---- asking */

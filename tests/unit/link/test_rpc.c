@@ -3,14 +3,11 @@
  * Pieces between two offices over real links: node a is the room's own, node b a house of
  * links that sends back what it gets.
  */
-#include "emqxd/cluster/cluster.h"
-#include "emqxd/cluster/inside.h"
-#include "emqxd/cluster/rpc.h"
+#include "emqxd/link/rpc.h"
 #include "emqxd/model/nodes.h"
 #include "tests/unit/link/houses.h"
 
 static struct home a, b;
-static struct cluster room;
 static struct str came;
 
 static void
@@ -80,11 +77,9 @@ begin(void)
 	OK(nodes_add(SLICE_LIT("b"), 2, &place) == EM_OK);
 	houses_new(&a, "a", 1);
 	houses_new(&b, "b", 2);
-	room = (struct cluster){ .house = a.house };
-	node_slot_set(ROOM_CLUSTER, &room);
 	link_on_peer(a.house, on_event, NULL);
 	rpc_birth(&serve);
-	rpc_worker_birth();
+	rpc_worker_birth(a.house);
 	link_on(b.house, LINK_RPC, echo, NULL);
 	OK(link_peer_add(a.house, SLICE_LIT("b"), slice_str(b.address), 0, place, &p) ==
 	    EM_OK);
@@ -93,6 +88,7 @@ begin(void)
 static void
 end(void)
 {
+	rpc_worker_death();
 	link_house_stop(b.house);
 	link_house_stop(a.house);
 	for (unsigned i = 0; i < 5; i++)
@@ -100,7 +96,6 @@ end(void)
 	rpc_death();
 	houses_free(&b); /* the loop turns no more */
 	houses_free(&a);
-	node_slot_set(ROOM_CLUSTER, NULL);
 	nodes_death();
 	str_fini(&came);
 	houses_end();

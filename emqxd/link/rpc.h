@@ -13,11 +13,13 @@
  *
  * Threads: the frames on the link thread; rpc_send() and what is served on the admin thread.
  */
-#ifndef CLUSTER_RPC_H
-#define CLUSTER_RPC_H
+#ifndef LINK_RPC_H
+#define LINK_RPC_H
 
 #include "ipc/base/err.h"
 #include "ipc/base/slice.h"
+
+struct link_house;
 
 #define RPC_WAITING_MAX (32u << 20) /* bytes of all nodes on their way to the office */
 
@@ -27,11 +29,12 @@ struct rpc_serve {
 	void (*lost)(struct slice node);
 };
 
-/* On main, behind cluster_birth().  @serve lives on. */
+/* On main, before the threads.  @serve lives on. */
 void rpc_birth(const struct rpc_serve *serve);
 void rpc_death(void);
-/* On the link thread, behind cluster_worker_birth(). */
-void rpc_worker_birth(void);
+/* On the link thread, between link_house_new() and link_house_stop(). */
+void rpc_worker_birth(struct link_house *house);
+void rpc_worker_death(void);
 /* EM_UNREACHABLE: no such member, or it is not reached. */
 EM_MUST_USE em_err rpc_send(const char *node, struct slice piece);
 
