@@ -25,7 +25,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { NODES = 4, LIMIT_S = 10 };
+enum { NODES = 4, LIMIT_S = 30 };
 
 struct row {
 	uint64_t index;

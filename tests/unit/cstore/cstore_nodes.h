@@ -197,4 +197,60 @@ nodes_end(void)
 	}
 }
 
+/* ---- several of them */
+
+static inline unsigned
+leader(void)
+{
+	for (unsigned i = 1; i <= NODES; i++) {
+		if (!node[i].is_away && leads(i))
+			return i;
+	}
+	return 0;
+}
+
+/* The call's answer. */
+static inline em_err
+change(unsigned at, enum cstore_change what, unsigned i)
+{
+	unsigned before = node[at].answers;
+
+	cstore_change(
+	    node[at].c, CSTORE_META, what, node[i].id, node[i].name, on_done, &node[at]);
+	NODES_UNTIL(node[at].answers > before);
+	return node[at].err;
+}
+
+static inline void
+join(unsigned at, unsigned i, bool votes)
+{
+	node_open(i, CSTORE_JOIN);
+	EQ(change(at, CSTORE_ADD, i), EM_OK);
+	EQ(change(at, CSTORE_MAKE_STANDBY, i), EM_OK);
+	if (votes)
+		EQ(change(at, CSTORE_MAKE_VOTER, i), EM_OK);
+}
+
+static inline void
+start_three(const struct cstore_tune *tune)
+{
+	nodes_end();
+	for (unsigned i = 1; i <= 3; i++)
+		node_start(i, tune);
+	node_open(1, CSTORE_BOOTSTRAP);
+	NODES_UNTIL(leads(1));
+	join(1, 2, true);
+	join(1, 3, true);
+}
+
+static inline void
+propose_some(unsigned at, uint32_t first, uint32_t n)
+{
+	size_t acked = node[at].acked.n;
+
+	for (uint32_t i = 0; i < n; i++)
+		OK(propose(at, first + i) == EM_OK);
+	NODES_UNTIL(node[at].acked.n == acked + n);
+}
+
 #endif
