@@ -265,7 +265,13 @@ on_prepare(uv_prepare_t *prepare)
 static void
 on_tick(uv_timer_t *timer)
 {
-	(void)timer; /* only wakes the loop: on_prepare looks */
+	struct cstore_child *c = timer->data;
+
+	/* It wakes the loop too: on_prepare looks. */
+	for (unsigned i = 0; i < CSTORE_GROUP_N; i++) {
+		if (c->group[i] != NULL)
+			cstore_write_tick(c->group[i]);
+	}
 }
 
 /* Signals are the parent's affair; this process ends with it. */

@@ -265,6 +265,8 @@ open_now(struct cstore_raft *g, enum cstore_open_mode mode, uint64_t applied)
 	if (rv != 0)
 		cstore_child_die(c, "%s: %s", g->folder, g->io.errmsg);
 	cstore_feed_birth(g, applied);
+	cstore_write_birth(g);
+	cstore_send_birth(g);
 	rv = raft_init(&g->raft, &g->io, &g->fsm, g->id, g->name);
 	if (rv != 0)
 		cstore_child_die(c, "%s: %s", g->folder, g->io.errmsg);
@@ -527,6 +529,7 @@ cstore_raft_look(struct cstore_raft *g)
 		return;
 	cstore_member_look(g);
 	cstore_feed_look(g);
+	cstore_send_look(g);
 	tell_state(g);
 	tell_status(g);
 }

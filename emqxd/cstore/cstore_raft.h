@@ -5,6 +5,8 @@
  *	cstore_raft.c	opening, closing, proposals, what the parent is told of its state
  *	cstore_feed.c	committed entries to the parent, markers, snapshots
  *	cstore_member.c	changes of the members, under guard; transfer; barrier
+ *	cstore_write.c	whether the log is being written
+ *	cstore_send.c	how much goes to another node at once
  *
  * A snapshot holds no rows: it is a marker that says up to which entry rows are in the
  * parent's store, and it is taken only when the parent said so (cstore_applied).  Installed
@@ -71,6 +73,12 @@ struct cstore_guard { /* of the one change at a time */
 	struct raft_change change;
 };
 
+/* What libraft believes to have sent to a node, and what was. */
+struct cstore_cut {
+	uint64_t id;
+	raft_index believed, next; /* the index behind it */
+};
+
 struct cstore_raft {
 	uint32_t magic;
 	struct cstore_child *child;
@@ -99,6 +107,15 @@ struct cstore_raft {
 	struct raft_transfer transfer;
 	uint32_t transfer_req; /* 0: none */
 	uint64_t transfer_id;
+	/* cstore_write.c: libuv's own; writes under way, and ticks since one ended */
+	int (*append)(struct raft_io *io, struct raft_io_append *req,
+	    const struct raft_entry entries[], unsigned n, raft_io_append_cb cb);
+	unsigned writing, waited;
+	/* cstore_send.c: libuv's own; cut messages since the last look */
+	int (*send)(struct raft_io *io, struct raft_io_send *req,
+	    const struct raft_message *message, raft_io_send_cb cb);
+	struct cstore_cut cut[CSTORE_MEMBERS_MAX];
+	unsigned cuts_n;
 	/* what the parent was told */
 	enum cstore_state said_state;
 	uint64_t said_term, said_leader;
@@ -107,6 +124,19 @@ struct cstore_raft {
 };
 
 #define CSTORE_RAFT_MAGIC 0x63726166
+
+/* ---- cstore_write.c */
+
+void cstore_write_birth(struct cstore_raft *g);
+/* Every CSTORE_TICK_MS. */
+void cstore_write_tick(struct cstore_raft *g);
+
+/* ---- cstore_send.c */
+
+void cstore_send_birth(struct cstore_raft *g);
+void cstore_send_look(struct cstore_raft *g);
+/* How many of the entries go together: @max bytes, but one at least (of those there are). */
+unsigned cstore_send_fit(const struct raft_entry *entries, unsigned n, size_t max);
 
 /* ---- cstore_raft.c */
 

