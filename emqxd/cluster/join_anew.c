@@ -156,11 +156,7 @@ on_old_out(void *arg, em_err err, const char *text)
 {
 	struct join *j = arg;
 
-	if (err != EM_OK && err != EM_NOTFOUND && j->err == EM_OK) {
-		j->err = err;
-		str_add(&j->why, text);
-	}
-	if (--j->left > 0)
+	if (!join_is_last(j, err, text))
 		return;
 	if (j->err != EM_OK)
 		join_fail(j->err, NULL, "the leader did not let the old log out: %s",
@@ -179,17 +175,8 @@ join_anew(const char *leader)
 	LOG(WARN, "cluster_joins_anew", "node", nodes_me(), "leader", leader);
 	str_add(&j->leader, leader);
 	str_add(&j->target, leader);
-	j->left = CSTORE_GROUP_N;
-	for (unsigned g = 0; g < CSTORE_GROUP_N; g++) {
-		const struct groups_change c = { .group = (enum cstore_group)g,
-			.what = CSTORE_REMOVE,
-			.raft_id = j->raft_id,
-			.name = slice_str(nodes_me()),
-			.leader = str_slice(&j->leader),
-			.limit = JOIN_CHANGE_LIMIT };
-
-		groups_change(&c, on_old_out, j);
-	}
+	join_change_both(j, CSTORE_REMOVE, j->raft_id, slice_str(nodes_me()),
+	    JOIN_CHANGE_LIMIT, on_old_out);
 }
 
 void

@@ -71,6 +71,32 @@ change_of(const struct join *j, enum cstore_group g, enum cstore_change what)
 		.limit = JOIN_CHANGE_LIMIT };
 }
 
+void
+join_change_both(struct join *j, enum cstore_change what, uint64_t raft_id,
+    struct slice name, span_t limit, groups_done_fn *on_each)
+{
+	j->left = CSTORE_GROUP_N;
+	for (unsigned g = 0; g < CSTORE_GROUP_N; g++) {
+		struct groups_change c = change_of(j, (enum cstore_group)g, what);
+
+		c.raft_id = raft_id;
+		c.name = name;
+		c.limit = limit;
+		groups_change(&c, on_each, j);
+	}
+}
+
+bool
+join_is_last(struct join *j, em_err err, const char *text)
+{
+	if (err != EM_OK && err != EM_NOTFOUND && err != EM_EXISTS && j->err == EM_OK) {
+		j->err = err;
+		str_reset(&j->why);
+		str_add(&j->why, text[0] != '\0' ? text : err_text(err));
+	}
+	return --j->left == 0;
+}
+
 static void
 on_let_in(void *arg, em_err err, const char *text)
 {
@@ -151,13 +177,6 @@ void
 join_let_out(struct join *j, uint64_t raft_id, void (*then)(void))
 {
 	j->then = then;
-	j->left = CSTORE_GROUP_N;
-	for (unsigned g = 0; g < CSTORE_GROUP_N; g++) {
-		struct groups_change c =
-		    change_of(j, (enum cstore_group)g, CSTORE_REMOVE);
-
-		c.raft_id = raft_id;
-		c.limit = OUT_LIMIT;
-		groups_change(&c, on_let_out, j);
-	}
+	join_change_both(
+	    j, CSTORE_REMOVE, raft_id, slice_str(nodes_me()), OUT_LIMIT, on_let_out);
 }

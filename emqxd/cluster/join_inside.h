@@ -84,6 +84,11 @@ void join_in_asked(struct link_ask ask);
 void join_enter(struct join *j, change_done_fn *then);
 /* The Raft id that is not to be, out of both groups, as far as somebody can be told. */
 void join_let_out(struct join *j, uint64_t raft_id, void (*then)(void));
+/* A change of one Raft id in both groups, then @on_each for each; and in there: is it the
+ * last one?  The first fault is kept in j->err and j->why; what is so already is none. */
+void join_change_both(struct join *j, enum cstore_change what, uint64_t raft_id,
+    struct slice name, span_t limit, groups_done_fn *on_each);
+bool join_is_last(struct join *j, em_err err, const char *text);
 /* What a crash has interrupted goes on. */
 void join_in_resume(void);
 void join_anew_resume(void);

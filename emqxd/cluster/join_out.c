@@ -23,20 +23,13 @@ finish_ok(unsigned members)
 	join_finish(&(struct join_end){ .err = EM_OK, .text = "", .members = members });
 }
 
-/* A Raft id out of both groups, then on_out. */
 static void
-let_out(struct join *j, uint64_t raft_id, struct slice name, groups_done_fn *on_out)
+remove_row(const char *name, change_done_fn *then)
 {
-	j->left = CSTORE_GROUP_N;
-	for (unsigned g = 0; g < CSTORE_GROUP_N; g++) {
-		const struct groups_change c = { .group = (enum cstore_group)g,
-			.what = CSTORE_REMOVE,
-			.raft_id = raft_id,
-			.name = name,
-			.limit = JOIN_CHANGE_LIMIT };
+	em_err err = join_delete_row(slice_str(name), then);
 
-		groups_change(&c, on_out, j);
-	}
+	if (err != EM_OK)
+		join_fail(err, NULL, "nothing has changed: %s", err_text(err));
 }
 
 /* ---- leaving */
@@ -78,7 +71,23 @@ on_own_row_gone(void *arg, em_err err)
 		join_fail(err, err == EM_NOQUORUM ? join_hint_recover : NULL,
 		    "this node is still a member: %s", err_text(err));
 	else
-		let_out(j, j->raft_id, slice_str(nodes_me()), on_let_out);
+		join_change_both(j, CSTORE_REMOVE, j->raft_id, slice_str(nodes_me()),
+		    JOIN_CHANGE_LIMIT, on_let_out);
+}
+
+/* Those without its row do not talk to it: as a voter it would count against them. */
+static void
+on_votes_no_more(void *arg, em_err err, const char *text)
+{
+	struct join *j = arg;
+
+	if (!join_is_last(j, err, text))
+		return;
+	if (j->err == EM_OK)
+		remove_row(nodes_me(), on_own_row_gone);
+	else
+		join_fail(j->err, j->err == EM_NOQUORUM ? join_hint_recover : NULL,
+		    "this node is still a member: %s", str_get(&j->why));
 }
 
 static bool
@@ -94,15 +103,16 @@ static void
 on_transfer_wait(struct timer *t)
 {
 	struct join *j = LIST_OWNER(t, struct join, wait);
-	em_err err;
 
 	if ((leads_any() || !groups_have_quorum()) && clock_mono().ns < j->until.ns) {
 		timer_arm(t, LOOK, on_transfer_wait);
 		return;
 	}
-	err = join_delete_row(slice_str(nodes_me()), on_own_row_gone);
-	if (err != EM_OK)
-		join_fail(err, NULL, "this node is still a member: %s", err_text(err));
+	if (groups_have_quorum())
+		join_change_both(j, CSTORE_MAKE_STANDBY, j->raft_id,
+		    slice_str(nodes_me()), JOIN_CHANGE_LIMIT, on_votes_no_more);
+	else
+		on_own_row_gone(j, EM_NOQUORUM);
 }
 
 static void
@@ -155,12 +165,7 @@ on_other_out(void *arg, em_err err, const char *text)
 {
 	struct join *j = arg;
 
-	if (err != EM_OK && err != EM_NOTFOUND && j->err == EM_OK) {
-		j->err = err;
-		str_reset(&j->why);
-		str_add(&j->why, text[0] != '\0' ? text : err_text(err));
-	}
-	if (--j->left > 0)
+	if (!join_is_last(j, err, text))
 		return;
 	if (j->err != EM_OK)
 		join_fail(j->err, NULL, "it is no member any more, but counts still: %s",
@@ -175,19 +180,11 @@ on_row_gone(void *arg, em_err err)
 	struct join *j = arg;
 
 	if (err == EM_OK)
-		let_out(j, j->old_id, slice_str(str_get(&j->victim)), on_other_out);
+		join_change_both(j, CSTORE_REMOVE, j->old_id,
+		    slice_str(str_get(&j->victim)), JOIN_CHANGE_LIMIT, on_other_out);
 	else
 		join_fail(err, err == EM_NOQUORUM ? join_hint_recover : NULL,
 		    "nothing has changed: %s", err_text(err));
-}
-
-static void
-remove_row(struct join *j, change_done_fn *then)
-{
-	em_err err = join_delete_row(slice_str(str_get(&j->victim)), then);
-
-	if (err != EM_OK)
-		join_fail(err, NULL, "nothing has changed: %s", err_text(err));
 }
 
 void
@@ -211,7 +208,7 @@ join_force_leave(
 		finish_ok(members_count() - 1);
 	} else if (groups_have_quorum()) {
 		j->old_id = e->m.raft_id;
-		remove_row(j, on_row_gone);
+		remove_row(str_get(&j->victim), on_row_gone);
 	} else if (with_recovery) {
 		join_recover(j);
 	} else {

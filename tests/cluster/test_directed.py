@@ -2,8 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the chaos run found once, or could: each fault alone, at the moment that hurts."""
 import asyncio
+import os
+import random
+import threading
+import time
 
-from house import SLOW, House, run, wait_until
+from hosts import Hosts
+from house import SLOW, Failed, House, run, wait_until
 from mqtt5 import Client, Gone
 
 
@@ -80,5 +85,97 @@ def a_connect_read_late():
         asyncio.run(zombie(h))
 
 
+KEY = "mqtt.max_topic_levels"
+SEED = os.environ.get("CHAOS_SEED") or str(int.from_bytes(os.urandom(4), "big"))
+MINUTES = os.environ.get("CHAOS_MINUTES")
+LATE = 0.04  # seconds from node to node: a change waits so long twice before it is proposed
+
+
+class Change:
+    """Node 4 joins, or leaves if it is in: what changes the members of both groups."""
+
+    def __init__(self, h):
+        self.h, self.seen = h, {n: os.path.getsize(n.path("err")) for n in h.nodes}
+        self.is_leave = len(h[4].members()) > 1
+        words = ("leave",) if self.is_leave else ("join", h[1].address)
+        self.said = None
+        self.thread = threading.Thread(target=self.ask, args=words)
+        self.thread.start()
+
+    def ask(self, *words):
+        self.said = words[0], *self.h[4].ctl("cluster", *words, "--yes", timeout=90)
+
+    def leader(self):
+        """The node that is about to propose it, as soon as it says so; of a leave it does not."""
+        if self.is_leave:
+            return next(n for n in self.h.nodes if self.h[4].members()[n.name]["role"] == "leader")
+        for node in self.h.nodes[:3]:
+            with open(node.path("err"), encoding="utf-8", errors="replace") as f:
+                f.seek(self.seen[node])
+                if " cluster_change " in f.read():
+                    return node
+        return None
+
+
+def agreed(h):
+    """Do all who are in say the same, and is node 4 in for all or for none?"""
+    views = {n.name: {m: r["role"] for m, r in n.members().items()} for n in h.nodes}
+    inside = [n.name for n in h.nodes[:3]]
+    if list(views[h[4].name]) != [h[4].name]:
+        inside.append(h[4].name)
+    for name in inside:
+        roles = views[name]
+        if sorted(roles) != inside or sorted(roles.values()) != ["leader"] + ["voter"] * (len(inside) - 1):
+            raise Failed("%s" % views)
+    return all(n.running() == inside for n in h.nodes if n.name in inside)
+
+
+def lose_quorum(h, value, is_killed, wait):
+    """A change of the members is proposed and the two others die; the leader that proposed
+    it stands still, or dies, while they come back without it."""
+    change = Change(h)
+    leader = wait_until("a change is proposed", 30, change.leader)
+    wait *= 10 if change.is_leave else 1
+    time.sleep(wait)
+    others = [n for n in h.nodes[:3] if n is not leader]
+    for node in others:
+        node.kill()
+    time.sleep(0.3)
+    (leader.kill if is_killed else leader.pause)()
+    for node in others:
+        node.start(wait=False)
+    for node in others:
+        node.wait_ready()
+    wait_until("the two agree on something", 40, lambda: others[0].ctl("conf", "set", KEY, str(value), "--yes")[0] == 0)
+    (leader.start if is_killed else leader.go_on)()
+    change.thread.join()
+    try:
+        wait_until("all agree on who is in", 60, lambda: agreed(h))
+    except Failed as e:
+        raise Failed("seed %s: %s; the command: %s" % (SEED, e, change.said)) from e
+    for node in h.nodes[:3]:
+        wait_until("it has what was set", 10, lambda n=node: str(n.rows("conf", "get", KEY)[0]["value"]) == str(value))
+    ended = [line for n in h.nodes for line in open(n.path("err"), encoding="utf-8") if " cstore_ended " in line]
+    print("# %s, %.0f ms: %s exit %d; children that ended: %d" % (
+        "killed" if is_killed else "paused", wait * 1e3, change.said[0], change.said[1], len(ended)), flush=True)
+
+
+def members_while_the_quorum_goes():
+    """the quorum goes while the members change: the old leader comes back, all agree again"""
+    rng = random.Random(SEED)
+    rounds = max(1, int(4 * float(MINUTES)))
+    with Hosts(4) as h:
+        h.start()
+        for n in (2, 3):
+            h[n].ok("cluster", "join", h[1].address, "--yes")
+        wait_until("all vote", 40, lambda: agreed(h))
+        if h.can_cut():
+            for a, b in ((1, 2), (1, 3), (2, 3), (1, 4), (2, 4), (3, 4)):
+                h.delay(a, b, LATE)
+            wait_until("all are there again", 20, lambda: agreed(h))
+        for i in range(rounds):
+            lose_quorum(h, 100 + i, i % 2 == 1, rng.uniform(0, 4 * LATE))
+
+
 if __name__ == "__main__":
-    run(a_connect_read_late, a_node_that_ends_while_clients_wait)
+    run(a_connect_read_late, a_node_that_ends_while_clients_wait, *([members_while_the_quorum_goes] if MINUTES else []))
