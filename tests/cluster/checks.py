@@ -164,7 +164,11 @@ class Checks:
                 yield s, payload, self.world.excuses(s.at - 1, nodes, arrivals)
 
     def excuses(self, receiver, s):
-        return self.world.excuses(s.at - 1, s.nodes | receiver.nodes_since(s.at - 1), receiver.arrivals())
+        there = receiver.nodes_since(s.at - 1)
+        kinds = self.world.excuses(s.at - 1, s.nodes | there, receiver.arrivals())
+        if "restart" in kinds and "restart" not in self.world.excuses(s.at - 1, there):
+            kinds.remove("restart")  # a node that ends in order passes on what it took
+        return kinds
 
     def excused(self, receiver, s):
         return next(iter(self.excuses(receiver, s)), None)

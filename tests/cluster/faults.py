@@ -13,6 +13,8 @@ import random
 import signal
 import time
 
+from house import SLOW
+
 # kind -> (how often, seconds that it lasts, does it excuse losses of messages?)
 KINDS = {
     "kill": (6, (0.1, 6), True),
@@ -165,13 +167,13 @@ class Doer:
         await self.ready(node)
 
     async def ready(self, node):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 20 * SLOW
         while time.monotonic() < end:
             rc, _, _ = await self.ctl(node, "wait", "ready")
             if rc == 0 or not node.is_up():
                 return
             await asyncio.sleep(0.1)
-        self.world.find("%s is not ready after 20 s", node.name)
+        self.world.find("%s is not ready after %d s", node.name, 20 * SLOW)
 
     async def pause(self, node, seconds):
         process = node.process
@@ -186,9 +188,9 @@ class Doer:
         process = node.process
         process.terminate()
         try:
-            rc = await asyncio.to_thread(process.wait, 30)
+            rc = await asyncio.to_thread(process.wait, 30 * SLOW)
         except Exception:  # pylint: disable=broad-except
-            self.world.find("%s does not end by SIGTERM within 30 s", node.name)
+            self.world.find("%s does not end by SIGTERM within %d s", node.name, 30 * SLOW)
             node.kill()
             rc = 0
         if rc != 0:
@@ -259,7 +261,7 @@ class Doer:
         await asyncio.sleep(seconds)
         node.start(wait=False)
         await self.ready(node)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 20 * SLOW
         while time.monotonic() < end and node.is_up():
             rc, out, _ = await self.ctl(node, "cluster", "status", "--json")
             if rc == 0 and out.count('"node"') == 1:
@@ -276,7 +278,7 @@ class Doer:
 
     async def join(self, node, seconds):
         """Is it a member in time?"""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * SLOW
         last = ""
         while time.monotonic() < end:
             for other in self.house.nodes:

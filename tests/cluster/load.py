@@ -13,6 +13,7 @@ from mqtt5 import Client, Gone
 from orders import Licences, Settings
 
 RATE = 8  # messages a second of each publisher
+STALL = 1  # seconds for which this process got no CPU, so perhaps the nodes did not
 
 
 class World:
@@ -66,6 +67,18 @@ class World:
     def excuse(self, begin, nodes, arrivals=()):
         """One of them, or None."""
         return next(iter(self.excuses(begin, nodes, arrivals)), None)
+
+
+async def watch_for_stalls(world):
+    """A machine that stands still looks to the nodes like a network that does."""
+    while not world.is_over:
+        before = time.monotonic()
+        await asyncio.sleep(0.1)
+        late = time.monotonic() - before - 0.1
+        if late > STALL:
+            row = world.trouble("stall of the machine", *[n.n for n in world.house.nodes])
+            row[0], row[1] = before, time.monotonic() + 2
+            world.count("stalls of the machine")
 
 
 class Roamer:
@@ -352,6 +365,7 @@ class Load:
     def start(self):
         self.tasks = [asyncio.create_task(r.run()) for r in self.roamers]
         self.tasks += [asyncio.create_task(o.run()) for o in self.orders]
+        self.tasks.append(asyncio.create_task(watch_for_stalls(self.world)))
 
     def go_on(self):
         self.world.going.set()
