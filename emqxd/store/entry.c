@@ -71,6 +71,7 @@ read_part(struct rbuf *r, enum change_group g, struct entry_change *out)
 	if (out->what == ENTRY_WHOLE)
 		out->total = rbuf_u32(r);
 	if (g != CHANGE_GROUP_RET || out->number > ENTRY_PARTS_MAX ||
+	    (out->what == ENTRY_PART && out->number == ENTRY_PARTS_MAX) ||
 	    out->total > ENTRY_WHOLE_MAX)
 		rbuf_fail(r);
 }
@@ -114,8 +115,12 @@ entry_check(enum change_group g, struct slice bytes, struct entry_head *out)
 		return EM_UNSUPPORTED;
 	if (out->n == 0 || out->seq == 0 || out->incarnation == 0)
 		return EM_MALFORMED;
-	for (uint16_t i = 0; i < out->n && r.err == EM_OK; i++)
+	for (uint16_t i = 0; i < out->n && r.err == EM_OK; i++) {
 		entry_next(&r, g, out->site, &c);
+		if (r.err == EM_OK && out->n > 1 &&
+		    (c.what == ENTRY_PART || c.what == ENTRY_WHOLE))
+			rbuf_fail(&r);
+	}
 	if (r.err == EM_UNSUPPORTED)
 		return r.err;
 	return r.err == EM_OK && rbuf_left(&r) == 0 ? EM_OK : EM_MALFORMED;

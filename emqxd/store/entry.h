@@ -11,7 +11,7 @@
  * A blob that is larger than ENTRY_PART_MAX goes before its change, in entries of their own:
  * what 4, kind, clock, an empty key, the part's number (4, from 0), its bytes with their size
  * (4).  Then what 5 is a put whose blob is so many parts (4) with so many bytes in all (4), of
- * those that its site sent last.
+ * those that its site sent last.  Either is the only one of its entry.
  *
  * Another version, a new kind and a new doing each come with a level (core/level.h).
  *

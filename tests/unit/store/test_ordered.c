@@ -223,6 +223,24 @@ TEST(a_large_change_goes_in_parts_and_comes_back_whole)
 	wipe();
 }
 
+/* Each has its own buffer while it is followed. */
+TEST(a_blob_in_parts_is_the_only_change_of_its_entry)
+{
+	const struct entry_change part = in_parts(0, NULL, 0, "0123456789");
+	const struct entry_change wholes[] = { in_parts(1, "a", 10, ""),
+		in_parts(0, "b", 0, "") };
+
+	fresh_as(1);
+	EQ(foreign_all(1, 1, &part, 1), EM_OK);
+	EQ(foreign_all(2, 2, wholes, 2), EM_MALFORMED);
+	settle();
+	STR_EQ(str_get(&follows), "");
+	EQ(foreign_all(3, 2, wholes, 1), EM_OK);
+	settle();
+	STR_EQ(str_get(&follows), "a=01234567 ");
+	wipe();
+}
+
 TEST(a_flush_waits_for_what_was_sent_before)
 {
 	struct change *c;

@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_STORE_WHOLE_H
 #define TESTS_UNIT_STORE_WHOLE_H
 
-#include "tests/unit/store/one_node.h"
+#include "tests/unit/store/parts.h"
 
 struct fetch {
 	bytes_list parts;
