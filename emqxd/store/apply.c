@@ -94,15 +94,22 @@ look_for_oldest(struct slice key, struct slice blob, void *arg)
 	return EM_OK;
 }
 
+static em_err del_parts(struct store *s, uint64_t site);
+
 static em_err
 make_room_for_site(struct store *s, enum change_group g)
 {
 	struct oldest o = { 0 };
+	struct rbuf r = rbuf_of(slice_of(o.site, SITE));
 	em_err err = kv_scan(s->kv, apply_seen_table(g), look_for_oldest, &o);
 
 	if (err != EM_OK || o.n < SEEN_MAX)
 		return err;
-	return kv_del(s->kv, apply_seen_table(g), slice_of(o.site, SITE));
+	err = kv_del(s->kv, apply_seen_table(g), slice_of(o.site, SITE));
+	/* Nor are parts of what it began and did not end kept for ever. */
+	if (err == EM_OK && g == CHANGE_GROUP_RET)
+		err = del_parts(s, rbuf_u64(&r));
+	return err;
 }
 
 static em_err
@@ -348,10 +355,8 @@ do_whole(
 
 	mem_free(in->whole); /* of a transaction that failed */
 	in->whole = mem_try(c->total + 1);
-	if (in->whole == NULL) {
-		kv_abort(a->s->kv);
+	if (in->whole == NULL)
 		return EM_NOMEM;
-	}
 	err = read_parts(a->s, c, in->whole);
 	if (err == EM_MALFORMED) {
 		LOG(ERROR, "store_parts_malformed", "group",
@@ -417,10 +422,8 @@ do_entry(struct applying *a, struct incoming *in)
 	if (in->index <= a->applied)
 		return EM_OK;
 	err = entry_check(a->o->group, slice_of(in->bytes, in->n), &h);
-	if (err == EM_UNSUPPORTED) {
-		kv_abort(a->s->kv);
+	if (err == EM_UNSUPPORTED)
 		return err;
-	}
 	a->applied = in->index;
 	if (err != EM_OK) {
 		in->fate = APPLY_MALFORMED;
@@ -448,6 +451,8 @@ do_entries(struct applying *a, const struct incoming *upto)
 		err = ordered_save(a->s, a->o, a->applied, a->clock, false);
 	if (err == EM_OK)
 		err = kv_commit(a->s->kv);
+	else
+		kv_abort(a->s->kv);
 	metric_add(a->s->metrics.commits, err == EM_OK);
 	return err;
 }

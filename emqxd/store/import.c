@@ -9,7 +9,7 @@
  * A part: version 1, group, its number (4 bytes, from 0), then 0: rows of a table; or 1: the
  * last part, with the index that the rows are at and the highest clock (8 each).  Rows: the
  * table, flag 1 in the table's last part, then each row with the sizes of its key (2) and its
- * value (4).  A table is the number of its kind, and from 253 on what the group has beside
+ * value (4).  A table is the number of its kind, and from 252 on what the group has beside
  * them; tables come in the order of their numbers.  One that the other node does not have (it
  * is older) becomes empty; one that this one does not have must be so, and its parts are
  * passed over: a row in it is EM_UNSUPPORTED, since no older node may be there by then.
@@ -23,12 +23,13 @@
 #include "ipc/base/vec.h"
 
 enum { VERSION = 1, ROWS = 0, END = 1 };
-enum { WIRE_STAMPS = 253, WIRE_TOMBS, WIRE_SEEN };
+enum { WIRE_PARTS = 252, WIRE_STAMPS, WIRE_TOMBS, WIRE_SEEN };
 
 uint8_t
 import_wire_number(uint8_t table)
 {
 	switch (table) {
+	case TABLE_PARTS: return WIRE_PARTS;
 	case TABLE_STAMPS: return WIRE_STAMPS;
 	case TABLE_TOMBS: return WIRE_TOMBS;
 	case TABLE_SEEN_META:
@@ -47,9 +48,9 @@ import_tables(enum change_group g, uint8_t table[TABLE_N])
 			table[n++] = (uint8_t)kind;
 	}
 	if (g == CHANGE_GROUP_RET) {
+		table[n++] = TABLE_PARTS;
 		table[n++] = TABLE_STAMPS;
 		table[n++] = TABLE_TOMBS;
-		table[n++] = TABLE_PARTS;
 	}
 	table[n++] = (uint8_t)apply_seen_table(g);
 	return n;
@@ -211,7 +212,7 @@ take_rows(struct importing *im, struct rbuf *r)
 	if (im->o->part_table < n &&
 	    import_wire_number(table[im->o->part_table]) == number)
 		return merge_part(im, rows, table[im->o->part_table], is_end);
-	if (number < CHANGE_KIND_N || number >= WIRE_STAMPS || im->o->part_at.n > 0)
+	if (number < CHANGE_KIND_N || number >= WIRE_PARTS || im->o->part_at.n > 0)
 		return EM_MALFORMED;
 	return rows.n == 0 && is_end ? EM_OK : EM_UNSUPPORTED;
 }

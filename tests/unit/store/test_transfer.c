@@ -106,6 +106,35 @@ TEST(an_import_that_was_interrupted_says_so_and_is_begun_anew)
 	wipe();
 }
 
+/* A kind that comes later gets the number behind the last one's. */
+TEST(parts_of_a_blob_travel_and_tables_come_by_numbers_that_no_kind_will_have)
+{
+	const struct entry_change part[] = { in_parts(0, NULL, 0, "01234"),
+		in_parts(1, NULL, 0, "56789") };
+	const struct entry_change whole = in_parts(2, "large", 10, "");
+	struct fetch a;
+
+	fresh_as(1);
+	EQ(foreign_all(1, 1, &part[0], 1), EM_OK);
+	settle();
+	a = fetch(RET);
+	for (size_t i = 0, was = 0; i + 1 < a.parts.n; i++) {
+		uint8_t table = bytes_at(&a.parts, i).p[7];
+
+		OK(table >= was && (table < CHANGE_KIND_N || table >= 252));
+		was = table;
+	}
+	wipe();
+	fresh_as(3);
+	import_all(&a);
+	EQ(foreign_all(2, 2, &part[1], 1), EM_OK);
+	EQ(foreign_all(3, 3, &whole, 1), EM_OK);
+	settle();
+	STR_EQ(str_get(&follows), "large=01234567 ");
+	clear(&a.parts);
+	wipe();
+}
+
 TEST(rows_that_have_an_entry_of_ours_answer_it)
 {
 	struct fetch a;
