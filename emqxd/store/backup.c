@@ -43,14 +43,14 @@ make_parent(const char *dir)
 	return err;
 }
 
-/* What was copied is on the disk, not on its way there. */
+/* What was copied is on the disk, not on its way there; the names of the folders too. */
 static em_err
 sync_copy(const char *dir)
 {
-	static const char *const what[] = { "/data.mdb", "" };
+	static const char *const what[] = { "/data.mdb", "", "/..", "/../.." };
 	em_err err = EM_OK;
 
-	for (unsigned i = 0; i < 2 && err == EM_OK; i++) {
+	for (unsigned i = 0; i < sizeof what / sizeof what[0] && err == EM_OK; i++) {
 		struct str path = { 0 };
 		int fd;
 
@@ -66,18 +66,45 @@ sync_copy(const char *dir)
 }
 
 static void
+remove_copy(const char *dir)
+{
+	static const char *const what[] = { "/data.mdb", "/lock.mdb" };
+
+	for (unsigned i = 0; i < sizeof what / sizeof what[0]; i++) {
+		struct str path = { 0 };
+
+		str_addf(&path, "%s%s", dir, what[i]);
+		(void)unlink(str_get(&path));
+		str_fini(&path);
+	}
+	(void)rmdir(dir);
+}
+
+/* A part of a copy would keep a full disk full. */
+static em_err
+make_copy(struct backup *b)
+{
+	em_err err = make_parent(b->dir);
+
+	if (err == EM_OK && mkdir(b->dir, 0750) != 0)
+		err = err_from_errno(errno);
+	if (err != EM_OK)
+		return err;
+	err = kv_reader_copy(b->reader, b->dir);
+	if (err == EM_OK)
+		err = sync_copy(b->dir);
+	if (err != EM_OK)
+		remove_copy(b->dir);
+	return err;
+}
+
+static void
 run(struct job *j)
 {
 	struct backup *b = LIST_OWNER(j, struct backup, job);
 
 	if (b->err == EM_OK)
-		b->err = make_parent(b->dir);
-	if (b->err == EM_OK && mkdir(b->dir, 0750) != 0)
-		b->err = err_from_errno(errno);
-	if (b->err == EM_OK)
-		b->err = kv_reader_copy(b->reader, b->dir);
-	if (b->err == EM_OK)
-		b->err = sync_copy(b->dir);
+		b->err = make_copy(b);
 	kv_reader_close(&b->reader);
 	worker_post_now(b->asker, &b->letter);
 }
@@ -105,4 +132,30 @@ store_backup(const char *dir, change_done_fn *done, void *arg)
 		.arg = arg };
 	b->err = kv_reader_open(store_self()->kv, &b->reader);
 	jobs_post(&b->job);
+}
+
+/* ---- away with it */
+
+struct removal {
+	struct job job;
+	char *dir;
+};
+
+static void
+run_removal(struct job *j)
+{
+	struct removal *r = LIST_OWNER(j, struct removal, job);
+
+	remove_copy(r->dir);
+	mem_free(r->dir);
+	mem_free(r);
+}
+
+void
+store_backup_remove(const char *dir)
+{
+	struct removal *r = MEM_NEW(struct removal);
+
+	*r = (struct removal){ .job.run = run_removal, .dir = mem_strdup(dir) };
+	jobs_post(&r->job);
 }

@@ -98,7 +98,10 @@ void store_import(
 
 /* A copy of the whole store in the folder @dir, which is made, with its parent; a node that
  * is started with it as data_dir/store has these rows.  On a jobs thread.  EM_IO, EM_FULL,
- * EM_DENIED, EM_EXISTS; then there may be a part of it.  Any worker. */
+ * EM_DENIED, EM_EXISTS; then nothing is left of it.  Any worker; @done may be called when all
+ * rooms have ended. */
 void store_backup(const char *dir, change_done_fn *done, void *arg);
+/* What that has made goes again, on a jobs thread; nothing else in the folder. */
+void store_backup_remove(const char *dir);
 
 #endif

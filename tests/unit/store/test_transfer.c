@@ -2,6 +2,7 @@
 /* Facts of a group's rows on their way to another node, and over a kill. */
 #include "tests/unit/store/whole.h"
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 static void
@@ -249,6 +250,38 @@ TEST(rows_of_a_backup_come_back_at_index_0)
 	OK(access(copy, F_OK) != 0);
 	clear(&a.parts);
 	remove_backup();
+	wipe();
+}
+
+TEST(a_copy_that_finds_no_room_leaves_nothing_and_one_that_is_there_can_go)
+{
+	struct rlimit was, small;
+	char copy[sizeof dir + 20];
+
+	fresh_as(1);
+	fill(2000, "some bytes of a message, so that there are some pages", 1);
+	snprintf(copy, sizeof copy, "%s/b/join-1", dir);
+	OK(getrlimit(RLIMIT_FSIZE, &was) == 0);
+	small = (struct rlimit){ 64 << 10, was.rlim_max };
+	signal(SIGXFSZ, SIG_IGN);
+	OK(setrlimit(RLIMIT_FSIZE, &small) == 0);
+	imported = EM_AGAIN;
+	store_backup(copy, on_imported, NULL);
+	while (imported == EM_AGAIN)
+		turn(worker_get(0));
+	OK(setrlimit(RLIMIT_FSIZE, &was) == 0);
+	EQ(imported, EM_FULL);
+	OK(access(copy, F_OK) != 0);
+	imported = EM_AGAIN;
+	store_backup(copy, on_imported, NULL);
+	while (imported == EM_AGAIN)
+		turn(worker_get(0));
+	EQ(imported, EM_OK);
+	store_backup_remove(copy);
+	while (access(copy, F_OK) == 0)
+		usleep(1000);
+	*strrchr(copy, '/') = '\0';
+	EQ(rmdir(copy), 0);
 	wipe();
 }
 
