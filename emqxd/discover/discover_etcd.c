@@ -142,6 +142,7 @@ static em_err
 take_lease(struct discover_round *r)
 {
 	struct str body = { 0 };
+	struct slice host;
 	cJSON *json;
 	em_err err;
 
@@ -149,9 +150,10 @@ take_lease(struct discover_round *r)
 	    &body, "{\"TTL\":\"%lld\"}", (long long)span_to_s(r->conf->etcd.node_ttl));
 	json = call(r, "lease/grant", &body, &err);
 	r->lease.id = number_of(json, "ID");
+	host = http_host(server_of(r, r->lease.server)); /* no password of the URL */
 	if (json != NULL && r->lease.id == 0)
-		err = fault_set(&r->fault, EM_MALFORMED, "%s: the answer has no lease",
-		    server_of(r, r->lease.server));
+		err = fault_set(&r->fault, EM_MALFORMED, "%.*s: the answer has no lease",
+		    SLICE_FMT(host));
 	cJSON_Delete(json);
 	str_fini(&body);
 	return err;
