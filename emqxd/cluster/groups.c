@@ -171,43 +171,6 @@ groups_stop(void)
 	all->raft_id = 0;
 }
 
-struct wipe {
-	void (*done)(void *arg);
-	void *arg;
-	unsigned left;
-};
-
-static void
-on_wiped(void *arg, em_err err, const char *text)
-{
-	struct wipe *w = arg;
-
-	if (err != EM_OK && err != EM_CANCELLED)
-		LOG(ERROR, "cluster_log_stays", "error", err_name(err), "why", text);
-	if (--w->left > 0)
-		return;
-	if (err != EM_CANCELLED) /* then the child is being ended */
-		w->done(w->arg);
-	mem_free(w);
-}
-
-void
-groups_wipe(void (*done)(void *arg), void *arg)
-{
-	struct groups *all = groups();
-	struct wipe *w;
-
-	if (all->cstore == NULL) {
-		done(arg);
-		return;
-	}
-	w = MEM_NEW(struct wipe);
-	*w = (struct wipe){ .done = done, .arg = arg, .left = CSTORE_GROUP_N };
-	groups_watch_stop(all);
-	for (unsigned g = 0; g < CSTORE_GROUP_N; g++)
-		cstore_group_wipe(all->cstore, (enum cstore_group)g, on_wiped, w);
-}
-
 static void
 remove_folder(const char *path)
 {
@@ -234,6 +197,28 @@ groups_remove_logs(const char *folder)
 		remove_folder(str_get(&path));
 		str_fini(&path);
 	}
+}
+
+static bool
+has_log(const char *folder, const char *name)
+{
+	struct str path = { 0 };
+	bool has;
+
+	/* libraft writes them by turns, before all else. */
+	str_addf(&path, "%s/%s/metadata1", folder, name);
+	has = access(str_get(&path), F_OK) == 0;
+	path.p[path.n - 1] = '2';
+	has = has || access(str_get(&path), F_OK) == 0;
+	str_fini(&path);
+	return has;
+}
+
+bool
+groups_have_logs(const char *folder)
+{
+	return has_log(folder, group_name[CSTORE_META]) &&
+	       has_log(folder, group_name[CSTORE_RET]);
 }
 
 /* ---- life */

@@ -42,10 +42,10 @@ struct groups_start {
 void groups_start(const struct groups_start *s);
 /* Ends the child, which waits; the logs stay. */
 void groups_stop(void);
-/* The same, and removes the logs; @done is called within or later. */
-void groups_wipe(void (*done)(void *arg), void *arg);
-/* Of a node that is alone, before anything runs: what an interrupted task has left there. */
+/* While no child runs. */
 void groups_remove_logs(const char *folder);
+/* Both groups have one there. */
+bool groups_have_logs(const char *folder);
 
 /* NULL: not started. */
 struct cstore *groups_cstore(void);

@@ -122,9 +122,10 @@ static void
 be_removed(struct heal *h)
 {
 	remember(h);
-	if (h->is_on && h->is_cleaned && h->targets > 0)
+	if (h->is_on && h->is_cleaned && h->targets > 0) {
+		join_anew_give_up();
 		begin_healing(h);
-	else
+	} else
 		join_cast_out(h->is_cleaned
 				  ? "it was away for longer than cluster.autoclean"
 				  : "a member removed it");

@@ -45,7 +45,7 @@ join_is_member(void)
 bool
 join_is_settled(void)
 {
-	return join_self()->task == JOIN_NOTHING;
+	return join_self()->task == JOIN_NOTHING || join_self()->task == JOIN_ANEW;
 }
 
 /* ---- tasks */
@@ -63,7 +63,7 @@ join_take(enum join_task task, join_done_fn *done, void *arg)
 {
 	struct join *j = join_self();
 
-	if (j->task != JOIN_NOTHING) {
+	if (j->task != JOIN_NOTHING || j->is_ending) {
 		if (done != NULL)
 			end_at_once(done, arg, EM_BUSY,
 			    "this node is joining or leaving a cluster just now");
@@ -100,8 +100,19 @@ join_finish(const struct join_end *e)
 		    e->text);
 	if (done != NULL)
 		done(j->arg, e);
-	if (j->is_member && members_me() == NULL && j->task == JOIN_NOTHING)
+	if (j->is_member && members_me() == NULL && j->task == JOIN_NOTHING &&
+	    !j->is_ending)
 		heal_removed(); /* meanwhile */
+}
+
+void
+join_finish_in(const struct join_end *e)
+{
+	if (join_self()->gives_up)
+		join_fail(EM_AGAIN, "emqx_ctl cluster leave, now that it is a member",
+		    "the cluster took this node in meanwhile");
+	else
+		join_finish(e);
 }
 
 void
@@ -140,33 +151,26 @@ join_open_groups(enum cstore_open_mode mode, uint64_t raft_id)
 	ordering_start(groups_cstore());
 }
 
-/* The child is not ended within what it says. */
 static void
-on_wiped_later(struct timer *t)
+on_close(struct timer *t)
 {
 	struct join *j = LIST_OWNER(t, struct join, wait);
 
 	groups_stop();
+	groups_remove_logs(j->raft_dir);
 	ordering_pause();
 	j->raft_id = 0;
 	j->then();
 }
 
-static void
-on_wiped(void *arg)
-{
-	struct join *j = arg;
-
-	timer_arm(&j->wait, span_ms(0), on_wiped_later);
-}
-
+/* The child is not ended within what it says; nor is it asked: it may be down. */
 void
 join_close_groups(void (*then)(void))
 {
 	struct join *j = join_self();
 
 	j->then = then;
-	groups_wipe(on_wiped, j);
+	timer_arm(&j->wait, span_ms(0), on_close);
 }
 
 static void
@@ -186,16 +190,28 @@ join_go_alone(void (*then)(void))
 	join_close_groups(on_closed);
 }
 
+/* A job makes it, which may end when this room has ended. */
+static void
+on_backed_up(void *arg, em_err err)
+{
+	struct join *j = cluster_inside() != NULL ? join_self() : NULL;
+
+	(void)arg;
+	if (j != NULL)
+		j->backed_up(j, err);
+}
+
 void
 join_back_up(const char *why, change_done_fn *then)
 {
 	struct join *j = join_self();
 	char stamp[SPAN_TEXT_MAX];
 
+	j->backed_up = then;
 	str_reset(&j->backup);
 	str_addf(&j->backup, "%s/backup/%s-%s", j->data_dir, why,
 	    wall_print(clock_wall(), true, stamp));
-	store_backup(str_get(&j->backup), then, j);
+	store_backup(str_get(&j->backup), on_backed_up, NULL);
 }
 
 void
@@ -498,6 +514,7 @@ join_cast_out(const char *why)
 {
 	struct join *j = join_self();
 
+	join_anew_give_up();
 	if (!j->is_member || !join_take(JOIN_OUT, NULL, NULL))
 		return;
 	LOG(ERROR, "cluster_removed_here", "node", nodes_me(), "why", why);
@@ -546,8 +563,10 @@ resume(struct join *j)
 
 	switch (note->phase) {
 	case JOIN_SETTLED:
-		if (is_named)
+		if (is_named && groups_have_logs(j->raft_dir))
 			be_member(me->m.raft_id);
+		else if (is_named && members_count() > 1)
+			join_anew_without_log();
 		else
 			be_alone(j);
 		break;
@@ -597,13 +616,14 @@ join_death(void)
 {
 	struct join *j = join_self();
 
-	timer_cancel(&j->wait);
+	j->is_ending = true;
 	answer_waiters(j, EM_CANCELLED, "it ends");
 	if (j->task != JOIN_NOTHING)
 		join_finish(
 		    &(struct join_end){ .err = EM_CANCELLED, .text = "the node ends" });
 	groups_death();
 	members_stop();
+	timer_cancel(&j->wait); /* what groups answered at their end may have armed it */
 	mem_free(j->data_dir);
 	mem_free(j->raft_dir);
 	mem_free(j->advertise);

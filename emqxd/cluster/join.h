@@ -50,10 +50,13 @@ void join_force_leave(
 /* The others have removed this node: it is alone with the rows, of which a copy is kept.
  * Nothing when it is none, or is joining or leaving just now. */
 void join_cast_out(const char *why);
+/* One that comes back into its cluster by itself, which has removed it, is alone soon. */
+void join_anew_give_up(void);
 
 /* Is the store ordered by a cluster now? */
 bool join_is_member(void);
-/* Neither joining nor leaving: what the links say of membership can be believed. */
+/* Neither joining nor leaving, but perhaps coming back: what the links say of membership can
+ * be believed. */
 bool join_is_settled(void);
 
 #endif

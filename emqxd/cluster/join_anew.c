@@ -8,6 +8,7 @@
  * none, and nothing happens.  From the note on there is no way back, and no end but success:
  * what fails is tried again, also after a restart, at whatever member is reachable.
  */
+#include "emqxd/cluster/finding.h"
 #include "emqxd/cluster/heal.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join_inside.h"
@@ -37,7 +38,7 @@ on_settled(void *arg, em_err err)
 		return;
 	}
 	LOG(INFO, "cluster_joined_anew", "node", nodes_me());
-	join_finish(&(struct join_end){ .err = EM_OK, .text = "" });
+	join_finish_in(&(struct join_end){ .err = EM_OK, .text = "" });
 }
 
 static void
@@ -65,7 +66,29 @@ on_entered(void *arg, em_err err)
 	join_let_out(j, j->raft_id, wipe_again);
 }
 
-/* ---- the rows */
+/* ---- alone after all */
+
+static void
+go_alone(struct join *j, void (*then)(void))
+{
+	ordering_stop();
+	j->is_member = false;
+	join_drop_rows_then(then);
+}
+
+/* The others have its row still, and cannot be told. */
+static void
+on_given_up(void)
+{
+	LOG(WARN, "cluster_left_unheard", "error", "cancelled", "why",
+	    "the cluster did not take it back");
+	if (join_self()->done != NULL)
+		finding_pause(); /* an operator wants it so */
+	else
+		heal_cast_out();
+	join_note_write(JOIN_SETTLED, 0, NULL, NULL);
+	join_finish(&(struct join_end){ .err = EM_OK, .text = "" });
+}
 
 static void
 on_no_member(void)
@@ -75,6 +98,8 @@ on_no_member(void)
 	join_note_write(JOIN_SETTLED, 0, NULL, NULL);
 	join_finish(&(struct join_end){ .err = EM_OK, .text = "" });
 }
+
+/* ---- the rows */
 
 static void
 on_fetched(void *arg, em_err err, const char *text)
@@ -88,9 +113,7 @@ on_fetched(void *arg, em_err err, const char *text)
 	}
 	if (members_me() == NULL) { /* removed meanwhile */
 		heal_left_over();
-		ordering_stop();
-		j->is_member = false;
-		join_drop_rows_then(on_no_member);
+		go_alone(j, on_no_member);
 		return;
 	}
 	while (id == 0)
@@ -124,6 +147,10 @@ on_again(struct timer *t)
 		on_entered(j, EM_OK);
 		return;
 	}
+	if (j->gives_up) {
+		go_alone(j, on_given_up);
+		return;
+	}
 	if (p == NULL) {
 		timer_arm(&j->wait, AGAIN, on_again);
 		return;
@@ -131,6 +158,13 @@ on_again(struct timer *t)
 	str_reset(&j->leader);
 	str_add(&j->leader, link_peer_name(p));
 	ordering_fetch(p, on_fetched, j);
+}
+
+void
+join_anew_give_up(void)
+{
+	if (join_self()->task == JOIN_ANEW)
+		join_self()->gives_up = true; /* which it sees at its next step */
 }
 
 /* ---- the beginning */
@@ -190,4 +224,36 @@ join_anew_resume(void)
 	j->is_member = true;
 	groups_remove_logs(j->raft_dir);
 	timer_arm(&j->wait, span_ms(0), on_again);
+}
+
+static void note_lost(struct timer *t);
+
+static void
+on_noted_lost(void *arg, em_err err)
+{
+	struct join *j = arg;
+
+	if (err == EM_OK)
+		join_close_groups(begin_fetch);
+	else
+		timer_arm(&j->wait, AGAIN, note_lost);
+}
+
+static void
+note_lost(struct timer *t)
+{
+	join_note_write(
+	    JOIN_REENTERING, 0, on_noted_lost, LIST_OWNER(t, struct join, wait));
+}
+
+void
+join_anew_without_log(void)
+{
+	struct join *j = join_self();
+
+	if (!join_take(JOIN_ANEW, NULL, NULL))
+		return;
+	LOG(ERROR, "cluster_log_lost", "node", nodes_me(), "dir", j->raft_dir);
+	j->is_member = true;
+	timer_arm(&j->wait, span_ms(0), note_lost);
 }

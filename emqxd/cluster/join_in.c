@@ -40,6 +40,9 @@ on_settled(void *arg, em_err err)
 
 	if (err != EM_OK)
 		LOG(ERROR, "cluster_note_not_written", "error", err_name(err));
+	else if (j->victim.n ==
+		 0) /* its rows are back: each attempt would leave a copy */
+		store_backup_remove(str_get(&join_note()->backup));
 	if (j->gives_up)
 		join_finish(&(struct join_end){ .err = EM_OK, .text = "" });
 	else
@@ -120,7 +123,7 @@ on_noted_member(void *arg, em_err err)
 
 	if (err != EM_OK) /* the next start sees the row, and knows */
 		LOG(ERROR, "cluster_note_not_written", "error", err_name(err));
-	join_finish(&(struct join_end){ .err = EM_OK,
+	join_finish_in(&(struct join_end){ .err = EM_OK,
 	    .text = "",
 	    .cluster = str_get(&j->target),
 	    .backup = str_get(&join_note()->backup),
@@ -261,6 +264,7 @@ on_noted_fetching(void *arg, em_err err)
 
 	if (err != EM_OK) {
 		turn_back(j);
+		store_backup_remove(str_get(&j->backup));
 		join_fail(err, "nothing has changed",
 		    "the store does not take this node's notes: %s", err_text(err));
 		return;

@@ -39,18 +39,18 @@ struct join {
 	struct str licence; /* of the member that was asked */
 	struct str victim;  /* whose row goes */
 	uint64_t raft_id, old_id;
-	bool
-	    is_detached; /* JOIN_IN: nobody waits for it, and it goes on until it is decided */
-	bool gives_up; /* the same, and was told to leave */
-	unsigned left; /* of several at once */
-	em_err err;    /* the first of theirs */
+	bool is_detached; /* nobody waits for it, and it goes on until it is decided */
+	bool gives_up;    /* the same, and was told to leave */
+	unsigned left;    /* of several at once */
+	em_err err;       /* the first of theirs */
 	struct str why;
 	struct timer wait;
 	mono_t until;
 	void (*then)(void);       /* once the groups are closed */
 	void (*then_alone)(void); /* once this node is alone */
-	change_done_fn *entered;
+	change_done_fn *entered, *backed_up;
 	bool is_member; /* the store is ordered */
+	bool is_ending; /* the node: no task begins any more */
 	bool is_again;  /* JOIN_IN: back into the cluster that it was in */
 	struct join_waiter *waiters;
 };
@@ -92,6 +92,11 @@ bool join_is_last(struct join *j, em_err err, const char *text);
 /* What a crash has interrupted goes on. */
 void join_in_resume(void);
 void join_anew_resume(void);
+/* A member whose log is not there: under its old Raft id it might vote against what it has
+ * acknowledged. */
+void join_anew_without_log(void);
+/* Of one that went on by itself: it is in, also if it was told to leave meanwhile. */
+void join_finish_in(const struct join_end *e);
 /* The group's leader, that member, has another list of members. */
 void join_anew(const char *leader);
 extern const char join_hint_recover[];

@@ -128,7 +128,7 @@ join_leave(bool is_dry_run, join_done_fn *done, void *arg)
 {
 	struct join *j = join_self();
 
-	if (j->is_detached && j->task == JOIN_IN && j->done == NULL && !is_dry_run) {
+	if ((j->is_detached || j->task == JOIN_ANEW) && j->done == NULL && !is_dry_run) {
 		j->gives_up = true; /* which it sees at its next step */
 		j->done = done;
 		j->arg = arg;

@@ -99,6 +99,28 @@ def last_step():
     interrupt(" cluster_joined ", 2, ["member"])
 
 
+def ended(phase):
+    with filled() as h:
+        join = begin_join(h[2], h[1])
+        wait_until("it is " + phase, 20, lambda: phase in log(h[2]))
+        h[2].stop()
+        join.communicate(timeout=90 * SLOW)
+        h[2].start()
+        end = wait_until("it is decided", 60, lambda: is_decided(h, h[2]))
+        if end == "alone":  # then no copy is of use any more
+            wait_until("it is removed", 10, lambda: os.listdir(h[2].path("data", "backup")) == [])
+
+
+def ended_fetching():
+    """who joins is stopped while it fetches: it ends as it should"""
+    ended("phase=fetching")
+
+
+def ended_entering():
+    """who joins is stopped while it is let in: it ends as it should"""
+    ended("phase=entering")
+
+
 def each_other():
     """two that join each other at once: none is half"""
     with House(2) as h:
@@ -115,7 +137,8 @@ def each_other():
 
 
 if __name__ == "__main__":
-    ALL = [joining_entering, joining_fetching, asked_fetching, asked_entering, last_step, each_other]
+    ALL = [joining_entering, joining_fetching, asked_fetching, asked_entering, last_step, each_other,
+           ended_fetching, ended_entering]
     if os.environ.get("ONLY"):
         ALL = [t for t in ALL if t.__name__ == os.environ["ONLY"]]
     elif not os.environ.get("CHAOS_MINUTES"):

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""A node whose list of members is one that nobody agreed on joins anew, by itself."""
+"""A node whose list of members is one that nobody agreed on joins anew, by itself; so does one
+whose log is gone."""
+import shutil
 import subprocess
 
 import filling
@@ -78,9 +80,67 @@ def interrupted():
             wait_until("it has all", 20, lambda n=node: filling.retained(n) == 350)
 
 
+def without_log(h):
+    """Three members, and the last one, that is stopped and whose log is gone."""
+    wait_until("all vote", 40, lambda: is_whole(h))
+    h[3].kill()
+    shutil.rmtree(h[3].path("data", "raft"))
+    return h[3]
+
+
+def role(node):
+    return node.members()[node.name]["role"]
+
+
+def lost_log():
+    """a member whose log is gone comes back under another id, and with all rows"""
+    with House(3) as h:
+        h.start()
+        h.join()
+        filling.retain(h[1], 300, "before")
+        node = without_log(h)
+        filling.retain(h[1], 50, "meanwhile")
+        node.start()
+        wait_until("it joins anew", 60, lambda: "cluster_joined_anew" in log(node))
+        wait_until("all vote", 60, lambda: is_whole(h))
+        wait_until("it has all", 20, lambda: filling.retained(node) == 350)
+
+
+def lost_all():
+    """a member without a log, and without the others, can leave; its rows stay"""
+    with House(3) as h:
+        h.start()
+        h.join()
+        filling.retain(h[1], 300, "before")
+        wait_until("it has all", 20, lambda: filling.retained(h[3]) == 300)
+        node = without_log(h)
+        h[1].kill()
+        h[2].kill()
+        node.start()
+        wait_until("it wants to join anew", 20, lambda: "phase=reentering" in log(node))
+        node.ok("cluster", "leave", "--yes")
+        assert role(node) == "alone", node.members()
+        assert filling.retained(node) == 300
+        node.stop()
+        node.start()
+        assert role(node) == "alone", node.members()
+
+
+def removed_meanwhile():
+    """a member without a log that was removed meanwhile is alone"""
+    with House(3) as h:
+        h.start()
+        h.join()
+        node = without_log(h)
+        h[1].ok("cluster", "force-leave", node.name, "--yes")
+        node.start()
+        wait_until("it is alone", 30, lambda: role(node) == "alone")
+        wait_until("it says why", 10, lambda: "cluster_removed" in [r["name"] for r in node.rows("alarms", "list")])
+
+
 if __name__ == "__main__":
     import os
-    ALL = [wrong_list, interrupted]
+    ALL = [wrong_list, interrupted, lost_log, lost_all, removed_meanwhile]
     if os.environ.get("ONLY"):
         ALL = [t for t in ALL if t.__name__ == os.environ["ONLY"]]
     elif not os.environ.get("CHAOS_MINUTES"):
