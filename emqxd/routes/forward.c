@@ -50,7 +50,10 @@ struct peer {
 	uint32_t in_batch;   /* records */
 	uint32_t counted;    /* of them */
 	struct pieces queue; /* frames */
+	bool is_in_parts;    /* the link has the first of a large record, not the last */
 	struct pieces kept;  /* records */
+	uint32_t unkept;     /* that were to be kept, and there was no room */
+	uint64_t unkept_to;  /* the last one's number */
 	uint64_t taken;      /* number of its last record of a group */
 	struct wbuf part;    /* of a large record from it */
 	uint64_t sent;       /* counted records that the link took */
@@ -118,6 +121,20 @@ pieces_add(struct pieces *q, enum forward_frame frame, uint64_t number, struct s
 	return p;
 }
 
+/* @from is empty then. */
+static void
+pieces_join(struct pieces *to, struct pieces *from)
+{
+	if (from->first == NULL)
+		return;
+	if (to->first == NULL)
+		to->last = &to->first;
+	*to->last = from->first;
+	to->last = from->last;
+	to->bytes += from->bytes;
+	*from = (struct pieces){ .bytes = 0 };
+}
+
 static void
 pieces_drop_first(struct pieces *q)
 {
@@ -178,6 +195,7 @@ pass(struct forward *f, struct peer *p, enum forward_frame frame, uint32_t count
 
 	if (!begin(f, p) || links->send(links->arg, p->place, frame, bytes) != EM_OK)
 		return false;
+	p->is_in_parts = frame == FORWARD_PART && bytes.p[0] == 0;
 	p->sent += counted;
 	return true;
 }
@@ -216,21 +234,26 @@ static bool
 send_parts(struct forward *f, struct peer *p, uint32_t counted, struct slice record)
 {
 	size_t most = f->conf.frame_max - 64;
-	bool is_lost = p->queue.bytes > queue_max(f);
+	struct pieces parts = { .bytes = 0 };
 
-	for (size_t at = 0; at < record.n && !is_lost; at += most) {
+	if (p->queue.bytes > queue_max(f))
+		return false;
+	for (size_t at = 0; at < record.n; at += most) {
 		uint8_t is_last = record.n - at <= most;
 		struct slice part =
 		    slice_of(record.p + at, is_last ? record.n - at : most);
 		struct piece *piece =
-		    pieces_add(&p->queue, FORWARD_PART, 0, slice_of(&is_last, 1), part);
+		    pieces_add(&parts, FORWARD_PART, 0, slice_of(&is_last, 1), part);
 
-		is_lost = piece == NULL;
-		if (piece != NULL && is_last)
-			piece->counted = counted;
+		if (piece == NULL) {
+			pieces_drop_all(&parts);
+			return false;
+		}
+		piece->counted = is_last ? counted : 0;
 	}
+	pieces_join(&p->queue, &parts);
 	f->has_work = true;
-	return !is_lost;
+	return true;
 }
 
 /* What waits, as far as the link takes it. */
@@ -261,6 +284,20 @@ is_wanted(const struct forward *f, const struct peer *p, const struct message *m
 	       links->pending(links->arg, p->place) < f->conf.buffer / 4 * 3;
 }
 
+/* False: there is no memory. */
+static bool
+add_to_batch(struct peer *p, uint32_t counted, struct slice record)
+{
+	wbuf_bytes(&p->batch, record);
+	if (p->batch.err != EM_OK) {
+		p->batch.err = EM_OK;
+		return false;
+	}
+	p->in_batch++;
+	p->counted += counted;
+	return true;
+}
+
 /* The record in @f->scratch. */
 static void
 add(struct forward *f, struct peer *p, const struct message *m, bool is_of_group)
@@ -281,11 +318,8 @@ add(struct forward *f, struct peer *p, const struct message *m, bool is_of_group
 		is_lost = !send_parts(f, p, counted, record);
 	else if (record.n > BATCH)
 		is_lost = !give(f, p, FORWARD_BATCH, counted, record);
-	else {
-		wbuf_bytes(&p->batch, record);
-		p->in_batch++;
-		p->counted += counted;
-	}
+	else
+		is_lost = !add_to_batch(p, counted, record);
 	if (is_lost)
 		count_dropped(1);
 }
@@ -380,14 +414,24 @@ forward_mark(struct forward *f, unsigned place, uint64_t number)
 	(void)give(f, p, FORWARD_MARK, 0, wbuf_slice(&w));
 }
 
+static void
+note_unkept(struct peer *p, uint64_t number)
+{
+	p->unkept++;
+	p->unkept_to = number;
+}
+
 /* For the case that its node is lost. */
 static void
 keep(struct forward *f, struct peer *p, uint64_t number)
 {
-	(void)pieces_add(
-	    &p->kept, FORWARD_BATCH, number, SLICE_NONE, wbuf_slice(&f->scratch));
-	while (p->kept.bytes > KEPT_MAX)
+	if (pieces_add(&p->kept, FORWARD_BATCH, number, SLICE_NONE,
+		wbuf_slice(&f->scratch)) == NULL)
+		note_unkept(p, number);
+	while (p->kept.bytes > KEPT_MAX) {
+		note_unkept(p, p->kept.first->number);
 		pieces_drop_first(&p->kept);
+	}
 }
 
 void
@@ -464,7 +508,6 @@ on_part(struct forward *f, struct peer *p, struct rbuf *r)
 	if (whole.err != EM_OK)
 		rbuf_fail(r);
 	wbuf_fini(&p->part);
-	p->part.err = EM_OK;
 }
 
 static void
@@ -472,9 +515,12 @@ on_ack(struct peer *p, struct rbuf *r)
 {
 	uint64_t number = rbuf_u64(r);
 
-	while (
-	    r->err == EM_OK && p->kept.first != NULL && p->kept.first->number <= number)
+	if (r->err != EM_OK)
+		return;
+	while (p->kept.first != NULL && p->kept.first->number <= number)
 		pieces_drop_first(&p->kept);
+	if (p->unkept_to <= number)
+		p->unkept = 0;
 }
 
 /* A DATA of it is up: what it sent before and did not come will not come any more. */
@@ -492,6 +538,7 @@ on_begin(struct peer *p, struct rbuf *r)
 	}
 	p->life = life;
 	p->came = sent;
+	wbuf_fini(&p->part);
 }
 
 static void
@@ -527,11 +574,25 @@ forward_on_frame(
 
 /* ---- peers */
 
+/* What is left of a large record whose first parts were lost with the link. */
+static void
+drop_rest(struct peer *p)
+{
+	if (!p->is_in_parts)
+		return;
+	count_dropped(1);
+	while (p->is_in_parts) {
+		p->is_in_parts = p->queue.first->bytes[0] == 0;
+		pieces_drop_first(&p->queue);
+	}
+}
+
 void
 forward_up(struct forward *f, unsigned place, bool is_up)
 {
 	struct peer *p = peer_of(f, place);
 
+	drop_rest(p);
 	p->is_up = is_up;
 	p->has_begun = false;
 	f->has_work = true;
@@ -552,11 +613,26 @@ pick_again(const struct piece *kept)
 	message_done(&rec.m);
 }
 
+/* All but the rest of a large record that has begun: the link may still stand. */
 static void
-forget_part(struct peer *p)
+drop_queue(struct peer *p)
 {
-	wbuf_fini(&p->part);
-	p->part.err = EM_OK;
+	struct piece **at = &p->queue.first;
+	bool has_begun = p->is_in_parts;
+
+	while (has_begun) {
+		has_begun = (*at)->bytes[0] == 0;
+		at = &(*at)->next;
+	}
+	p->queue.last = at;
+	while (*at != NULL) {
+		struct piece *gone = *at;
+
+		count_dropped(gone->counted);
+		p->queue.bytes -= gone->n;
+		*at = gone->next;
+		mem_free(gone);
+	}
 }
 
 void
@@ -566,14 +642,18 @@ forward_lost(struct forward *f, unsigned place)
 	struct pieces kept = p->kept;
 
 	send_batch(f, p);
-	for (struct piece *q = p->queue.first; q != NULL; q = q->next)
-		count_dropped(q->counted);
-	pieces_drop_all(&p->queue);
+	drop_queue(p);
+	count_dropped(p->unkept);
+	p->unkept = 0;
 	p->kept = (struct pieces){ .bytes = 0 };
 	for (struct piece *k = kept.first; k != NULL; k = k->next)
 		pick_again(k);
 	pieces_drop_all(&kept);
-	forget_part(p);
+	/* The rest of a large one may still come: it is for nobody. */
+	if (p->part.n > 0) {
+		wbuf_fini(&p->part);
+		p->part.err = EM_CANCELLED;
+	}
 	p->must_ack = false;
 	f->has_work = true;
 }

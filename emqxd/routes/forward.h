@@ -12,7 +12,7 @@
  * A shared group's message goes to one node, with who was asked before; what that node's
  * members do not take it passes on to one that was not asked.  Of QoS 1 and 2 a copy is
  * kept until that node has said that it has it: if the node cannot be reached any more,
- * another member is picked.
+ * another member is picked.  4 MB of them a node; those beyond that are dropped then.
  *
  * Bounds: what waits for a node is at most cluster.link.buffer and half of that again (8 MB
  * at least).  From three quarters on QoS 0 is dropped; when it is full, who publishes to

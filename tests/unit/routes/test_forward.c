@@ -8,6 +8,8 @@
 #include "emqxd/model/nodes.h"
 #include "tests/unit/router/ears.h"
 
+#include <limits.h>
+
 /* ---- the link's double */
 
 struct frame {
@@ -19,6 +21,7 @@ struct frame {
 
 static VEC(struct frame) sent;
 static bool is_full;
+static unsigned takes; /* so many frames before it is full */
 static uint64_t waits; /* what pending() says */
 static unsigned held;
 
@@ -28,8 +31,9 @@ on_send(void *arg, unsigned place, enum forward_frame frame, struct slice body)
 	struct frame f = { frame, place, body.n, NULL };
 
 	(void)arg;
-	if (is_full && frame != FORWARD_ACK)
+	if ((is_full || takes == 0) && frame != FORWARD_ACK)
 		return EM_FULL;
+	takes--;
 	f.bytes = (uint8_t *)mem_dup(body.p, body.n);
 	VEC_ADD(&sent, f);
 	return EM_OK;
@@ -115,6 +119,7 @@ begin_nodes(void)
 	forward_up(forward, 1, true);
 	forward_up(forward, 2, true);
 	is_full = false;
+	takes = UINT_MAX;
 	waits = 0;
 	forget_sent();
 	as(0);
@@ -425,6 +430,142 @@ TEST(what_a_link_loses_is_counted_where_it_is_missed)
 	as(0);
 	set(1, "", "t", 0);
 	set(1, "g", "g", 0);
+}
+
+/* 400 000 bytes: four parts. */
+static void
+pub_large(char what)
+{
+	uint8_t *bytes = mem_new(400000);
+	struct message m = message_view(slice_str("t"), slice_of(bytes, 400000));
+
+	memset(bytes, what, 400000);
+	m.qos = 1;
+	router_publish(&m);
+	message_done(&m);
+	mem_free(bytes);
+	all_turns(2);
+}
+
+TEST(of_a_large_one_no_rest_comes_when_its_link_broke_before)
+{
+	struct ear e = { .s.home = 0 };
+	uint64_t dropped;
+
+	begin_nodes();
+	dropped = counted(METRIC_MESSAGES_FORWARD_DROPPED);
+	sub(&e, "", "t", 0);
+	set(1, "", "t", 1);
+	takes = 2;
+	pub_large('x');
+	EQ(e.got, 1);
+	EQ(sent.n, 2);
+	takes = UINT_MAX;
+	hear_sent();
+	link_again();
+	EQ(sent.n, 1);
+	EQ(sent.p[0].frame, FORWARD_BEGIN);
+	EQ(counted(METRIC_MESSAGES_FORWARD_DROPPED), dropped + 1);
+	/* What of it had come is no part of the next one. */
+	pub_large('y');
+	EQ(e.got, 2);
+	EQ(sent.n, 5);
+	hear_sent();
+	all_turns(2);
+	EQ(e.got, 3);
+	EQ(e.payload_n, 400000);
+	EQ(e.payload[5], 'y');
+	EQ(counted(METRIC_MESSAGES_FORWARD_DROPPED), dropped + 1);
+	gone(&e);
+	set(1, "", "t", 0);
+}
+
+TEST(a_large_one_that_has_begun_goes_on_when_only_the_way_back_is_lost)
+{
+	struct ear e = { .s.home = 0 };
+	uint64_t dropped;
+
+	begin_nodes();
+	dropped = counted(METRIC_MESSAGES_FORWARD_DROPPED);
+	sub(&e, "", "t", 0);
+	set(1, "", "t", 1);
+	takes = 2;
+	pub_large('x');
+	pub_large('y');
+	worker_act_as(worker_link());
+	forward_lost(forward, 1);
+	as(0);
+	EQ(counted(METRIC_MESSAGES_FORWARD_DROPPED), dropped + 1);
+	takes = UINT_MAX;
+	all_turns(1);
+	EQ(sent.n, 4);
+	e.got = 0;
+	hear_sent();
+	all_turns(2);
+	EQ(e.got, 1);
+	EQ(e.payload[5], 'x');
+	gone(&e);
+	set(1, "", "t", 0);
+}
+
+TEST(the_rest_of_a_large_one_is_for_nobody_when_its_beginning_was_given_up)
+{
+	struct ear e = { .s.home = 0 };
+	VEC(struct frame) x = { 0 };
+
+	begin_nodes();
+	sub(&e, "", "t", 0);
+	set(1, "", "t", 1);
+	pub_large('x');
+	EQ(sent.n, 4);
+	for (size_t i = 0; i < sent.n; i++)
+		VEC_ADD(&x, sent.p[i]);
+	sent.n = 0;
+	e.got = 0;
+	worker_act_as(worker_link());
+	for (size_t i = 0; i < x.n; i++) {
+		forward_on_frame(
+		    forward, 1, x.p[i].frame, slice_of(x.p[i].bytes, x.p[i].n));
+		if (i == 1)
+			forward_lost(forward, 1);
+	}
+	as(0);
+	all_turns(2);
+	EQ(e.got, 0);
+	pub_large('y');
+	hear_sent();
+	all_turns(2);
+	EQ(e.got, 2);
+	EQ(e.payload[5], 'y');
+	for (size_t i = 0; i < x.n; i++)
+		mem_free(x.p[i].bytes);
+	VEC_FINI(&x);
+	gone(&e);
+	set(1, "", "t", 0);
+}
+
+TEST(of_a_groups_messages_those_that_there_was_no_room_to_keep_are_counted)
+{
+	uint64_t dropped;
+	char *text = mem_new(50001);
+
+	begin_nodes();
+	memset(text, 'z', 50000);
+	set(1, "g", "t", 1);
+	dropped = counted(METRIC_MESSAGES_FORWARD_DROPPED);
+	for (unsigned i = 0; i < 100; i++) {
+		pub_qos("t", text, 1);
+		all_turns(1);
+	}
+	worker_act_as(worker_link());
+	nodes_set_running(1, false);
+	forward_up(forward, 1, false);
+	forward_lost(forward, 1);
+	as(0);
+	/* Nobody else is in the group. */
+	EQ(counted(METRIC_MESSAGES_FORWARD_DROPPED), dropped + 100);
+	set(1, "g", "t", 0);
+	mem_free(text);
 }
 
 TEST(a_groups_message_goes_to_another_when_its_node_is_lost)
