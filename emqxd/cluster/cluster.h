@@ -41,7 +41,7 @@ void cluster_death(void);
 void cluster_worker_birth(void);
 void cluster_worker_death(void);
 
-/* The house of the links.  The link thread; for link_pending() any, while it lives. */
+/* The house of the links.  The link thread. */
 struct link_house *cluster_house(void);
 /* Is the cluster port open?  Any thread. */
 bool cluster_is_open(void);

@@ -195,10 +195,10 @@ link_send(struct link_peer *p, enum link_channel channel, enum link_kind kind,
 }
 
 uint64_t
-link_pending(const struct link_house *h, unsigned place)
+link_pending(const struct link_peer *p, enum link_channel channel)
 {
-	CHECK(place < NODES_MAX);
-	return atomic_load_explicit(&h->pending[place], memory_order_relaxed);
+	CHECK(channel == LINK_CTL || channel == LINK_DATA);
+	return p->way[channel].conn != NULL ? p->way[channel].conn->out.bytes : 0;
 }
 
 void

@@ -41,7 +41,7 @@
  *	level 1		all that there is
  *
  * All of it belongs to one house, which a thread owns: the link thread's in the daemon
- * (cluster.h).  Nothing here may be called on another thread, link_pending() excepted.
+ * (cluster.h).  Nothing here may be called on another thread.
  */
 #ifndef LINK_LINK_H
 #define LINK_LINK_H
@@ -144,8 +144,8 @@ EM_MUST_USE em_err link_send(struct link_peer *p, enum link_channel channel,
  * anything else is sent. */
 EM_MUST_USE em_err link_room(struct link_peer *p, enum link_channel channel,
     enum link_kind kind, size_t n, uint8_t **out);
-/* Bytes that wait for the peer of that place, both channels.  Any thread. */
-uint64_t link_pending(const struct link_house *h, unsigned place);
+/* Bytes that wait on that channel: 0 when it is not up. */
+uint64_t link_pending(const struct link_peer *p, enum link_channel channel);
 
 /* Who asked: kept by value, good until it is replied to, harmless when the asker is gone. */
 struct link_ask {

@@ -112,14 +112,6 @@ leave_fresh(struct link_conn *c)
 	timer_cancel(&c->limit);
 }
 
-static void
-count_pending(struct link_conn *c, size_t plus, size_t minus)
-{
-	if (c->is_counted)
-		atomic_fetch_add_explicit(&c->house->pending[c->peer->place],
-		    (uint64_t)plus - minus, memory_order_relaxed);
-}
-
 /* One last attempt for what was said: why it is refused, perhaps. */
 static void
 write_last(struct link_conn *c)
@@ -185,8 +177,6 @@ link_conn_end(struct link_conn *c, em_err err, const struct fault *f)
 	if (c->step == LINK_CONN_ENDED)
 		return;
 	write_last(c);
-	count_pending(c, 0, c->out.bytes);
-	c->is_counted = false;
 	c->step = LINK_CONN_ENDED;
 	loop_unwatch(c->house->loop, &c->watch);
 	link_tls_close(&c->tls);
@@ -339,7 +329,6 @@ link_conn_room(struct link_conn *c, unsigned kind, size_t n, uint8_t **out)
 	wbuf_u32(&w, (uint32_t)(n + 1));
 	wbuf_u8(&w, (uint8_t)kind);
 	*out = p + LINK_HEAD;
-	count_pending(c, all, 0);
 	link_conn_mark_dirty(c);
 	return EM_OK;
 }
@@ -363,7 +352,6 @@ link_conn_flush(struct link_conn *c)
 		if (r == LINK_IO_AGAIN)
 			break;
 		link_buffer_skip(&c->out, (size_t)r);
-		count_pending(c, 0, (size_t)r);
 		/* More waits than the kernels take: the other side reads. */
 		if (c->out.bytes > 0)
 			c->heard = clock_mono();

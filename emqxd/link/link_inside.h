@@ -24,8 +24,6 @@
 #include "emqxd/model/addr.h"
 #include "ipc/base/list.h"
 
-#include <stdatomic.h>
-
 #define LINK_SCRATCH (64u << 10)
 #define LINK_FRESH_MAX 64  /* connections to us that have not said who they are */
 #define LINK_GUESTS_MAX 32 /* in sum */
@@ -63,7 +61,6 @@ struct link_conn {
 	enum link_channel channel;
 	bool is_dialled, is_held, wants_write;
 	bool is_taking;           /* in the middle of frames */
-	bool is_counted;          /* its bytes are in the house's pending */
 	struct link_peer *peer;   /* who it is with, once that is known */
 	struct link_dial *dial;   /* who waits for it to come up */
 	struct link_raft *raft;   /* of PUMP */
@@ -142,7 +139,6 @@ struct link_house {
 	struct timer beat;
 	bool is_stopped;
 	struct link_refused refused;
-	_Atomic uint64_t pending[NODES_MAX];
 	uint8_t *scratch;
 };
 

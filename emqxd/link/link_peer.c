@@ -126,7 +126,7 @@ link_peer_info(const struct link_peer *p, struct link_peer_info *out)
 	for (unsigned i = 0; i < 2; i++) {
 		out->is_up_to[i] = p->way[i].conn != NULL;
 		out->is_up_from[i] = p->from[i] != NULL;
-		out->pending[i] = p->way[i].conn != NULL ? p->way[i].conn->out.bytes : 0;
+		out->pending[i] = link_pending(p, (enum link_channel)i);
 	}
 }
 
@@ -226,22 +226,11 @@ reachable(struct link_peer *p)
 }
 
 static void
-own(struct link_conn *c, struct link_peer *p)
-{
-	c->peer = p;
-	if (!c->is_dialled || p->place >= NODES_MAX)
-		return;
-	c->is_counted = true;
-	atomic_fetch_add_explicit(
-	    &p->house->pending[p->place], c->out.bytes, memory_order_relaxed);
-}
-
-static void
 way_up(struct link_way *w, struct link_conn *c)
 {
 	struct link_peer *p = w->peer;
 
-	own(c, p);
+	c->peer = p;
 	w->conn = c;
 	w->rest = REST_MIN;
 	timer_cancel(&w->retry);
@@ -408,7 +397,7 @@ link_peer_enter(struct link_conn *c)
 	}
 	p = link_peer_find(c->house, slice_str(c->hello->theirs.name));
 	CHECK(p != NULL);
-	own(c, p);
+	c->peer = p;
 	link_refused_forget(&c->house->refused, slice_str(p->name));
 	if (c->channel == LINK_RAFT) {
 		link_raft_enter(c);

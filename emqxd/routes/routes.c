@@ -82,9 +82,19 @@ room_forward(void *arg, unsigned place, enum forward_frame frame, size_t n, uint
 }
 
 static uint64_t
-pending(void *arg, unsigned place)
+pending_rows(void *arg, unsigned place)
 {
-	return link_pending(((struct routes *)arg)->house, place);
+	struct link_peer *p = ((struct routes *)arg)->known[place].ctl;
+
+	return p != NULL ? link_pending(p, LINK_CTL) : 0;
+}
+
+static uint64_t
+pending_messages(void *arg, unsigned place)
+{
+	struct link_peer *p = ((struct routes *)arg)->known[place].data;
+
+	return p != NULL ? link_pending(p, LINK_DATA) : 0;
 }
 
 static void
@@ -291,12 +301,12 @@ struct routes *
 routes_new(struct link_house *house, const struct routes_conf *conf)
 {
 	struct routes *r = MEM_NEW(struct routes);
-	const struct owner_conf owner = { .links = { send_owner, pending, r },
+	const struct owner_conf owner = { .links = { send_owner, pending_rows, r },
 		.incarnation = conf->incarnation,
 		.node_down_timeout = conf->node_down_timeout,
 		.suback_wait = conf->suback_wait };
 	const struct forward_conf forward = {
-		.links = { send_forward, room_forward, pending, hold, r },
+		.links = { send_forward, room_forward, pending_messages, hold, r },
 		.incarnation = conf->incarnation,
 		.buffer = conf->buffer,
 		.frame_max = LINK_FRAME_MAX,
