@@ -90,6 +90,8 @@ void link_peer_del(struct link_peer **pp);
 /* It is to be dialled elsewhere from the next time on. */
 void link_peer_move(struct link_peer *p, struct slice address);
 struct link_peer *link_peer_find(struct link_house *h, struct slice name);
+/* The member at that place (model/nodes.h), or NULL. */
+struct link_peer *link_peer_at(struct link_house *h, unsigned place);
 /* Walks members: NULL gives the first, and comes behind the last. */
 struct link_peer *link_peer_next(struct link_house *h, const struct link_peer *p);
 const char *link_peer_name(const struct link_peer *p);

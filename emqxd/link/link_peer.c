@@ -41,6 +41,15 @@ link_peer_find(struct link_house *h, struct slice name)
 }
 
 struct link_peer *
+link_peer_at(struct link_house *h, unsigned place)
+{
+	for (unsigned i = 0; i < NODES_MAX && place < NODES_MAX; i++)
+		if (h->member[i] != NULL && h->member[i]->place == place)
+			return h->member[i];
+	return NULL;
+}
+
+struct link_peer *
 link_peer_next(struct link_house *h, const struct link_peer *p)
 {
 	for (unsigned i = p != NULL ? p->index + 1 : 0; i < NODES_MAX; i++)
@@ -550,7 +559,8 @@ link_peer_on_pong(struct link_conn *c, struct slice body)
 	struct link_peer *p = c->peer;
 
 	/* Its own clock comes back: one that we have not sent is a lie. */
-	if (r.err != EM_OK || sent > now || now - sent > 2 * LINK_SILENCE.ns) {
+	if (r.err != EM_OK || sent < 0 || sent > now ||
+	    now - sent > 2 * LINK_SILENCE.ns) {
 		link_conn_fail(c, EM_MALFORMED, "%s sent a pong that is none", c->where);
 		return;
 	}

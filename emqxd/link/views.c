@@ -99,6 +99,21 @@ send(struct link_peer *p, const struct view *v)
 	(void)!link_send(p, LINK_CTL, LINK_VIEW, wbuf_slice(&w));
 }
 
+/* What those said whom this node does not hear any more. */
+static void
+forget_unheard(struct views *all)
+{
+	for (unsigned i = 1; i < NODES_MAX; i++) {
+		const struct link_peer *p = link_peer_at(all->house, i);
+		struct link_peer_info info = { .is_up_from = { false } };
+
+		if (p != NULL)
+			link_peer_info(p, &info);
+		if (!info.is_up_from[LINK_CTL])
+			MEM_FREE(all->of[i]);
+	}
+}
+
 static void
 on_time(struct timer *t)
 {
@@ -107,6 +122,7 @@ on_time(struct timer *t)
 	struct link_peer *p = NULL;
 
 	timer_arm(t, PERIOD, on_time);
+	forget_unheard(all);
 	look(all, now);
 	if (memcmp(now, all->of[0], sizeof *now) == 0) {
 		mem_free(now);
@@ -150,12 +166,9 @@ static void
 on_event(struct link_peer *p, enum link_event event, void *arg)
 {
 	struct views *all = arg;
-	unsigned place = link_peer_place(p);
 
 	if (event == LINK_CTL_UP)
 		send(p, all->of[0]);
-	else if (event == LINK_UNREACHABLE && place > 0 && place < NODES_MAX)
-		MEM_FREE(all->of[place]);
 }
 
 /* ---- questions */

@@ -100,10 +100,7 @@ pending_messages(void *arg, unsigned place)
 static void
 hold(void *arg, unsigned place, bool is_held)
 {
-	const char *name = nodes_name(place);
-	struct link_peer *p =
-	    name != NULL ? link_peer_find(((struct routes *)arg)->house, slice_str(name))
-			 : NULL;
+	struct link_peer *p = link_peer_at(((struct routes *)arg)->house, place);
 
 	if (p != NULL)
 		link_hold(p, is_held);

@@ -39,22 +39,11 @@ kind_of(enum takeover_frame frame)
 	UNREACHABLE();
 }
 
-static struct link_peer *
-peer_at(struct link_house *house, unsigned place)
-{
-	struct link_peer *p = NULL;
-
-	while ((p = link_peer_next(house, p)) != NULL)
-		if (link_peer_place(p) == place)
-			return p;
-	return NULL;
-}
-
 static em_err
 on_send(void *arg, unsigned place, enum takeover_frame frame, struct slice body)
 {
 	struct takeover_wire *w = arg;
-	struct link_peer *p = peer_at(w->house, place);
+	struct link_peer *p = link_peer_at(w->house, place);
 
 	if (p == NULL)
 		return EM_UNREACHABLE;

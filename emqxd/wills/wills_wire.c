@@ -40,21 +40,10 @@ self(void)
 
 /* ---- out */
 
-static struct link_peer *
-peer_at(unsigned place)
-{
-	struct link_peer *p = NULL;
-
-	while ((p = link_peer_next(self()->house, p)) != NULL)
-		if (link_peer_place(p) == place)
-			return p;
-	return NULL;
-}
-
 static em_err
 on_send(void *arg, unsigned place, enum wills_frame frame, struct slice body)
 {
-	struct link_peer *p = peer_at(place);
+	struct link_peer *p = link_peer_at(self()->house, place);
 
 	(void)arg;
 	return p != NULL ? link_send(p, LINK_CTL, kind[frame], body) : EM_UNREACHABLE;
@@ -73,7 +62,7 @@ on_reply(struct link_peer *p, em_err err, struct slice body, void *arg)
 static em_err
 on_ask(void *arg, unsigned place, uint64_t site, unsigned about)
 {
-	struct link_peer *p = peer_at(place);
+	struct link_peer *p = link_peer_at(self()->house, place);
 	uint8_t bytes[8];
 	struct wbuf w = wbuf_fixed(bytes, sizeof bytes);
 
