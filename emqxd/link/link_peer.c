@@ -494,7 +494,8 @@ link_peer_beat_one(struct link_peer *p)
 
 	if (from != NULL && is_silent(from, span_ms(0))) {
 		/* It may hear us, where only one direction is cut. */
-		(void)!link_conn_room(from, LINK_DEAF, 0, &room);
+		if (!p->is_guest)
+			(void)!link_conn_room(from, LINK_DEAF, 0, &room);
 		end_silent(from, p);
 	}
 	if (to == NULL || to->step == LINK_CONN_ENDED)

@@ -243,6 +243,13 @@ fence_new(const struct fence_links *links, uint64_t number)
 	return f;
 }
 
+static void
+let_go(struct list_node *waits)
+{
+	while (!list_is_empty(waits))
+		list_del(waits->next);
+}
+
 void
 fence_free(struct fence **fp)
 {
@@ -252,6 +259,8 @@ fence_free(struct fence **fp)
 	if (f == NULL)
 		return;
 	timer_cancel(&f->until);
+	let_go(&f->now);
+	let_go(&f->next);
 	for (unsigned i = 0; i < worker_count(); i++)
 		if (f->walker[i] != NULL)
 			f->walker[i]->fence = NULL; /* frees itself when it is back */

@@ -48,7 +48,7 @@ struct fence_wait {
 
 /* @number: the first one, higher than those of former lives. */
 struct fence *fence_new(const struct fence_links *links, uint64_t number);
-/* Who waits is not told any more. */
+/* Who waits is not told any more, and may still cancel. */
 void fence_free(struct fence **fp);
 
 void fence_begin(struct fence *f, struct fence_wait *w);

@@ -617,11 +617,12 @@ on_tick(struct timer *timer)
 			ask_again(t, c);
 		}
 	}
-	LIST_EACH_SAFE (n, &t->waiting) {
-		struct coming *c = LIST_OWNER(n, struct coming, node);
+	while (!list_is_empty(&t->waiting)) { /* in the order in which they came */
+		struct coming *c = LIST_OWNER(t->waiting.next, struct coming, node);
 
-		if (now.ns >= c->last.ns)
-			coming_over(t, c, TAKEOVER_LOST);
+		if (now.ns < c->last.ns)
+			break;
+		coming_over(t, c, TAKEOVER_LOST);
 	}
 	LIST_EACH_SAFE (n, &t->going) {
 		struct going *g = LIST_OWNER(n, struct going, node);

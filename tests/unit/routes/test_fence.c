@@ -145,9 +145,12 @@ TEST(who_asks_has_a_mark_behind_what_workers_have)
 	EQ(marked_number, 8);
 }
 
-TEST(its_letters_may_outlive_it)
+TEST(its_letters_and_who_waits_may_outlive_it)
 {
-	begin(0);
+	struct fence_wait w = { .done = on_passed };
+
+	begin(1 << 1);
+	fence_begin(fence, &w);
 	fence_on_ask(fence, 1, 9);
 	turn_of(worker_get(0)); /* one is on its way back, one there */
 	worker_act_as(worker_link());
@@ -155,4 +158,7 @@ TEST(its_letters_may_outlive_it)
 	turns(4);
 	OK(fence == NULL);
 	EQ(marks, 0);
+	OK(list_is_empty(&w.node));
+	fence_cancel(&w);
+	EQ(passed, 0);
 }
