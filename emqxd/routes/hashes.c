@@ -32,18 +32,27 @@ look(struct hashes_cell *cell, size_t size, uint64_t key)
 	return &cell[at];
 }
 
-uint64_t
-hashes_get(const struct hashes *h, uint64_t key)
+/* The cell that holds its value; NULL: there is none. */
+static struct hashes_cell *
+find(const struct hashes *h, uint64_t key)
 {
-	const struct hashes_cell *c;
+	struct hashes_cell *c;
 
 	CHECK(key != 0);
 	if (h->size == 0)
-		return 0;
+		return NULL;
 	c = look(h->cell, h->size, key);
 	if (c->key == 0 && h->old != NULL)
 		c = look(h->old, h->old_size, key);
-	return c->value;
+	return c->value != 0 ? c : NULL;
+}
+
+uint64_t
+hashes_get(const struct hashes *h, uint64_t key)
+{
+	const struct hashes_cell *c = find(h, key);
+
+	return c != NULL ? c->value : 0;
 }
 
 /* Its key gets a cell; what the old table has of it comes along. */
@@ -100,24 +109,34 @@ make_anew(struct hashes *h)
 	return true;
 }
 
+static void
+forget(struct hashes *h, uint64_t key)
+{
+	struct hashes_cell *c = find(h, key);
+
+	if (c == NULL)
+		return;
+	h->live--;
+	c->value = 0; /* the key stays: others are found behind it */
+}
+
 bool
 hashes_set(struct hashes *h, uint64_t key, uint64_t value)
 {
 	struct hashes_cell *c;
 
-	CHECK(key != 0);
-	if (value == 0 && h->size == 0)
+	if (value == 0) {
+		forget(h, key);
 		return true;
+	}
+	CHECK(key != 0);
 	if ((h->used + 1) * 3 > h->size * 2 && !make_anew(h))
 		return false;
 	move(h, STEP);
 	c = look(h->cell, h->size, key);
-	if (c->key == 0) {
-		if (value == 0 && hashes_get(h, key) == 0)
-			return true;
+	if (c->key == 0)
 		c = take_cell(h, c, key);
-	}
-	h->live += (size_t)(value != 0) - (size_t)(c->value != 0);
+	h->live += c->value == 0;
 	c->value = value;
 	return true;
 }

@@ -33,7 +33,7 @@ struct hashes_walk {
 };
 
 uint64_t hashes_get(const struct hashes *h, uint64_t key);
-/* False: there is no memory, and nothing has changed. */
+/* False: there is no memory, and nothing has changed; never for @value 0. */
 bool hashes_set(struct hashes *h, uint64_t key, uint64_t value);
 /* The next entry; zero @w first.  Key 0: the table is being made anew, ask again.  False:
  * that was the end. */
