@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* auto_subscribe: see auto_subscribe.h. */
 #include "emqxd/client/auto_subscribe.h"
+#include "emqxd/client/given.h"
 #include "emqxd/client/topics.h"
 #include "emqxd/conf/snapshot.h"
 #include "emqxd/core/log.h"
@@ -8,15 +9,31 @@
 #include "emqxd/model/placeholder.h"
 #include "emqxd/model/topic.h"
 
+/* The other nodes were asked. */
+static void
+on_given(void *arg, em_err err)
+{
+	(void)arg;
+	if (err != EM_OK)
+		metric_inc(METRIC_AUTO_SUBSCRIBE_IGNORED);
+}
+
 static em_err
 subscribe(struct channel *ch, const struct auto_topic *a, const struct clientinfo *who,
     struct str *text)
 {
 	struct subopts o = { .qos = a->qos };
 	struct topic_filter t;
+	struct slice filter;
 
-	if (placeholder_expand(a->topic, who, text) != PLACEHOLDER_FILLED ||
-	    topic_filter_parse(str_slice(text), &t) != EM_OK)
+	if (placeholder_expand(a->topic, who, text) != PLACEHOLDER_FILLED)
+		return EM_NOTFOUND;
+	filter = str_slice(text);
+	o.exclusive = slice_starts(filter, GIVEN_EXCLUSIVE);
+	if (o.exclusive)
+		filter = slice_from(filter, GIVEN_EXCLUSIVE.n);
+	if (topic_filter_parse(filter, &t) != EM_OK ||
+	    (o.exclusive && (t.group.n > 0 || !channel_zone(ch)->exclusive_subscription)))
 		return EM_NOTFOUND;
 	if (channel_is_v5(ch)) {
 		o.retain_handling = a->retain_handling;
@@ -25,7 +42,7 @@ subscribe(struct channel *ch, const struct auto_topic *a, const struct clientinf
 	}
 	if (!topics_mount(ch->session, &t.filter))
 		return EM_NOTFOUND;
-	return session_subscribe(ch->session, t.group, t.filter, o);
+	return given_subscribe(ch->session, &t, o, on_given, NULL);
 }
 
 void
@@ -40,8 +57,11 @@ auto_subscribe_run(struct channel *ch)
 		return;
 	who = session_info(ch->session);
 	for (size_t i = 0; i < n; i++) {
+		em_err err;
+
 		str_reset(&text);
-		if (subscribe(ch, &a[i], &who, &text) == EM_OK)
+		err = subscribe(ch, &a[i], &who, &text);
+		if (err == EM_OK || err == EM_AGAIN)
 			continue;
 		metric_inc(METRIC_AUTO_SUBSCRIBE_IGNORED);
 		LOG(INFO, "auto_subscribe_ignored", "clientid", who.clientid, "topic",
@@ -64,7 +84,8 @@ static const struct conf_field fields[] = {
 	    .help =
 		"Topic filter; ${clientid}, ${username}, ${host} and ${port} are "
 		"filled in; it is left out, and counted (auto_subscribe.ignored), for "
-		"a client that has no such name or one with + or #" },
+		"a client that has no such name or one with + or #, and a filter of "
+		"$exclusive/ that another client has" },
 	{ .path = "qos",
 	    AUTO(qos),
 	    .type = CONF_INT,

@@ -20,8 +20,14 @@ const struct session_sink *client_session_sink(void);
 
 /* Subscribes, and unsubscribes, as if the client had asked, connected or away: with the
  * limits of its zone, $exclusive/, the rules of rewrite and its mountpoint, but for the
- * access rules.  The code that SUBACK, UNSUBACK would carry.  At the session's home. */
-uint8_t client_subscribe(struct session *s, struct slice filter, uint8_t qos);
+ * access rules.  The code that SUBACK, UNSUBACK would carry, or CLIENT_LATER: other nodes
+ * are asked, and done() follows.  At the session's home. */
+#define CLIENT_LATER 0x7f /* no code of MQTT */
+typedef void client_given_fn(void *arg, em_err err);
+uint8_t client_subscribe(struct session *s, struct slice filter, uint8_t qos,
+    client_given_fn *done, void *arg);
+/* The code for what done() or session_subscribe() says. */
+uint8_t client_code_of(em_err err, uint8_t granted);
 uint8_t client_unsubscribe(struct session *s, struct slice filter);
 
 /* On main: rules that all workers read. */

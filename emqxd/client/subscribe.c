@@ -13,6 +13,7 @@
 #include "emqxd/client/channel.h"
 #include "emqxd/client/client.h"
 #include "emqxd/client/extra.h"
+#include "emqxd/client/given.h"
 #include "emqxd/client/topics.h"
 #include "emqxd/core/loop.h"
 #include "emqxd/core/trace_point.h"
@@ -26,7 +27,7 @@
 #include "ipc/base/mem.h"
 
 #define LOOK 32u /* filters between two looks at the clock */
-#define EXCLUSIVE SLICE_LIT("$exclusive/")
+#define EXCLUSIVE GIVEN_EXCLUSIVE
 
 static bool
 is_exclusive(const struct zone *zone, struct slice filter)
@@ -68,8 +69,8 @@ is_permitted(struct channel *ch, struct slice filter)
 	return may;
 }
 
-static uint8_t
-code_of(em_err err, uint8_t granted)
+uint8_t
+client_code_of(em_err err, uint8_t granted)
 {
 	if (err == EM_OK)
 		return granted;
@@ -129,7 +130,8 @@ subscribe_one(
 	if (EM_UNLIKELY((ch->flags & CHANNEL_TOPICS) != 0) &&
 	    !topics_in(ch->session, TOPICS_SUBSCRIBE, &t.filter))
 		return REASON_TOPIC_FILTER_INVALID;
-	return code_of(session_subscribe(ch->session, t.group, t.filter, o), o.qos);
+	return client_code_of(
+	    session_subscribe(ch->session, t.group, t.filter, o), o.qos);
 }
 
 /* By what holds for its connection; of one who is away, by what holds now. */
@@ -142,20 +144,23 @@ changes_topics(const struct session *s)
 }
 
 uint8_t
-client_subscribe(struct session *s, struct slice filter, uint8_t qos)
+client_subscribe(
+    struct session *s, struct slice filter, uint8_t qos, client_given_fn *done, void *arg)
 {
 	const struct zone *zone = zone_get(s->zone);
 	struct subopts o = { .qos = granted_of(zone, qos) };
 	struct topic_filter t;
 	bool exclusive;
 	uint8_t code = read_filter(zone, filter, &t, &exclusive);
+	em_err err;
 
 	if (code != 0)
 		return code;
 	o.exclusive = exclusive;
 	if (changes_topics(s) && !topics_in(s, TOPICS_SUBSCRIBE, &t.filter))
 		return REASON_TOPIC_FILTER_INVALID;
-	return code_of(session_subscribe(s, t.group, t.filter, o), o.qos);
+	err = given_subscribe(s, &t, o, done, arg);
+	return err == EM_AGAIN ? CLIENT_LATER : client_code_of(err, o.qos);
 }
 
 static void

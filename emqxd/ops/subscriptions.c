@@ -224,26 +224,44 @@ refused(struct op_ctx *op, uint8_t code)
 }
 
 static em_err
+added(struct op_ctx *op, uint8_t code)
+{
+	struct row_writer *row;
+
+	if (code >= REASON_UNSPECIFIED_ERROR)
+		return refused(op, code);
+	row = op_row(op);
+	row_text(row, "clientid", op->value);
+	row_text(row, "topic", params_text(op->params, "topic"));
+	row_int(row, "qos", code);
+	op_row_end(op);
+	return EM_OK;
+}
+
+/* The other nodes were asked whether the filter is one of their clients'. */
+static void
+on_added(void *arg, em_err err)
+{
+	struct op_ctx *op = arg;
+	uint8_t qos = (uint8_t)params_int(op->params, "qos", 0);
+
+	op_done(op, added(op, client_code_of(err, qos)));
+}
+
+static em_err
 add_call(struct op_ctx *op)
 {
 	struct session *s = registry_find(op->value);
 	struct slice topic = params_text(op->params, "topic");
-	struct row_writer *row;
 	uint8_t code;
 
 	if (s == NULL)
 		return op_no_client(op);
 	if (!is_filter(op))
 		return EM_USAGE;
-	code = client_subscribe(s, topic, (uint8_t)params_int(op->params, "qos", 0));
-	if (code >= REASON_UNSPECIFIED_ERROR)
-		return refused(op, code);
-	row = op_row(op);
-	row_text(row, "clientid", op->value);
-	row_text(row, "topic", topic);
-	row_int(row, "qos", code);
-	op_row_end(op);
-	return EM_OK;
+	code = client_subscribe(
+	    s, topic, (uint8_t)params_int(op->params, "qos", 0), on_added, op);
+	return code == CLIENT_LATER ? EM_AGAIN : added(op, code);
 }
 
 const struct op op_SUBSCRIPTIONS_ADD = {

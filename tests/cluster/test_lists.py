@@ -8,7 +8,7 @@ import threading
 
 import paho.mqtt.client as paho
 
-from house import BUILD, House, run, wait_until
+from house import BUILD, House, run_together, wait_until
 
 
 class Client:
@@ -174,5 +174,28 @@ def exclusive():
             c.stop()
 
 
+def given():
+    """what the broker or an administrator subscribes to for a client: of one in the cluster"""
+    with house(2, "mqtt.exclusive_subscription = true",
+               'auto_subscribe.topics = [ { topic = "$exclusive/auto" } ]') as h:
+        a, b = Client(h[1], "a"), Client(h[2], "b")
+        wait_until("b's was refused", 10, lambda: any(
+            r["name"] == "auto_subscribe.ignored" and r["value"] == 1 for r in h[2].rows("broker", "metrics")))
+        assert h[1].rows("subscriptions", "add", "a", "$exclusive/x")[0]["qos"] == 0
+        rc, _, err = h[2].ctl("subscriptions", "add", "b", "$exclusive/x")
+        assert rc != 0 and "alone" in err, (rc, err)
+        h[2].ok("subscriptions", "add", "b", "$exclusive/y", "1")
+        rows = h[1].rows("exclusive", "list")
+        assert sorted((r["topic"], r["clientid"]) for r in rows) == [("auto", "a"), ("x", "a"), ("y", "b")], rows
+        b.client.publish("auto", "for a", 1)
+        wait_until("a hears", 10, lambda: ("auto", "for a") in a.got)
+        a.stop()
+        late = Client(h[2], "late")
+        wait_until("it is the next one's", 10, lambda: any(
+            (r["topic"], r["clientid"]) == ("auto", "late") for r in h[1].rows("exclusive", "list")))
+        late.stop()
+        b.stop()
+
+
 if __name__ == "__main__":
-    run(lists, one_is_gone, sys, exclusive)
+    run_together(lists, one_is_gone, sys, exclusive, given)
