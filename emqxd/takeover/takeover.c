@@ -20,8 +20,9 @@
 #define CLIENTID_MAX UINT16_MAX
 
 enum coming_state {
-	COMING_WAITS, /* for its turn */
-	COMING_AGAIN, /* the place is asked again with the next tick */
+	COMING_WAITS,   /* for its turn */
+	COMING_SETTLES, /* several have it: until one has */
+	COMING_AGAIN,   /* the place is asked again with the next tick */
 	COMING_ASKED,
 	COMING_COMES, /* parts came */
 };
@@ -38,7 +39,9 @@ struct coming {
 	bool is_fencing;
 	uint32_t parts;
 	mono_t until, last; /* without a sign; at all */
-	bool clean_start, has_failed;
+	enum takeover_how how;
+	uint64_t since; /* of COMPARE */
+	bool has_failed;
 	size_t id_n;
 	uint8_t id[];
 };
@@ -180,10 +183,15 @@ coming_over(struct takeover *t, struct coming *c, enum takeover_over how)
 static bool
 ask_place(struct takeover *t, struct coming *c)
 {
-	uint8_t clean = c->clean_start;
-	em_err err = send_bytes(t, c->place, TAKEOVER_TAKE, c->number,
-	    slice_of(&clean, 1), slice_of(c->id, c->id_n));
+	uint8_t head[9];
+	struct wbuf w = wbuf_fixed(head, sizeof head);
+	em_err err;
 
+	wbuf_u8(&w, (uint8_t)c->how);
+	if (c->how == TAKEOVER_COMPARE)
+		wbuf_u64(&w, c->since);
+	err = send_bytes(t, c->place, TAKEOVER_TAKE, c->number, wbuf_slice(&w),
+	    slice_of(c->id, c->id_n));
 	c->until = mono_add(clock_mono(), TAKEOVER_PATIENCE);
 	c->state = err == EM_OK ? COMING_ASKED : COMING_AGAIN;
 	return err == EM_OK || err == EM_FULL;
@@ -212,6 +220,27 @@ ask_again(struct takeover *t, struct coming *c)
 	ask_next(t, c);
 }
 
+/* Places of others that have it. */
+static uint64_t
+places_of(struct takeover *t, struct slice id)
+{
+	return t->links.places(t->links.arg, claim_hash(id)) & ~UINT64_C(1);
+}
+
+/* Several that have it settle which of them stays, and that one is asked. */
+static void
+ask_one(struct takeover *t, struct coming *c)
+{
+	c->left = places_of(t, slice_of(c->id, c->id_n));
+	if (c->how != TAKEOVER_CLEAN && (c->left & (c->left - 1)) != 0 &&
+	    clock_mono().ns < c->until.ns) {
+		c->state = COMING_SETTLES;
+		return;
+	}
+	c->state = COMING_AGAIN;
+	ask_next(t, c);
+}
+
 static void
 start_more(struct takeover *t)
 {
@@ -222,8 +251,8 @@ start_more(struct takeover *t)
 		list_push(&t->coming, &c->node);
 		t->n_waiting--;
 		t->n_coming++;
-		c->state = COMING_AGAIN;
-		ask_next(t, c);
+		c->until = mono_add(clock_mono(), TAKEOVER_SETTLES);
+		ask_one(t, c);
 	}
 }
 
@@ -231,11 +260,10 @@ static void
 on_ask(struct takeover *t, const struct takeover_note *note)
 {
 	struct slice id = slice_of(note->bytes, note->n);
-	uint64_t places = t->links.places(t->links.arg, claim_hash(id)) & ~UINT64_C(1);
 	struct worker *home = worker_get(note->letter.from);
 	struct coming *c;
 
-	if (places == 0) {
+	if (places_of(t, id) == 0) {
 		takeover_post(home,
 		    takeover_note(t, TAKEOVER_NOTE_OVER, 0, note->number, SLICE_NONE));
 		return;
@@ -243,8 +271,8 @@ on_ask(struct takeover *t, const struct takeover_note *note)
 	c = mem_new(sizeof *c + id.n);
 	c->t = t;
 	c->number = note->number;
-	c->left = places;
-	c->clean_start = note->flag;
+	c->how = (enum takeover_how)note->count;
+	c->since = note->since;
 	c->last = c->until = mono_add(clock_mono(), AGAIN_MOST);
 	c->id_n = id.n;
 	memcpy(c->id, id.p, id.n);
@@ -313,7 +341,7 @@ on_part(struct takeover *t, struct coming *c, struct rbuf *r)
 	uint32_t count = rbuf_u32(r);
 	struct takeover_note *note;
 
-	if (r->err != EM_OK || count != c->parts || c->clean_start) {
+	if (r->err != EM_OK || count != c->parts || c->how == TAKEOVER_CLEAN) {
 		say(t, c->place, TAKEOVER_STOP, c->number);
 		coming_over(t, c, TAKEOVER_LOST);
 		return;
@@ -376,13 +404,14 @@ say_nothing(struct takeover *t, unsigned place, uint64_t number, uint8_t again)
 static void
 on_take(struct takeover *t, unsigned place, uint64_t number, struct rbuf *r)
 {
-	bool clean = rbuf_u8(r) != 0;
+	unsigned how = rbuf_u8(r);
+	uint64_t since = how == TAKEOVER_COMPARE ? rbuf_u64(r) : 0;
 	struct slice id = rbuf_rest(r);
 	struct takeover_note *note;
 	struct going *g;
 
-	if (r->err != EM_OK || id.n == 0 || id.n > CLIENTID_MAX ||
-	    find_going(t, place, number) != NULL)
+	if (r->err != EM_OK || how >= TAKEOVER_HOW_N || id.n == 0 ||
+	    id.n > CLIENTID_MAX || find_going(t, place, number) != NULL)
 		return;
 	if (t->n_going >= GOING_MOST) {
 		say_nothing(t, place, number, 1);
@@ -397,7 +426,8 @@ on_take(struct takeover *t, unsigned place, uint64_t number, struct rbuf *r)
 	list_push(&t->going, &g->node);
 	t->n_going++;
 	note = takeover_note(t, TAKEOVER_NOTE_TAKE, place, number, id);
-	note->flag = clean;
+	note->count = how;
+	note->since = since;
 	takeover_post(g->home, note);
 }
 
@@ -610,7 +640,9 @@ on_tick(struct timer *timer)
 	LIST_EACH_SAFE (n, &t->coming) {
 		struct coming *c = LIST_OWNER(n, struct coming, node);
 
-		if (now.ns >= c->until.ns) {
+		if (c->state == COMING_SETTLES) {
+			ask_one(t, c);
+		} else if (now.ns >= c->until.ns) {
 			say(t, c->place, TAKEOVER_STOP, c->number);
 			coming_over(t, c, TAKEOVER_LOST);
 		} else if (c->state == COMING_AGAIN) {

@@ -18,6 +18,11 @@
  * publisher sent keeps its order, as long as nobody on the way breaks off.  With a clean
  * start A only ends it and says NOTHING, as when it has none.
  *
+ * When there is one at B too (the two did not hear each other before), the one that its
+ * client used last stays: B says when it came there, A ends its own or sends it, and then
+ * the first PART ends B's.  When several others have one, B lets them settle first which
+ * stays (twins, see below), for TAKEOVER_SETTLES at most.
+ *
  * B says that the client is there as soon as it has the snapshot, so that a third node to
  * which the client moves on does not take it for new.
  *
@@ -53,13 +58,14 @@
 #define TAKEOVER_PATIENCE span_s(10)
 #define TAKEOVER_TWINS_MOST (1u << 20) /* that are looked into at a time */
 #define TAKEOVER_TWINS_REST span_s(1)
+#define TAKEOVER_SETTLES span_s(3)
 
 struct takeover;
 
 /* What goes between nodes; whoever knows links gives each its frame.  All but TWIN
  * begin with u64: the number of the way, which the taker gives. */
 enum takeover_frame {
-	TAKEOVER_TAKE,    /* u8 clean start; client id */
+	TAKEOVER_TAKE,    /* u8 enum takeover_how, of COMPARE u64; client id */
 	TAKEOVER_NOTHING, /* u8 1: not now, ask again */
 	TAKEOVER_PART,    /* u32 count, from 0 on; bytes of the session.  On DATA */
 	TAKEOVER_MORE,    /* a part was taken */
@@ -68,6 +74,13 @@ enum takeover_frame {
 	TAKEOVER_TWIN, /* its client is here too: u64 wall ns when it came, top bit: it is
 			  connected; client id */
 	TAKEOVER_FRAME_N
+};
+
+enum takeover_how {
+	TAKEOVER_BRING,
+	TAKEOVER_CLEAN, /* it is to end */
+	TAKEOVER_COMPARE, /* the same, unless its client came there later than here: wall ns */
+	TAKEOVER_HOW_N
 };
 
 struct takeover_links {

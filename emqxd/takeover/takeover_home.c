@@ -6,9 +6,11 @@
 #include "emqxd/takeover/takeover_inside.h"
 #include "emqxd/core/log.h"
 #include "emqxd/model/metrics.h"
+#include "emqxd/model/nodes.h"
 #include "emqxd/router/remote.h"
 #include "emqxd/session/claim.h"
 #include "emqxd/session/registry.h"
+#include "emqxd/session/session.h"
 #include "emqxd/session/session_export.h"
 #include "emqxd/session/session_flat.h"
 #include "emqxd/session/session_import.h"
@@ -162,13 +164,28 @@ settle(struct arriving *a)
 		on_settled(&a->settle);
 }
 
+/* What is here is older than what comes: its client did not find it when it came here last. */
+static void
+end_older(struct slice clientid)
+{
+	struct session *s = registry_find(clientid);
+
+	if (s == NULL)
+		return;
+	LOG(INFO, "older_session_ended", "clientid", clientid);
+	metric_inc(METRIC_SESSION_TAKENOVER);
+	session_kick(s, END_TAKENOVER);
+}
+
 static void
 on_part(struct arriving *a, struct slice part)
 {
 	em_err err;
 
-	if (a->im == NULL)
+	if (a->im == NULL) {
+		end_older(a->claim->clientid);
 		a->im = session_import_begin(a->claim->clientid);
+	}
 	a->claim->is_bringing = true;
 	err = session_import_part(a->im, part);
 	if (err != EM_OK) {
@@ -208,14 +225,17 @@ claim(struct claim *c)
 {
 	struct takeover_worker *w = self();
 	struct arriving *a = MEM_NEW(struct arriving);
+	const struct session *s = registry_find(c->clientid);
 	struct takeover_note *note;
 
 	a->claim = c;
 	a->number = (uint64_t)worker_self()->id << TAKEOVER_WORKER_SHIFT | ++w->given;
 	map_put(&w->arriving, key_of(&a->number), a);
 	note = takeover_note(w->t, TAKEOVER_NOTE_ASK, 0, a->number, c->clientid);
-	/* What is here is newer than what is there. */
-	note->flag = c->clean_start || registry_find(c->clientid) != NULL;
+	note->count = c->clean_start ? TAKEOVER_CLEAN
+		      : s != NULL    ? TAKEOVER_COMPARE
+				     : TAKEOVER_BRING;
+	note->since = s != NULL ? (uint64_t)s->attached.ns : 0;
 	takeover_post(worker_link(), note);
 }
 
@@ -284,6 +304,19 @@ pump(struct departing *d)
 		departing_end(d);
 }
 
+/* Is the session here to end, for the client that came elsewhere? */
+static bool
+must_end(const struct takeover_note *note, struct slice id)
+{
+	const struct session *s = registry_find(id);
+
+	if (note->count != TAKEOVER_COMPARE || s == NULL)
+		return note->count == TAKEOVER_CLEAN;
+	if ((uint64_t)s->attached.ns == note->since)
+		return nodes_site_of(note->place) > nodes_site();
+	return (uint64_t)s->attached.ns < note->since;
+}
+
 static void
 on_take(const struct takeover_note *note)
 {
@@ -291,7 +324,7 @@ on_take(const struct takeover_note *note)
 	struct session_export *x = NULL;
 	struct departing *d;
 
-	if (note->flag) {
+	if (must_end(note, id)) {
 		session_export_discard(id);
 		tell(TAKEOVER_NOTE_NONE, note->place, note->number, false);
 		return;

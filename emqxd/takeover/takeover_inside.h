@@ -17,7 +17,7 @@ enum takeover_what {
 	TAKEOVER_NOTE_FENCED, /* nothing that came to the other end is on its way */
 	TAKEOVER_NOTE_OVER,   /* count: enum takeover_over */
 	/* of one that goes */
-	TAKEOVER_NOTE_TAKE, /* @flag: clean start; bytes: the client id */
+	TAKEOVER_NOTE_TAKE, /* count: enum takeover_how; @since; bytes: the client id */
 	TAKEOVER_NOTE_MORE,
 	TAKEOVER_NOTE_LEAVE,
 	TAKEOVER_NOTE_STOP,
@@ -32,7 +32,7 @@ enum takeover_what {
 	TAKEOVER_NOTE_TWIN_HERE, /* number: since when; bytes: the client id */
 	TAKEOVER_NOTE_WALKED,    /* all twins were looked for */
 	/* of one that comes */
-	TAKEOVER_NOTE_ASK,    /* @flag: clean start; bytes: the client id */
+	TAKEOVER_NOTE_ASK,    /* count: enum takeover_how; @since; bytes: the client id */
 	TAKEOVER_NOTE_TAKEN,  /* a part */
 	TAKEOVER_NOTE_READY,  /* all of it, and its routes are known */
 	TAKEOVER_NOTE_FENCE,  /* the last part; a fence, please */
@@ -57,6 +57,7 @@ struct takeover_note {
 	enum takeover_what what;
 	unsigned place;
 	uint64_t number;
+	uint64_t since; /* of COMPARE */
 	uint32_t count;
 	bool flag;
 	size_t n;

@@ -105,6 +105,7 @@ class Sides:
             self.talker(node, "a%d" % node.n).subscribe("all/#", 2).subscribe("own/%d" % node.n)
         self.twin = Talker(self.many[0], "twin", clean=False)
         self.twin.subscribe("twin/#")
+        Talker(self.few, "wanderer", clean=False).subscribe("wander/older").close()
         wait_exact(h)
 
     def talker(self, node, name):
@@ -155,6 +156,9 @@ class Sides:
                      self.keeper.send("keep/both", "newer", retain=True)]
         self.talker(self.few, "late-few").subscribe("late/few").subscribe("$share/g/work")
         self.talker(self.many[1], "late-many").subscribe("late/many").subscribe("$share/g/work")
+        # It finds its session nowhere, begins another one, and goes.
+        Talker(self.many[0], "wanderer", clean=False).subscribe("wander/newer").close()
+        many.publish("wander/newer", "waits", 1)
         # What one client has for itself, one has on each side now.
         self.talker(self.few, "x-few").subscribe("$exclusive/x/few")
         self.talker(self.many[0], "x-many").subscribe("$exclusive/x/few").subscribe("$exclusive/x/many")
@@ -170,6 +174,8 @@ class Sides:
         wait_exact(self.h, 5)
         print("# routes were exact %.1f s after it healed" % (time.monotonic() - began), flush=True)
         self.h.wait_whole()
+        wanderer = self.clients["wanderer"] = Talker(self.few, "wanderer", clean=False)
+        wanderer.expect("wander/newer", "waits")
         wait_until("the older twin is kicked", 5, lambda: self.twin.ends == [TAKENOVER])
         wait_until("there is one", 5, lambda: [
             r["node"] for r in self.h[1].rows("clients", "list", "--all-nodes") if r["clientid"] == "twin"

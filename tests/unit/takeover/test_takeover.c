@@ -28,6 +28,7 @@ static unsigned old_home, new_home, full_for, frames[TAKEOVER_FRAME_N];
 static bool is_down, somebody_has_it, is_also_here;
 static struct claim claim;
 static unsigned answers, heard, fences;
+static uint64_t have_it_too; /* places */
 
 /* ---- the link's double */
 
@@ -53,7 +54,7 @@ on_places(void *arg, uint64_t hash)
 {
 	(void)arg;
 	OK(hash == claim_hash(ID));
-	return (somebody_has_it ? UINT64_C(1) << PEER : 0) | is_also_here;
+	return (somebody_has_it ? UINT64_C(1) << PEER : 0) | is_also_here | have_it_too;
 }
 
 static void
@@ -462,6 +463,69 @@ TEST(a_client_that_is_back_at_the_old_node_keeps_its_session_there)
 		turn();
 	EQ(answers, 1);
 	OK(is_at(old_home) && !is_at(new_home));
+	nothing_is_on_the_way();
+	end_all();
+}
+
+/* A session at the new node too, of a client that came @later than to the old one. */
+static void
+settle_in_twice(int64_t later)
+{
+	settle_in();
+	as(new_home);
+	house_open(&newcomer, "traveller", 1000);
+	newcomer.session->attached.ns = guest.session->attached.ns + later;
+}
+
+TEST(an_older_session_here_makes_way_for_the_newer_one_there)
+{
+	begin();
+	settle_in_twice(-1);
+	as(old_home);
+	publish("b", 1);
+	come_and_wait(false);
+	OK(guest.was_taken && newcomer.was_taken);
+	OK(!is_at(old_home) && is_at(new_home));
+	OK(strcmp(queue_text(), "b") == 0);
+	nothing_is_on_the_way();
+	end_all();
+}
+
+TEST(a_newer_session_here_ends_the_older_one_there)
+{
+	begin();
+	settle_in_twice(1);
+	come_and_wait(false);
+	OK(guest.was_taken && !newcomer.was_taken);
+	OK(!is_at(old_home) && is_at(new_home));
+	EQ(frames[TAKEOVER_PART], 0);
+	nothing_is_on_the_way();
+	end_all();
+}
+
+TEST(of_the_same_moment_the_higher_site_keeps_it)
+{
+	begin();
+	settle_in_twice(0);
+	come_and_wait(false); /* PEER's is the higher one, whoever is asked */
+	OK(guest.was_taken && !newcomer.was_taken);
+	nothing_is_on_the_way();
+	end_all();
+}
+
+TEST(several_that_have_it_settle_first_which_of_them_stays)
+{
+	begin();
+	settle_in();
+	have_it_too = UINT64_C(1) << (PEER + 1);
+	come(false);
+	for (unsigned i = 0; i < 20; i++)
+		turn();
+	EQ(frames[TAKEOVER_TAKE], 0);
+	have_it_too = 0;
+	for (unsigned i = 0; i < 20000 && answers == 0; i++)
+		turn();
+	OK(is_at(new_home) && frames[TAKEOVER_TAKE] == 1);
 	nothing_is_on_the_way();
 	end_all();
 }
