@@ -3,7 +3,7 @@
 #include "emqxd/cluster/cluster.h"
 #include "emqxd/cluster/clean.h"
 #include "emqxd/cluster/cluster_conf.h"
-#include "emqxd/cluster/figures.h"
+#include "emqxd/figures/figures.h"
 #include "emqxd/cluster/groups.h"
 #include "emqxd/link/views.h"
 #include "emqxd/cluster/finding.h"
@@ -321,7 +321,7 @@ cluster_worker_birth(void)
 				 .node_down_timeout = c->down_timeout,
 				 .suback_wait = c->suback_wait });
 	takeover_wire_start(cluster_house(), cluster_inside()->routes);
-	figures_birth(cluster_house());
+	cluster_inside()->figures = figures_new(cluster_house());
 	cluster_inside()->views = views_new(cluster_house(), groups_lag);
 	wills_wire_start(&(struct wills_wire_conf){ .house = cluster_house(),
 	    .owner = routes_owner(cluster_inside()->routes),
@@ -368,7 +368,7 @@ cluster_worker_death(void)
 	ordering_death();
 	takeover_wire_stop();
 	views_free(&cluster_inside()->views);
-	figures_death();
+	figures_free(&cluster_inside()->figures);
 	wills_wire_stop();
 	routes_free(&cluster_inside()->routes);
 	link_house_free(&cluster_inside()->house);

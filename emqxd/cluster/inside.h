@@ -10,6 +10,7 @@
 #include "emqxd/core/worker.h"
 
 struct cluster_licence;
+struct figures_all;
 struct link_house;
 struct routes;
 
@@ -18,17 +19,17 @@ struct cluster {
 	const struct cluster_licence *licence; /* cluster.h: set on main; or NULL */
 	struct link_house *house;              /* link.h: the links */
 	struct ordering *ordering;             /* ordering.c */
-	struct routes *routes;           /* routes.h: what the others' clients want */
-	struct members *members;         /* members.c: set on main */
-	struct groups *groups;           /* groups.c */
-	struct join *join;               /* join.c */
-	struct levels *levels;           /* levels.c */
-	struct views *views;             /* link/views.h: whom the nodes hear */
-	struct cluster_figures *figures; /* figures.c: what the nodes hold */
-	struct join_note *note;          /* join_note.c: set on main */
-	struct clean *clean;             /* clean.c: set on main */
-	struct heal *heal;               /* heal.c */
-	struct finding *finding;         /* finding.c */
+	struct routes *routes;       /* routes.h: what the others' clients want */
+	struct members *members;     /* members.c: set on main */
+	struct groups *groups;       /* groups.c */
+	struct join *join;           /* join.c */
+	struct levels *levels;       /* levels.c */
+	struct views *views;         /* link/views.h: whom the nodes hear */
+	struct figures_all *figures; /* figures/figures.h: what the nodes hold */
+	struct join_note *note;      /* join_note.c: set on main */
+	struct clean *clean;         /* clean.c: set on main */
+	struct heal *heal;           /* heal.c */
+	struct finding *finding;     /* finding.c */
 };
 
 static inline struct cluster *

@@ -34,7 +34,7 @@ fill_me(struct status_row *r)
 	r->is_me = true;
 	r->is_running = true;
 	r->has_clock = true;
-	r->has_figures = figures_of(0, &r->figures);
+	r->has_figures = figures_of(cluster_inside()->figures, 0, &r->figures);
 	copy(r->version, sizeof r->version, SLICE_LIT(EMQXD_VERSION));
 	r->lag = groups_lag();
 	finding_state(&f);
@@ -75,7 +75,7 @@ fill_peer(struct status_row *r, const struct members_entry *e)
 	if (info.product[0] != '\0')
 		copy(r->version, sizeof r->version, slice_str(info.product));
 	r->is_running = info.is_reachable;
-	r->has_figures = figures_of(e->place, &r->figures);
+	r->has_figures = figures_of(cluster_inside()->figures, e->place, &r->figures);
 	r->lag = views_lag(cluster_inside()->views, e->place);
 	r->has_clock = info.has_clock;
 	r->rtt = info.rtt;

@@ -6,7 +6,7 @@
 #ifndef CLUSTER_STATUS_H
 #define CLUSTER_STATUS_H
 
-#include "emqxd/cluster/figures.h"
+#include "emqxd/figures/figures.h"
 
 enum { STATUS_HINT_MAX = 256 };
 

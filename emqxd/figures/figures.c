@@ -4,8 +4,7 @@
  *
  *	frame	u64 each, in the order of the struct; a newer version may say more behind them
  */
-#include "emqxd/cluster/figures.h"
-#include "emqxd/cluster/inside.h"
+#include "emqxd/figures/figures.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
 #include "emqxd/core/timer.h"
@@ -25,7 +24,7 @@
 _Static_assert(
     sizeof(struct figures) == 8 * sizeof(uint64_t), "put and get know them all");
 
-struct cluster_figures {
+struct figures_all {
 	struct link_house *house;
 	struct timer timer;
 	mono_t counted;          /* when */
@@ -34,12 +33,6 @@ struct cluster_figures {
 	struct figures row[NODES_MAX];
 	bool is_known[NODES_MAX];
 };
-
-static struct cluster_figures *
-self(void)
-{
-	return cluster_inside()->figures;
-}
 
 /* ---- this node's */
 
@@ -52,7 +45,7 @@ rate(uint64_t now, uint64_t was, span_t between)
 }
 
 static void
-count_rates(struct cluster_figures *f, struct figures *row)
+count_rates(struct figures_all *f, struct figures *row)
 {
 	uint64_t received = metrics_read(METRIC_MESSAGES_RECEIVED);
 	uint64_t sent = metrics_read(METRIC_MESSAGES_SENT);
@@ -102,7 +95,7 @@ send(struct link_peer *p, const struct figures *row)
 static void
 on_time(struct timer *t)
 {
-	struct cluster_figures *f = LIST_OWNER(t, struct cluster_figures, timer);
+	struct figures_all *f = LIST_OWNER(t, struct figures_all, timer);
 	struct figures was = f->row[0];
 
 	timer_arm(t, PERIOD, on_time);
@@ -122,7 +115,7 @@ on_time(struct timer *t)
 static void
 on_frame(struct link_peer *from, struct link_ask ask, struct slice body, void *arg)
 {
-	struct cluster_figures *f = arg;
+	struct figures_all *f = arg;
 	struct rbuf r = rbuf_of(body);
 	struct figures row;
 
@@ -148,7 +141,7 @@ on_frame(struct link_peer *from, struct link_ask ask, struct slice body, void *a
 static void
 on_event(struct link_peer *p, enum link_event event, void *arg)
 {
-	struct cluster_figures *f = arg;
+	struct figures_all *f = arg;
 
 	if (event == LINK_CTL_UP)
 		f->is_told &= send(p, &f->row[0]);
@@ -158,32 +151,30 @@ on_event(struct link_peer *p, enum link_event event, void *arg)
 
 /* ---- life */
 
-void
-figures_birth(struct link_house *h)
+struct figures_all *
+figures_new(struct link_house *h)
 {
-	struct cluster_figures *f = MEM_NEW(struct cluster_figures);
+	struct figures_all *f = MEM_NEW(struct figures_all);
 
 	f->house = h;
 	f->is_known[0] = true;
 	f->counted = clock_mono();
-	cluster_inside()->figures = f;
 	link_on(h, LINK_FIGURES, on_frame, f);
 	link_on_peer(h, on_event, f);
 	timer_arm(&f->timer, PERIOD, on_time);
+	return f;
 }
 
 void
-figures_death(void)
+figures_free(struct figures_all **fp)
 {
-	timer_cancel(&self()->timer);
-	MEM_FREE(cluster_inside()->figures);
+	timer_cancel(&(*fp)->timer);
+	MEM_FREE(*fp);
 }
 
 bool
-figures_of(unsigned place, struct figures *out)
+figures_of(const struct figures_all *f, unsigned place, struct figures *out)
 {
-	const struct cluster_figures *f = self();
-
 	if (place >= NODES_MAX || !f->is_known[place])
 		return false;
 	*out = f->row[place];

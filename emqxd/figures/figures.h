@@ -15,8 +15,8 @@
  * Threads: the link thread.  Frames come from authenticated peers; a malformed one is
  * logged and ignored.
  */
-#ifndef CLUSTER_FIGURES_H
-#define CLUSTER_FIGURES_H
+#ifndef FIGURES_FIGURES_H
+#define FIGURES_FIGURES_H
 
 #include "emqxd/link/link.h"
 
@@ -27,11 +27,13 @@ struct figures {
 	uint64_t load;             /* of the machine, 1 minute, in hundredths */
 };
 
-/* Counts, and listens to the house. */
-void figures_birth(struct link_house *h);
-void figures_death(void);
+struct figures_all;
+
+/* Counts, and listens to the house, which it outlives. */
+struct figures_all *figures_new(struct link_house *h);
+void figures_free(struct figures_all **fp);
 
 /* Of the member that has the place; 0 is this node.  False: it has not said. */
-bool figures_of(unsigned place, struct figures *out);
+bool figures_of(const struct figures_all *f, unsigned place, struct figures *out);
 
 #endif
