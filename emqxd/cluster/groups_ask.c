@@ -10,6 +10,9 @@
  * GROUP_CHANGE, asked: u8 group, u8 change, u64 Raft id, u64 site, then name and address
  * (2 bytes of size each).  The answer of one that does not lead is EM_REFUSED, and its body
  * names who does.
+ *
+ * A guest speaks for itself alone: of who has the cookie and is no member, nobody else's seat
+ * is given or taken.
  */
 #include "emqxd/cluster/groups_inside.h"
 #include "emqxd/cluster/inside.h"
@@ -23,7 +26,8 @@
 #define AGAIN span_ms(200)
 #define REPLY_WITHIN span_s(10) /* a voter catches up first */
 #define PASS_ON_LIMIT span_s(8)
-enum { BODY_MAX = 1024 };
+#define EXPECTED span_s(90) /* longer than a seat waits for its row */
+enum { BODY_MAX = 1024, ASKS_MAX = 64 };
 
 struct groups_ask {
 	struct groups_ask *next;
@@ -49,6 +53,7 @@ finish(struct groups_ask *a, em_err err, const char *text)
 	while (*at != a)
 		at = &(*at)->next;
 	*at = a->next;
+	groups()->asks_n--;
 	timer_cancel(&a->timer);
 	a->done(a->arg, err, text);
 	str_fini(&a->text);
@@ -199,6 +204,7 @@ groups_change(const struct groups_change *c, groups_done_fn *done, void *arg)
 	a->until = mono_add(clock_mono(), c->limit);
 	a->next = all->asks;
 	all->asks = a;
+	all->asks_n++;
 	timer_arm(&a->timer, span_ms(0), on_again);
 }
 
@@ -266,10 +272,27 @@ let_old_out(struct link_ask ask, enum cstore_group g, uint64_t old_id)
 static void
 pass_on(struct link_ask ask, const struct groups_change *c)
 {
-	struct asked *q = MEM_NEW(struct asked);
+	struct asked *q;
 
+	if (groups()->asks_n >= ASKS_MAX) {
+		link_reply(ask, EM_BUSY, SLICE_LIT("too many nodes join just now"));
+		return;
+	}
+	q = MEM_NEW(struct asked);
 	q->ask = ask;
 	groups_change(c, on_done, q);
+}
+
+/* Does it ask for its own seat, or for the end of one that is nobody else's? */
+static bool
+is_its_own(const struct link_peer *from, uint64_t raft_id, uint8_t what,
+    struct slice name, uint64_t site)
+{
+	const struct members_entry *e = members_find_raft(raft_id);
+
+	return what != CSTORE_MAKE_VOTER && site == link_peer_site(from) &&
+	       slice_eq_str(name, link_peer_name(from)) &&
+	       (e == NULL || e->m.site == site);
 }
 
 static void
@@ -285,6 +308,10 @@ on_group_change(struct link_peer *from, struct link_ask ask, struct slice body, 
 	if (r.err != EM_OK || g >= CSTORE_GROUP_N || what > CSTORE_REMOVE ||
 	    raft_id == 0 || !member_is_name(name) || !member_is_address(address)) {
 		link_reply(ask, EM_MALFORMED, SLICE_NONE);
+		return;
+	}
+	if (link_peer_is_guest(from) && !is_its_own(from, raft_id, what, name, site)) {
+		link_reply(ask, EM_DENIED, SLICE_LIT("it is no member"));
 		return;
 	}
 	if (all->cstore != NULL && !all->part[g].leads && link_peer_is_guest(from)) {
@@ -303,7 +330,7 @@ on_group_change(struct link_peer *from, struct link_ask ask, struct slice body, 
 		return;
 	}
 	if (what == CSTORE_ADD) {
-		err = members_expect(name, address, site);
+		err = members_expect(name, address, site, EXPECTED);
 		groups_watch_expect(&all->part[g], raft_id);
 	}
 	if (err != EM_OK)

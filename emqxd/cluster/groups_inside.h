@@ -41,6 +41,7 @@ struct groups {
 	uint64_t life;     /* how often the child was started */
 	struct timer watch;
 	struct groups_ask *asks; /* changes that this node waits for */
+	unsigned asks_n;
 	struct groups_part part[CSTORE_GROUP_N];
 };
 

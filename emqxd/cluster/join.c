@@ -29,6 +29,7 @@
 
 #define LEADER_LOOK span_ms(50)
 #define DROP_LIMIT span_s(5)
+#define WAITERS_MAX 64
 
 struct join *
 join_self(void)
@@ -369,8 +370,16 @@ is_refused(struct link_ask ask, struct slice name, uint64_t site)
 static void
 wait_for_beginning(struct join *j, struct link_ask ask)
 {
-	struct join_waiter *w = MEM_NEW(struct join_waiter);
+	struct join_waiter *w = j->waiters;
+	unsigned n = 0;
 
+	for (; w != NULL; w = w->next)
+		n++;
+	if (n >= WAITERS_MAX) {
+		link_reply(ask, EM_BUSY, SLICE_LIT("too many nodes join just now"));
+		return;
+	}
+	w = MEM_NEW(struct join_waiter);
 	w->ask = ask;
 	w->next = j->waiters;
 	j->waiters = w;

@@ -337,8 +337,9 @@ expect_all(struct join *j, struct slice body)
 	for (; n > 0 && r.err == EM_OK; n--) {
 		struct slice name = rbuf_bytes16(&r), address = rbuf_bytes16(&r);
 		uint64_t site = rbuf_u64(&r);
-		em_err err =
-		    r.err == EM_OK ? members_expect(name, address, site) : EM_MALFORMED;
+		em_err err = r.err == EM_OK
+				 ? members_expect(name, address, site, span_s(0))
+				 : EM_MALFORMED;
 
 		if (err != EM_OK)
 			return err;

@@ -18,12 +18,12 @@
 #include "ipc/base/vec.h"
 
 #define LINGER span_s(5)
-#define EXPECTED_MAX (2 * NODES_MAX) /* entries, then no more are expected */
+#define ENTRIES_MAX (2 * NODES_MAX) /* then no more are known */
 
 struct entry {
 	struct members_entry e;
 	bool is_expected; /* no row names it: not yet, or no more */
-	mono_t leaves;    /* one whose row went: until then it is still talked to */
+	mono_t leaves;    /* until then it is talked to; ns 0: until it is dropped */
 	char text[];      /* the name, the address, the version */
 };
 
@@ -186,8 +186,14 @@ put(struct members *t, const struct member *m, bool is_expected)
 {
 	bool is_there;
 	size_t at = place_of(t, m->name, &is_there);
-	struct entry *e = entry_new(m), *before = is_there ? t->v.p[at] : NULL;
+	struct entry *e, *before = is_there ? t->v.p[at] : NULL;
 
+	if (!is_there && t->v.n >= ENTRIES_MAX) {
+		LOG(ERROR, "cluster_member_without_place", "node", m->name, "error",
+		    err_name(EM_FULL));
+		return;
+	}
+	e = entry_new(m);
 	e->is_expected = is_expected;
 	if (before == NULL) {
 		insert(t, at, e);
@@ -258,6 +264,14 @@ on_sweep(struct timer *timer)
 }
 
 static void
+let_go_after(struct members *t, struct entry *e, span_t wait)
+{
+	e->leaves = mono_add(clock_mono(), wait);
+	if (!timer_is_armed(&t->sweep))
+		timer_arm(&t->sweep, LINGER, on_sweep);
+}
+
+static void
 row_went(struct members *t, struct slice name)
 {
 	bool is_there;
@@ -267,8 +281,7 @@ row_went(struct members *t, struct slice name)
 	wills_wire_removed(name);
 	if (is_there && !was_me && join_is_member()) {
 		t->v.p[at]->is_expected = true;
-		t->v.p[at]->leaves = mono_add(clock_mono(), LINGER);
-		timer_arm(&t->sweep, LINGER, on_sweep);
+		let_go_after(t, t->v.p[at], LINGER);
 	} else if (is_there)
 		drop(t, at);
 	tell(t, was_me ? MEMBERS_REMOVED : MEMBERS_CHANGED);
@@ -392,7 +405,7 @@ members_stop(void)
 /* ---- those that are expected */
 
 em_err
-members_expect(struct slice name, struct slice address, uint64_t site)
+members_expect(struct slice name, struct slice address, uint64_t site, span_t keep)
 {
 	const struct member m = { .name = name, .address = address, .site = site };
 	struct members *t = members();
@@ -400,12 +413,14 @@ members_expect(struct slice name, struct slice address, uint64_t site)
 
 	if (!member_is_name(name) || !member_is_address(address))
 		return EM_MALFORMED;
-	if (e == NULL && t->v.n >= EXPECTED_MAX)
+	if (e == NULL && t->v.n >= ENTRIES_MAX)
 		return EM_FULL;
 	if (e != NULL && !e->is_expected && e->e.m.site != site)
 		return EM_EXISTS;
 	if (e == NULL || e->is_expected)
 		put(t, &m, true);
+	if (keep.ns > 0 && find(t, name)->is_expected)
+		let_go_after(t, find(t, name), keep);
 	return EM_OK;
 }
 

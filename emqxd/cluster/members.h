@@ -49,9 +49,10 @@ const struct members_entry *members_find_raft(uint64_t raft_id);
 const struct members_entry *members_me(void);
 
 /* A peer before its row is there: a node that is joining must be reached by the leader, and
- * those that it joins by itself.  The row makes it a member; members_drop() forgets those
- * that no row names. */
-EM_MUST_USE em_err members_expect(struct slice name, struct slice address, uint64_t site);
+ * those that it joins by itself.  The row makes it a member; those that no row names are
+ * forgotten after @keep (0: never), or by members_drop_expected(). */
+EM_MUST_USE em_err members_expect(
+    struct slice name, struct slice address, uint64_t site, span_t keep);
 void members_drop_expected(void);
 
 /* The row that says @m, to be sent; NULL: there is no memory. */

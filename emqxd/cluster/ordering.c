@@ -12,8 +12,9 @@
 
 _Static_assert((int)CSTORE_META == (int)CHANGE_GROUP_META &&
 		   (int)CSTORE_RET == (int)CHANGE_GROUP_RET &&
-		   (int)CSTORE_GROUP_N == (int)CHANGE_GROUP_N,
-    "groups have one number");
+		   (int)CSTORE_GROUP_N == (int)CHANGE_GROUP_N &&
+		   (int)CSTORE_NAME_MAX > (int)NODES_NAME_MAX,
+    "groups have one number, and nodes one name");
 
 struct ordering *
 ordering_self(void)
@@ -123,7 +124,7 @@ on_propose(struct link_peer *from, struct link_ask ask, struct slice body, void 
 	if (o == NULL || o->cstore == NULL || r.err != EM_OK || g >= CSTORE_GROUP_N)
 		return;
 	/* What is in the log cannot be taken out of it again. */
-	err = store_check_entry((enum change_group)g, entry);
+	err = store_check_entry((enum change_group)g, entry, link_peer_site(from));
 	if (err != EM_OK || entry.n > CSTORE_ENTRY_MAX)
 		LOG(WARN, "cluster_proposal_refused", "node", link_peer_name(from),
 		    "bytes", entry.n, "error", err_name(err != EM_OK ? err : EM_TOOBIG));

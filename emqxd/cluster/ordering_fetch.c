@@ -23,6 +23,7 @@
 struct given {
 	struct list_node node;
 	struct ordering *ordering;
+	const struct link_peer *from; /* NULL: gone */
 	struct store_export *export;
 	uint64_t number;
 	enum change_group group;
@@ -54,39 +55,53 @@ on_part(void *arg, em_err err, struct slice part, bool is_last)
 		err = w.err;
 	link_reply(g->ask, err, err == EM_OK ? wbuf_slice(&w) : SLICE_NONE);
 	wbuf_fini(&w);
-	if (is_last || err != EM_OK)
+	if (is_last || err != EM_OK || g->from == NULL)
 		drop(g->ordering, g);
 }
 
+/* An export holds pages of the file: nobody has all that there are. */
+static unsigned
+given_to(struct ordering *o, const struct link_peer *from)
+{
+	unsigned n = 0;
+
+	LIST_EACH (node, &o->given)
+		n += LIST_OWNER(node, struct given, node)->from == from;
+	return n;
+}
+
 static em_err
-begin_given(struct ordering *o, enum change_group group, struct given **out)
+begin_given(struct ordering *o, const struct link_peer *from, enum change_group group,
+    struct given **out)
 {
 	struct store_export *x;
 
 	if (!store_is_ordered(group) || store_is_importing(group))
 		return EM_STATE;
-	if (o->given_n >= ORDERING_GIVEN_MAX)
+	if (o->given_n >= ORDERING_GIVEN_MAX || given_to(o, from) >= ORDERING_GIVEN_EACH)
 		return EM_BUSY;
 	x = store_export_open(group);
 	if (x == NULL)
 		return EM_IO;
 	*out = MEM_NEW(struct given);
-	**out = (struct given){
-		.ordering = o, .export = x, .number = ++o->given_last, .group = group
-	};
+	**out = (struct given){ .ordering = o,
+		.from = from,
+		.export = x,
+		.number = ++o->given_last,
+		.group = group };
 	list_push(&o->given, &(*out)->node);
 	o->given_n++;
 	return EM_OK;
 }
 
 static em_err
-find_given(
-    struct ordering *o, uint64_t number, enum change_group group, struct given **out)
+find_given(struct ordering *o, const struct link_peer *from, uint64_t number,
+    enum change_group group, struct given **out)
 {
 	LIST_EACH (node, &o->given) {
 		struct given *g = LIST_OWNER(node, struct given, node);
 
-		if (g->number != number || g->group != group)
+		if (g->number != number || g->group != group || g->from != from)
 			continue;
 		*out = g;
 		return g->is_busy ? EM_BUSY : EM_OK;
@@ -104,13 +119,13 @@ on_fetch(struct link_peer *from, struct link_ask ask, struct slice body, void *a
 	struct given *g = NULL;
 	em_err err = o != NULL ? r.err : EM_CANCELLED;
 
-	(void)from;
 	(void)arg;
 	if (err == EM_OK && group >= CHANGE_GROUP_N)
 		err = EM_MALFORMED;
 	if (err == EM_OK)
-		err = number == 0 ? begin_given(o, (enum change_group)group, &g)
-				  : find_given(o, number, (enum change_group)group, &g);
+		err = number == 0
+			  ? begin_given(o, from, (enum change_group)group, &g)
+			  : find_given(o, from, number, (enum change_group)group, &g);
 	if (err != EM_OK) {
 		link_reply(ask, err, SLICE_NONE);
 		return;
@@ -128,6 +143,20 @@ ordering_fetch_tidy(struct ordering *o)
 		struct given *g = LIST_OWNER(node, struct given, node);
 
 		if (!g->is_busy && clock_mono().ns >= mono_add(g->asked_at, SILENT).ns)
+			drop(o, g);
+	}
+}
+
+static void
+drop_of(struct ordering *o, const struct link_peer *from)
+{
+	LIST_EACH_SAFE (node, &o->given) {
+		struct given *g = LIST_OWNER(node, struct given, node);
+
+		if (g->from != from)
+			continue;
+		g->from = NULL;
+		if (!g->is_busy)
 			drop(o, g);
 	}
 }
@@ -338,6 +367,8 @@ on_peer(struct link_peer *p, enum link_event event, void *arg)
 	if ((event == LINK_CTL_DOWN || event == LINK_GUEST_GONE) && o->fetching != NULL &&
 	    o->fetching->from == p)
 		o->fetching->from = NULL;
+	if (event == LINK_UNREACHABLE || event == LINK_GUEST_GONE)
+		drop_of(o, p);
 	if (event == LINK_REACHABLE)
 		ordering_fetch_wanted(o);
 }

@@ -9,7 +9,10 @@
 #include "emqxd/store/ordered.h"
 #include "ipc/base/list.h"
 
-enum { ORDERING_GIVEN_MAX = 8 }; /* exports at once */
+enum {
+	ORDERING_GIVEN_MAX = 8,
+	ORDERING_GIVEN_EACH = 2
+}; /* exports at once, to one node */
 
 struct ordering {
 	struct link_house *house;

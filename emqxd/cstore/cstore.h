@@ -35,7 +35,7 @@
 #include <stdint.h>
 
 #define CSTORE_ENTRY_MAX (4u << 20) /* bytes of an entry */
-#define CSTORE_NAME_MAX 128         /* of a node's name, with the NUL */
+#define CSTORE_NAME_MAX 129         /* of a node's name, with the NUL */
 #define CSTORE_MEMBERS_MAX 64
 #define CSTORE_VOTERS_MAX 5
 #define CSTORE_PROPOSALS_MAX 4096      /* under way in a group */

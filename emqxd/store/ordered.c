@@ -617,11 +617,27 @@ store_set_level(unsigned level)
 }
 
 em_err
-store_check_entry(enum change_group g, struct slice entry)
+store_check_entry(enum change_group g, struct slice entry, uint64_t site)
 {
+	wall_t now = clock_wall();
 	struct entry_head head;
+	struct entry_change c;
+	struct rbuf r;
+	em_err err = entry_check(g, entry, &head);
 
-	return entry_check(g, entry, &head);
+	if (err != EM_OK)
+		return err;
+	if (head.site != site)
+		return EM_DENIED;
+	if (!stamp_is_sane(head.incarnation, now))
+		return EM_STATE;
+	r = entry_open(entry, &head);
+	for (uint16_t i = 0; i < head.n; i++) {
+		entry_next(&r, g, head.site, &c);
+		if (!stamp_is_sane(c.stamp.clock, now))
+			return EM_STATE;
+	}
+	return EM_OK;
 }
 
 const char *

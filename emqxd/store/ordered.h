@@ -59,8 +59,11 @@ void store_set_level(unsigned level);
  * change_is_full(). */
 void store_apply_entry(enum change_group g, uint64_t index, struct slice entry);
 
-/* Of what another node proposes: EM_MALFORMED, EM_UNSUPPORTED: of a later level.  Pure. */
-EM_MUST_USE em_err store_check_entry(enum change_group g, struct slice entry);
+/* Of what the node of @site proposes: EM_MALFORMED; EM_UNSUPPORTED: of a later level;
+ * EM_DENIED: in another node's name; EM_STATE: of a future that would leave no number for
+ * what comes behind it. */
+EM_MUST_USE em_err store_check_entry(
+    enum change_group g, struct slice entry, uint64_t site);
 
 /* Any thread. */
 const char *store_group_name(enum change_group g); /* "meta", "ret" */

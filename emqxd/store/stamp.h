@@ -13,7 +13,14 @@
 
 #include "ipc/base/span.h"
 
+#include <stdbool.h>
 #include <stdint.h>
+
+/* Once seen, a clock is never gone back behind: one of a wrong node may be years ahead, but
+ * not so far that the number comes to its end. */
+#define STAMP_NOT_BEFORE \
+	INT64_C(1767225600000000000)             /* 2026, where the clock here is wrong */
+#define STAMP_AHEAD INT64_C(1576800000000000000) /* 50 years */
 
 struct stamp {
 	uint64_t clock; /* 0: before any cluster */
@@ -36,6 +43,14 @@ stamp_next(uint64_t *last, wall_t now)
 
 	*last = wall > *last ? wall : *last + 1;
 	return *last;
+}
+
+static inline bool
+stamp_is_sane(uint64_t clock, wall_t now)
+{
+	int64_t from = now.ns > STAMP_NOT_BEFORE ? now.ns : STAMP_NOT_BEFORE;
+
+	return clock <= (uint64_t)from + (uint64_t)STAMP_AHEAD;
 }
 
 static inline void

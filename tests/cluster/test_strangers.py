@@ -17,39 +17,11 @@ import time
 import stranger
 from house import SLOW, Failed, House, run, wait_until
 from stranger import CTL, DATA, HELLO, MAGIC, NONCE, RAFT, REFUSE
+from toll import crosses, fds, lines, metric, rss
 
 SEED = int(os.environ.get("SEED", str(random.randrange(1 << 30))))
 print("# SEED=%d" % SEED, flush=True)
 rng = random.Random(SEED)
-
-
-def metric(node, name):
-    return [r["value"] for r in node.rows("broker", "metrics") if r["name"] == name][0]
-
-
-def fds(node):
-    return len(os.listdir("/proc/%d/fd" % node.process.pid))
-
-
-def rss(node):
-    """KiB."""
-    with open("/proc/%d/status" % node.process.pid, encoding="ascii") as f:
-        return [int(x.split()[1]) for x in f if x.startswith("VmRSS")][0]
-
-
-def lines(node, event):
-    return [x for x in node.tail(100000).splitlines() if event in x]
-
-
-def crosses(a, b):
-    """A message from a client of b comes to one of a."""
-    sub = subprocess.Popen(
-        ["mosquitto_sub", "-h", a.host, "-p", str(a.mqtt), "-i", "s%d" % a.n, "-t", "x", "-C", "1",
-         "-W", str(10 * SLOW), "-q", "1"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    wait_until("subscribed", 10, lambda: a.rows("subscriptions", "show", "s%d" % a.n))
-    subprocess.run(["mosquitto_pub", "-h", b.host, "-p", str(b.mqtt), "-t", "x", "-m", "hello", "-q", "1"],
-                   check=True, timeout=10 * SLOW)
-    assert sub.communicate(timeout=20 * SLOW)[0] == b"hello\n"
 
 
 @contextlib.contextmanager

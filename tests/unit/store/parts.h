@@ -29,7 +29,7 @@ foreign_all(uint64_t index, uint64_t seq, const struct entry_change *c, unsigned
 	entry_write_head(&w, &h);
 	for (unsigned i = 0; i < n; i++)
 		entry_write(&w, &c[i]);
-	err = store_check_entry(RET, wbuf_slice(&w));
+	err = store_check_entry(RET, wbuf_slice(&w), 2);
 	store_apply_entry(RET, index, wbuf_slice(&w));
 	wbuf_fini(&w);
 	return err;

@@ -358,6 +358,27 @@ later(uint64_t index, unsigned at, uint8_t by)
 	store_apply_entry(RET, index, e);
 }
 
+TEST(a_proposal_in_another_nodes_name_or_of_the_far_future_is_refused)
+{
+	/* The incarnation stands at 9, the stamp of the first change behind what and kind. */
+	static const unsigned far[] = { 9, 29 };
+
+	fresh_as(1);
+	put("own", "1", NULL);
+	settle();
+	OK(store_check_entry(RET, bytes_at(&proposed, 0), 1) == EM_OK);
+	OK(store_check_entry(RET, bytes_at(&proposed, 0), 2) == EM_DENIED);
+	for (unsigned i = 0; i < 2; i++) {
+		uint8_t was = proposed.p[0].p[far[i]];
+
+		proposed.p[0].p[far[i]] = 0xff;
+		OK(store_check_entry(RET, bytes_at(&proposed, 0), 1) == EM_STATE);
+		proposed.p[0].p[far[i]] = was;
+	}
+	OK(store_check_entry(RET, bytes_at(&proposed, 0), 1) == EM_OK);
+	wipe();
+}
+
 TEST(an_entry_of_a_later_level_is_not_passed_over_but_waits_for_a_newer_build)
 {
 	static const struct {
@@ -369,10 +390,10 @@ TEST(an_entry_of_a_later_level_is_not_passed_over_but_waits_for_a_newer_build)
 		fresh_as(1);
 		put("own", "1", NULL);
 		settle();
-		OK(store_check_entry(RET, bytes_at(&proposed, 0)) == EM_OK);
+		OK(store_check_entry(RET, bytes_at(&proposed, 0), 1) == EM_OK);
 		foreign(1, 2, 1, ENTRY_PUT, "before", "1", 10 * S);
 		later(2, new[i].at, new[i].by);
-		OK(store_check_entry(RET, bytes_at(&proposed, 0)) == EM_UNSUPPORTED);
+		OK(store_check_entry(RET, bytes_at(&proposed, 0), 1) == EM_UNSUPPORTED);
 		foreign(3, 2, 2, ENTRY_PUT, "behind", "1", 10 * S);
 		settle();
 		foreign(4, 2, 3, ENTRY_PUT, "behind", "2", 10 * S);
