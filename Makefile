@@ -249,7 +249,7 @@ help:
 	@echo 'make              build/emqxd and build/emqx_ctl, -O2 -g, hardened, warnings are errors'
 	@echo 'make run          a node in ./run with its shell'
 	@echo 'make check        lint, unit, play and bats tests; the last line is the sum'
-	@echo 'make check-all    the tests under ASan+UBSan (clang) and TSan (gcc), some under valgrind'
+	@echo 'make check-all    the long cases of several nodes, three minutes of chaos; ASan+UBSan (clang), TSan (gcc), valgrind'
 	@echo 'make check-bare   the two commands of the README in a bare Debian folder (root)'
 	@echo 'make lint|units|play|bats|sim   one kind of test'
 	@echo 'make vers         an older, a newer and a too new emqxd, for tests/cluster/test_versions.py'

@@ -17,6 +17,7 @@ import time
 
 BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
 SLOW = int(os.environ.get("SLOW", "1"))
+LONG = bool(os.environ.get("LONG"))  # the long cases too (make check-all)
 COOKIE = "a-cookie-of-the-tests"
 
 

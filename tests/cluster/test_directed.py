@@ -8,7 +8,7 @@ import threading
 import time
 
 from hosts import Hosts
-from house import SLOW, Failed, House, run, wait_until
+from house import LONG, SLOW, Failed, House, run, wait_until
 from mqtt5 import Client, Gone
 
 
@@ -87,7 +87,7 @@ def a_connect_read_late():
 
 KEY = "mqtt.max_topic_levels"
 SEED = os.environ.get("CHAOS_SEED") or str(int.from_bytes(os.urandom(4), "big"))
-MINUTES = os.environ.get("CHAOS_MINUTES")
+MINUTES = os.environ.get("CHAOS_MINUTES", "1" if LONG else "")
 LATE = 0.04  # seconds from node to node: a change waits so long twice before it is proposed
 
 

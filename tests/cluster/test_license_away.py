@@ -2,14 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The licence while nodes are slow, die, or are asked at once."""
 import datetime
-import os
 import subprocess
 import threading
 
-from house import BUILD, SLOW, House, run, wait_until
+from house import BUILD, House, LONG, SLOW, run, wait_until
 from licences import Vendor, alarms, backups, configure, copy_of, info, read
 
-LONG = SLOW > 1 or bool(os.environ.get("CHAOS_MINUTES"))  # in make check-all
 
 
 def day(n):

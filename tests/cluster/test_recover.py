@@ -4,7 +4,7 @@
 import os
 
 import filling
-from house import House, run, wait_until
+from house import House, LONG, run, wait_until
 
 KEY = "mqtt.max_topic_levels"
 
@@ -95,6 +95,6 @@ if __name__ == "__main__":
     ALL = [two_of_three, three_of_five]
     if os.environ.get("ONLY"):
         ALL = [t for t in ALL if t.__name__ == os.environ["ONLY"]]
-    elif not os.environ.get("CHAOS_MINUTES"):
+    elif not LONG:
         ALL = ALL[:1]
     run(*ALL)

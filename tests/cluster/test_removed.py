@@ -1,11 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Nodes that were removed from their cluster: what they do, and who is removed by itself."""
-import os
 import subprocess
 
 from hosts import Hosts
-from house import SLOW, House, run_together, wait_until
+from house import House, LONG, SLOW, run_together, wait_until
 
 
 def alarms(node):
@@ -153,4 +152,4 @@ def disowned():
 
 
 if __name__ == "__main__":
-    run_together(forced, cleaned, *((in_the_minority, unhealed, while_it_ran, disowned) if os.environ.get("CHAOS_MINUTES") else ()))
+    run_together(forced, cleaned, *((in_the_minority, unhealed, while_it_ran, disowned) if LONG else ()))

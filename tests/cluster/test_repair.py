@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import filling
-from house import BUILD, SLOW, House, run, wait_until
+from house import BUILD, House, LONG, SLOW, run, wait_until
 
 KEY = "mqtt.max_topic_levels"
 
@@ -143,6 +143,6 @@ if __name__ == "__main__":
     ALL = [wrong_list, interrupted, lost_log, lost_all, removed_meanwhile]
     if os.environ.get("ONLY"):
         ALL = [t for t in ALL if t.__name__ == os.environ["ONLY"]]
-    elif not os.environ.get("CHAOS_MINUTES"):
+    elif not LONG:
         ALL = ALL[:1]
     run(*ALL)
