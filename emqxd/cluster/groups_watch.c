@@ -184,6 +184,14 @@ is_same_list(
 	return is_same;
 }
 
+static bool
+has_row(uint64_t raft_id)
+{
+	const struct members_entry *me = members_me();
+
+	return me != NULL && me->m.raft_id == raft_id;
+}
+
 static void
 compare(struct groups *all, enum cstore_group g, const char *leader, struct rbuf *r)
 {
@@ -199,8 +207,8 @@ compare(struct groups *all, enum cstore_group g, const char *leader, struct rbuf
 	has = s->waiting > 0 ? s->given : s->commit;
 	part->lag = commit > has ? (int64_t)(commit - has) : 0;
 	/* Who has not the whole log yet may well have an older list; but not for having
-	 * been left out. */
-	if (is_same || (has_me && s->commit < commit)) {
+	 * been left out.  Who is being let in is not on it yet, and has no row. */
+	if (is_same || (has_me && s->commit < commit) || !has_row(all->raft_id)) {
 		part->differs_since = (mono_t){ 0 };
 		return;
 	}

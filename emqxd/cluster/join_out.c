@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define TRANSFER_LIMIT span_s(5)
+#define HEARD span_s(5) /* so long the others talk to who has no row any more */
 #define LOOK span_ms(50)
 
 const char join_hint_recover[] =
@@ -72,7 +73,7 @@ on_own_row_gone(void *arg, em_err err)
 		    "this node is still a member: %s", err_text(err));
 	else
 		join_change_both(j, CSTORE_REMOVE, j->raft_id, slice_str(nodes_me()),
-		    JOIN_CHANGE_LIMIT, on_let_out);
+		    HEARD, on_let_out);
 }
 
 /* Those without its row do not talk to it: as a voter it would count against them. */

@@ -85,6 +85,30 @@ def a_connect_read_late():
         asyncio.run(zombie(h))
 
 
+def go_and_come(h, node):
+    node.ok("cluster", "leave", "--yes", timeout=60)
+    node.ok("cluster", "join", h[2].address, "--yes", timeout=60)
+
+
+def two_at_once():
+    """two of three leave and join again at once: they wait for each other, and nobody complains"""
+    with House(3) as h:
+        h.start()
+        h.join()
+        wait_until("all vote", 40, lambda: all(
+            r["role"] in ("leader", "voter") for n in h.nodes for r in n.members().values()))
+        both = [threading.Thread(target=go_and_come, args=(h, h[n])) for n in (1, 3)]
+        for thread in both:
+            thread.start()
+        for thread in both:
+            thread.join()
+        h.wait_whole()
+        for node in h.nodes:
+            with open(node.path("err"), encoding="utf-8") as f:
+                wrong = [line for line in f if "[error]" in line]
+            assert not wrong, wrong
+
+
 KEY = "mqtt.max_topic_levels"
 SEED = os.environ.get("CHAOS_SEED") or str(int.from_bytes(os.urandom(4), "big"))
 MINUTES = os.environ.get("CHAOS_MINUTES", "1" if LONG else "")
@@ -178,4 +202,4 @@ def members_while_the_quorum_goes():
 
 
 if __name__ == "__main__":
-    run(a_connect_read_late, a_node_that_ends_while_clients_wait, *([members_while_the_quorum_goes] if MINUTES else []))
+    run(a_connect_read_late, a_node_that_ends_while_clients_wait, *([two_at_once, members_while_the_quorum_goes] if MINUTES else []))
