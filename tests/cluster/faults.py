@@ -27,6 +27,7 @@ KINDS = {
     "force leave": (2, (0.1, 2), True),
     "disk full": (2, (0.5, 6), False),
     "clock": (2, (2, 8), False),
+    "stranger": (1, (0.5, 6), False),
     "cut off": (2, (0.5, 9), True),
     "cut one": (2, (0.5, 9), True),
     "cut one way": (3, (0.5, 9), True),
@@ -118,7 +119,7 @@ class Doer:
     def trouble(self, fault, node):
         """Connections between nodes outlive less than five seconds."""
         is_long = self.kinds[fault.kind][2]
-        if fault.kind in ("child kill", "child pause", "disk full", "clock"):
+        if fault.kind in ("child kill", "child pause", "disk full", "clock", "stranger"):
             return None
         if not is_long or fault.kind.startswith("cut") and fault.seconds < 3:
             return self.world.trouble("short " + fault.kind, node.n)
@@ -248,6 +249,22 @@ class Doer:
         self.house.set_clock(node, random.Random(seconds).choice((-3600, -60, -2, 2, 60, 3600)))
         await asyncio.sleep(seconds)
         self.house.set_clock(node, 0)
+
+    async def stranger(self, node, seconds):
+        """Who has no cookie comes to the cluster port, with garbage or without a word, and stays."""
+        rng = random.Random(seconds)
+        writers = []
+        for _ in range(40):
+            try:
+                _, writer = await asyncio.open_connection(node.host, node.port)
+                size = rng.choice((0, 1, 40, 70000))
+                writer.write(rng.choice((b"", b"\xff\xff\xff\xff", b"\0\x21\1")) + rng.randbytes(size))
+                writers.append(writer)
+            except OSError:
+                pass
+        await asyncio.sleep(seconds)
+        for writer in writers:
+            writer.transport.abort()
 
     async def force_leave(self, node, seconds):
         """It is down, the others remove it, and it joins again."""
