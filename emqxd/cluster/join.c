@@ -30,6 +30,7 @@
 #define LEADER_LOOK span_ms(50)
 #define DROP_LIMIT span_s(5)
 #define WAITERS_MAX 64
+#define QUORUM_LIMIT span_s(8) /* in which a member that was started finds a leader */
 
 struct join *
 join_self(void)
@@ -386,6 +387,29 @@ wait_for_beginning(struct join *j, struct link_ask ask)
 }
 
 static void
+on_quorum_look(struct timer *t)
+{
+	struct join *j = LIST_OWNER(t, struct join, quorum);
+
+	if (groups_have_quorum())
+		answer_waiters(j, EM_OK, "");
+	else if (clock_mono().ns < j->quorum_until.ns)
+		timer_arm(t, LEADER_LOOK, on_quorum_look);
+	else
+		answer_waiters(j, EM_NOQUORUM, "");
+}
+
+static void
+wait_for_quorum(struct join *j, struct link_ask ask)
+{
+	wait_for_beginning(j, ask);
+	if (timer_is_armed(&j->quorum))
+		return;
+	j->quorum_until = mono_add(clock_mono(), QUORUM_LIMIT);
+	on_quorum_look(&j->quorum);
+}
+
+static void
 on_join_ask(struct link_peer *from, struct link_ask ask, struct slice body, void *arg)
 {
 	struct join *j = arg;
@@ -412,7 +436,7 @@ on_join_ask(struct link_peer *from, struct link_ask ask, struct slice body, void
 		if (groups_have_quorum() || only_look)
 			join_in_asked(ask);
 		else
-			link_reply(ask, EM_NOQUORUM, SLICE_NONE);
+			wait_for_quorum(j, ask);
 		return;
 	}
 	if (only_look) {
@@ -626,6 +650,7 @@ join_death(void)
 	struct join *j = join_self();
 
 	j->is_ending = true;
+	timer_cancel(&j->quorum);
 	answer_waiters(j, EM_CANCELLED, "it ends");
 	if (j->task != JOIN_NOTHING)
 		join_finish(

@@ -21,7 +21,7 @@
 
 enum join_task { JOIN_NOTHING, JOIN_IN, JOIN_ANEW, JOIN_BEGIN, JOIN_OUT, JOIN_REMOVE };
 
-/* Who waits for this node to be a cluster of one. */
+/* Who waits for this node to be a cluster of one, or to hear a leader. */
 struct join_waiter {
 	struct link_ask ask;
 	struct join_waiter *next;
@@ -53,6 +53,8 @@ struct join {
 	bool is_ending; /* the node: no task begins any more */
 	bool is_again;  /* JOIN_IN: back into the cluster that it was in */
 	struct join_waiter *waiters;
+	struct timer quorum; /* that waiters wait for */
+	mono_t quorum_until;
 };
 
 struct join *join_self(void);

@@ -55,6 +55,11 @@ def leave():
         h.wait_whole(h.nodes[:2])
         wait_until("it is alone", 10, lambda: h[3].rows("cluster", "status")[0]["role"] == "alone")
         assert h[3].children() == []
+        # Members that were started just now find their leader first.
+        for node in h.nodes[:2]:
+            node.stop()
+        h[1].start(wait=False)
+        h[2].start()
         h[3].ok("cluster", "join", h[2].address, "--yes")
         h.wait_whole()
 
