@@ -9,6 +9,7 @@
 #include "emqxd/cluster/groups.h"
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
+#include "emqxd/model/member.h"
 #include "ipc/base/list.h"
 
 enum { GROUPS_ADDED_MAX = 64 };
@@ -21,8 +22,9 @@ struct groups_added {
 
 struct groups_part {
 	bool leads;
-	bool is_changing; /* a change of the leader's own is under way */
-	bool is_asked;    /* the leader, about the members */
+	bool is_changing;          /* a change of the leader's own is under way */
+	struct member_change told; /* which; raft_id 0: none */
+	bool is_asked;             /* the leader, about the members */
 	mono_t led_since;
 	mono_t differs_since;        /* ns 0: it does not */
 	int64_t lag;                 /* -1: not known */

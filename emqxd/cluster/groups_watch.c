@@ -101,6 +101,20 @@ on_changed(void *arg, em_err err, const char *text)
 		LOG(WARN, "cluster_change_failed", "error", err_name(err), "why", text);
 }
 
+/* Once, however often it is tried. */
+static void
+tell_change(enum cstore_group g, struct groups_part *part, const struct member_change *c,
+    const char *name)
+{
+	if (part->told.raft_id == c->raft_id && part->told.what == c->what)
+		return;
+	part->told = *c;
+	LOG(INFO, "cluster_change", "group", groups_name(g), "node", name, "what",
+	    c->what == MEMBER_PROMOTE  ? "voter"
+	    : c->what == MEMBER_DEMOTE ? "standby"
+				       : "remove");
+}
+
 static void
 keep_order(struct groups *all, enum cstore_group g)
 {
@@ -110,24 +124,23 @@ keep_order(struct groups *all, enum cstore_group g)
 		[MEMBER_REMOVE] = CSTORE_REMOVE,
 	};
 	const struct cstore_status *s = cstore_status(all->cstore, g);
+	struct groups_part *part = &all->part[g];
 	struct member_seat seats[CSTORE_MEMBERS_MAX];
 	struct member_change c;
 	const char *name = "";
 
-	if (all->part[g].is_changing)
+	if (part->is_changing)
 		return;
-	if (!member_next_change(seats, seats_of(&all->part[g], s, seats), &c))
+	if (!member_next_change(seats, seats_of(part, s, seats), &c)) {
+		part->told = (struct member_change){ 0 };
 		return;
+	}
 	for (unsigned i = 0; i < s->members_n; i++)
 		if (s->member[i].id == c.raft_id)
 			name = s->member[i].name;
-	LOG(INFO, "cluster_change", "group", groups_name(g), "node", name, "what",
-	    c.what == MEMBER_PROMOTE  ? "voter"
-	    : c.what == MEMBER_DEMOTE ? "standby"
-				      : "remove");
-	all->part[g].is_changing = true;
-	cstore_change(
-	    all->cstore, g, what[c.what], c.raft_id, name, on_changed, &all->part[g]);
+	tell_change(g, part, &c, name);
+	part->is_changing = true;
+	cstore_change(all->cstore, g, what[c.what], c.raft_id, name, on_changed, part);
 }
 
 static void

@@ -126,7 +126,7 @@ struct cstore_tune {
 	uint32_t trailing;     /* 1024 entries stay for those that are a little behind */
 	uint32_t window_bytes; /* 1 MiB of entries given up and not yet applied */
 	uint32_t hold_bytes; /* 64 MiB of committed entries waiting: the group is held */
-	uint32_t change_gap_ms; /* 2000 between two changes of the members */
+	uint32_t change_gap_ms; /* 2000 between two changes of the voters */
 	uint32_t segment_bytes; /* 8 MiB, three of them: more than any entry */
 };
 
@@ -182,9 +182,10 @@ EM_MUST_USE em_err cstore_propose(
 /* Rows up to @index are durable. */
 void cstore_applied(struct cstore *c, enum cstore_group g, uint64_t index);
 
-/* On the leader.  Guarded: one at a time (EM_BUSY), tune.change_gap_ms apart, each right
- * after a proof that most members answer; EM_REFUSED where this node does not lead,
- * EM_AGAIN when the proof fails or leadership is lost (then look at the members). */
+/* On the leader.  Guarded: one at a time (EM_BUSY; a change of the voters that still waits
+ * gives way to another and is answered so), those of the voters tune.change_gap_ms apart,
+ * each right after a proof that most members answer; EM_REFUSED where this node does not
+ * lead, EM_AGAIN when the proof fails or leadership is lost (then look at the members). */
 void cstore_change(struct cstore *c, enum cstore_group g, enum cstore_change change,
     uint64_t raft_id, const char *name, cstore_done_fn *fn, void *arg);
 /* Another voter is to lead: @raft_id, or 0 for any. */

@@ -5,14 +5,20 @@
  * A change of the members that is proposed while the quorum is being lost, and rolled back
  * later, can break libraft 0.15 (canonical/raft#250, #323).  So a change is made only right
  * behind a proof that most members answer: a barrier that came back within the last
- * 100 ms; with no other change under way; some time apart; and a new voter must have the
- * log nearly whole, so that libraft has no rounds of catching up in between.
+ * 100 ms, and which tells them too that the change before is committed; with no other
+ * change under way; some time apart; and a new voter must have the log nearly whole, so
+ * that libraft has no rounds of catching up in between.
+ *
+ * Who votes is changed in tune.change_gap_ms at most once.  What changes no quorum (a node
+ * is let in, as a standby; one that does not vote goes) is made after a few heartbeats, and
+ * before a change of the voters that still waits: somebody waits for it.
  */
 #include "emqxd/cstore/cstore_raft.h"
 #include "ipc/base/mem.h"
 
 #define PROOF_AGE span_ms(100)
 #define TRIES 5
+#define HEARTBEATS 2  /* between any two changes */
 #define BEHIND_MAX 64 /* entries that a new voter may lack */
 #define CATCH_UP_MAX span_s(60)
 
@@ -36,6 +42,8 @@ on_changed(struct raft_change *req, int status)
 
 	CHECK_OBJ(g, CSTORE_RAFT_MAGIC);
 	g->guard.last_change = span_mono_now();
+	if (g->guard.is_of_voters)
+		g->guard.last_vote = g->guard.last_change;
 	if (g->guard.phase == CSTORE_PHASE_CHANGING)
 		change_over(
 		    g, cstore_raft_err(status), status != 0 ? raft_strerror(status) : "");
@@ -110,14 +118,35 @@ ask_for_proof(struct cstore_raft *g)
 		change_over(g, EM_AGAIN, raft_errmsg(&g->raft));
 }
 
+/* Does it change who votes? */
+static bool
+is_of_voters(const struct cstore_raft *g, enum cstore_change what, uint64_t id)
+{
+	int i = cstore_raft_member(g, id);
+
+	return what == CSTORE_MAKE_VOTER ||
+	       (i >= 0 && g->raft.configuration.servers[i].role == RAFT_VOTER);
+}
+
+static bool
+is_too_early(const struct cstore_guard *u, const struct cstore_tune *t, mono_t now)
+{
+	span_t calm = span_ms(HEARTBEATS * t->heartbeat_ms);
+	span_t gap = span_ms(t->change_gap_ms);
+
+	if (u->last_change.ns != 0 && mono_since(now, u->last_change).ns < calm.ns)
+		return true;
+	return u->is_of_voters && u->last_vote.ns != 0 &&
+	       mono_since(now, u->last_vote).ns < gap.ns;
+}
+
 static void
 look_at_waiting(struct cstore_raft *g)
 {
 	struct cstore_guard *u = &g->guard;
 	mono_t now = span_mono_now();
-	span_t gap = span_ms(g->child->tune.change_gap_ms);
 
-	if (u->last_change.ns != 0 && mono_since(now, u->last_change).ns < gap.ns)
+	if (is_too_early(u, &g->child->tune, now))
 		return;
 	if (!is_changing(g) && (u->what != CSTORE_MAKE_VOTER || has_caught_up(g)))
 		ask_for_proof(g);
@@ -172,6 +201,13 @@ voters(const struct cstore_raft *g)
 	return n;
 }
 
+static bool
+goes_first(const struct cstore_raft *g, const struct cstore_frame *f)
+{
+	return g->guard.phase == CSTORE_PHASE_WAIT && g->guard.is_of_voters &&
+	       !is_of_voters(g, (enum cstore_change)f->op, f->id);
+}
+
 /* What can be said before any proof; EM_OK: it may begin. */
 static em_err
 refuse(struct cstore_raft *g, const struct cstore_frame *f, const char **text)
@@ -183,7 +219,7 @@ refuse(struct cstore_raft *g, const struct cstore_frame *f, const char **text)
 		*text = "this node does not lead the group";
 		return EM_REFUSED;
 	}
-	if (g->guard.phase != CSTORE_PHASE_NONE) {
+	if (g->guard.phase != CSTORE_PHASE_NONE && !goes_first(g, f)) {
 		*text = "another change is under way";
 		return EM_BUSY;
 	}
@@ -212,21 +248,26 @@ void
 cstore_member_change(struct cstore_raft *g, const struct cstore_frame *f)
 {
 	struct cstore_guard *u = &g->guard;
+	char name[CSTORE_NAME_MAX] = "";
 	const char *text;
 	em_err err =
 	    f->op <= CSTORE_REMOVE && f->id != 0 ? refuse(g, f, &text) : EM_USAGE;
 
 	if (err == EM_OK && f->op == CSTORE_ADD &&
-	    cstore_wire_name(f->text, u->name) != EM_OK)
+	    cstore_wire_name(f->text, name) != EM_OK)
 		err = EM_USAGE;
 	if (err != EM_OK) {
 		cstore_child_done(g->child, f->req, err, "%s",
 		    err == EM_USAGE ? "no such change" : text);
 		return;
 	}
+	if (u->phase != CSTORE_PHASE_NONE)
+		change_over(g, EM_BUSY, "another change goes first");
 	u->req = f->req;
 	u->what = (enum cstore_change)f->op;
 	u->id = f->id;
+	memcpy(u->name, name, sizeof u->name);
+	u->is_of_voters = is_of_voters(g, u->what, u->id);
 	u->tries = 0;
 	u->since = span_mono_now();
 	u->phase = CSTORE_PHASE_WAIT;

@@ -65,10 +65,12 @@ struct cstore_guard { /* of the one change at a time */
 	enum cstore_change what;
 	uint64_t id;
 	char name[CSTORE_NAME_MAX];
+	bool is_of_voters; /* it changes who votes */
 	unsigned tries;
 	mono_t since;       /* it was asked for */
 	mono_t proven;      /* the barrier came back */
 	mono_t last_change; /* ns 0: none yet */
+	mono_t last_vote;   /* the last one of voters */
 	struct raft_barrier barrier;
 	struct raft_change change;
 };

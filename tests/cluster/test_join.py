@@ -39,6 +39,10 @@ def three():
         wait_until("all vote", 20, lambda: sorted(
             r["role"] for r in h[1].members().values()) == ["leader", "voter", "voter"])
         assert os.listdir(h[2].path("data", "backup")), roles
+        with open(h[1].path("err"), encoding="utf-8") as f:
+            said = sorted(line.split("cluster_change ")[1] for line in f if "cluster_change " in line)
+        assert said == sorted("group=%s node=%s what=voter\n" % (g, n.name)
+                              for g in ("meta", "ret") for n in h.nodes[1:]), said
         expect_exit(h[2], 1, "a member of a cluster already", "cluster", "join", h[3].address)
         for node in h.nodes:
             node.stop()
