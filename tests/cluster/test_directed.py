@@ -122,6 +122,8 @@ class Change:
         self.h, self.seen = h, {n: os.path.getsize(n.path("err")) for n in h.nodes}
         self.is_leave = len(h[4].members()) > 1
         words = ("leave",) if self.is_leave else ("join", h[1].address)
+        self.leads = self.is_leave and next(
+            n for n in h.nodes if h[4].members()[n.name]["role"] == "leader")
         self.said = None
         self.thread = threading.Thread(target=self.ask, args=words)
         self.thread.start()
@@ -132,7 +134,7 @@ class Change:
     def leader(self):
         """The node that is about to propose it, as soon as it says so; of a leave it does not."""
         if self.is_leave:
-            return next(n for n in self.h.nodes if self.h[4].members()[n.name]["role"] == "leader")
+            return self.leads
         for node in self.h.nodes[:3]:
             with open(node.path("err"), encoding="utf-8", errors="replace") as f:
                 f.seek(self.seen[node])
