@@ -352,7 +352,15 @@ on_stored(void *arg, em_err err)
 		reload_run(on_reloaded, a);
 		return;
 	}
-	fault_set(&f, err, "%s cannot be kept: %s", a->path, err_text(err));
+	if (err == EM_TIMEOUT) {
+		fault_set(&f, err,
+		    "it is not known whether %s was set: the cluster did not answer in "
+		    "time",
+		    a->path);
+		fault_hint(&f, "what holds: emqx_ctl conf get %s", a->path);
+	} else {
+		fault_set(&f, err, "%s cannot be kept: %s", a->path, err_text(err));
+	}
 	refuse(a->done, a->arg, &f);
 	free_asked(&a);
 }

@@ -180,37 +180,6 @@ change_answer(struct change *c)
 	worker_post(asker, &c->letter);
 }
 
-struct early_answer {
-	struct letter letter;
-	change_done_fn *done;
-	void *arg;
-	em_err err;
-};
-
-static void
-on_early_answer(struct letter *l)
-{
-	struct early_answer *a = LIST_OWNER(l, struct early_answer, letter);
-
-	a->done(a->arg, a->err);
-	mem_free(a);
-}
-
-void
-change_answer_early(struct change *c, em_err err)
-{
-	struct early_answer *a;
-
-	if (c->done == NULL)
-		return;
-	a = MEM_NEW(struct early_answer);
-	*a = (struct early_answer){
-		.letter.open = on_early_answer, .done = c->done, .arg = c->arg, .err = err
-	};
-	c->done = NULL;
-	worker_post(worker_get(c->letter.from), &a->letter);
-}
-
 struct change *
 change_list_take(struct change_list *l)
 {

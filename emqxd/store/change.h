@@ -108,7 +108,7 @@ typedef void change_end_fn(const struct change_end *e);
 void change_watch(struct change *c, change_end_fn *fn);
 
 /* EM_OK: it is on the disk.  EM_FULL: the disk or the table is full; EM_IO.  EM_NOQUORUM:
- * too few nodes agree, and nothing was changed.  EM_UNSUPPORTED: not all members know rows of
+ * too few nodes agree, and nothing was changed.  EM_TIMEOUT: it is not known (ordered.h).  EM_UNSUPPORTED: not all members know rows of
  * this kind, and nothing was changed.  Also called
  * while the threads end, on main for a thread that is no more. */
 typedef void change_done_fn(void *arg, em_err err);

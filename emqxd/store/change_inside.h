@@ -55,7 +55,6 @@ struct own_entry {
 	uint32_t n;     /* changes, of the list `sent` */
 	uint32_t bytes; /* of them */
 	mono_t at;      /* when it was proposed first */
-	bool is_late;   /* those who asked were told */
 	uint32_t part;  /* from 1: a part of the first change behind it; n is 0 */
 	uint32_t parts; /* its change stands for so many */
 };
@@ -168,8 +167,6 @@ EM_MUST_USE em_err change_do(struct store *s, const struct change *c);
 void change_tell_end(struct store *s, const struct change *c, bool is_overtaken);
 /* Tells who waits, and frees it. */
 void change_answer(struct change *c);
-/* Tells him, but the change lives on. */
-void change_answer_early(struct change *c, em_err err);
 static inline void
 change_list_add(struct change_list *l, struct change *c)
 {

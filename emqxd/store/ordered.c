@@ -26,7 +26,7 @@
 #define PACE span_ms(100)
 #define LOST span_s(1)   /* without a leader for so long: no quorum */
 #define REPEAT span_s(1) /* without anything back */
-#define LATE span_s(10)  /* then who asked for a change of META is told */
+#define LATE span_s(10)  /* then a change of META is given up */
 #define AT_END span_s(2) /* that the store waits for entries to come back */
 
 struct ordered *
@@ -361,23 +361,16 @@ ordered_take(struct store *s, struct ordered *o, struct change *c)
 
 /* ---- time passes */
 
-/* Who asked for what may still happen is told that it is not known. */
+/* What has not come back is not proposed any more.  It may stand in a log by now, and then
+ * has its place before all that is changed later; else it never will: nobody changes a row
+ * back by an old wish.  A new life, because the number of the next entry is not known. */
 static void
-tell_late(struct ordered *o)
+withdraw(struct store *s, struct ordered *o)
 {
-	struct change *c = o->sent.first;
-
-	for (size_t i = o->own_at; i < o->own.n; i++) {
-		struct own_entry *e = &o->own.p[i];
-		bool is_due = !e->is_late && is_over(e->at, LATE);
-
-		for (uint32_t n = 0; n < e->n; n++) {
-			if (is_due)
-				change_answer_early(c, EM_TIMEOUT);
-			c = change_behind(c);
-		}
-		e->is_late = e->is_late || is_due;
-	}
+	end_all(s, o, &o->sent, EM_TIMEOUT);
+	o->own.n = o->own_at = 0;
+	o->is_repeated = false;
+	renumber(s, o, 0);
 }
 
 static void
@@ -385,9 +378,11 @@ look_at(struct store *s, struct ordered *o)
 {
 	if (o->group == CHANGE_GROUP_META && has_lost(o))
 		end_all(s, o, &o->waiting, EM_NOQUORUM);
-	if (o->group == CHANGE_GROUP_META)
-		tell_late(o);
-	if (o->own_at < o->own.n && is_over(o->moved_at, REPEAT))
+	if (o->own_at == o->own.n)
+		return;
+	if (o->group == CHANGE_GROUP_META && is_over(o->own.p[o->own_at].at, LATE))
+		withdraw(s, o);
+	else if (is_over(o->moved_at, REPEAT))
 		ordered_pack_again(o);
 }
 

@@ -3,8 +3,10 @@
 """Configuration of the whole cluster: what is said to be set is, and where it is not is said."""
 import os
 import shutil
+import threading
 import time
 
+from hosts import Hosts
 from house import House, run_together, wait_until
 
 KEY = "mqtt.max_inflight"
@@ -70,5 +72,29 @@ def refused_there():
         wait_until("it is tried again", 15, lambda: value(h[2]) == "7")
 
 
+def given_up():
+    """what a node that was cut off could not say is set, does not come behind what others set later"""
+    with Hosts(3) as h:
+        h.need_cuts()
+        h.start()
+        h.join()
+        said = {}
+        leader = next(r["node"] for r in h[1].rows("cluster", "status") if r["role"] == "leader")
+        few = next(n for n in h.nodes if n.name != leader)
+        many = [n for n in h.nodes if n is not few]
+        h.cut_off(few)  # it does not know yet, and asks the leader
+        asking = threading.Thread(target=lambda: said.update(few=few.ctl("conf", "set", KEY, "21", "--timeout", "25s")))
+        asking.start()
+        wait_until("the others see it", 15, lambda: few.name not in many[0].running())
+        many[0].ok("conf", "set", KEY, "22")
+        asking.join()
+        rc, _, err = said["few"]
+        assert rc == 6 and "not known whether" in err, (rc, err)
+        h.heal()
+        h.wait_whole()
+        wait_until("it can set again", 15, lambda: few.ctl("conf", "set", "mqtt.max_topic_levels", "77")[0] == 0)
+        assert [value(n) for n in h.nodes] == ["22"] * 3
+
+
 if __name__ == "__main__":
-    run_together(everywhere, not_all, refused_there)
+    run_together(everywhere, not_all, refused_there, given_up)

@@ -121,20 +121,55 @@ TEST(without_a_leader_meta_is_refused_and_ret_waits)
 	wipe();
 }
 
-TEST(a_change_of_meta_that_hangs_is_told_as_unknown_and_may_still_happen)
+TEST(a_change_of_meta_that_hangs_is_told_as_unknown_and_not_proposed_again)
 {
+	size_t n;
+
 	fresh_as(1);
 	put_kind(CHANGE_CONF, "a", "1", "a");
+	settle();
+	pass(S);
+	put_kind(CHANGE_CONF, "b", "1", "b"); /* behind it */
 	settle();
 	store_set_leader(META, false);
 	settle();
 	for (unsigned i = 0; i < 12; i++)
 		pass(S);
-	STR_EQ(str_get(&answers), "a:timeout ");
-	apply(1, &proposed, 0);
+	STR_EQ(str_get(&answers), "a:timeout b:timeout ");
+	n = proposed.n;
+	store_set_leader(META, true);
 	settle();
-	STR_EQ(str_get(&answers), "a:timeout ");
-	STR_EQ(str_get(&follows), "a=1! ");
+	pass(2 * S);
+	EQ(proposed.n, n);
+	apply(1, &proposed, 0); /* somebody's log had it */
+	settle();
+	STR_EQ(str_get(&answers), "a:timeout b:timeout ");
+	STR_EQ(str_get(&follows), "a=1 ");
+	wipe();
+}
+
+TEST(what_was_given_up_does_not_happen_behind_what_was_changed_later)
+{
+	uint64_t bytes;
+
+	fresh_as(1);
+	put_kind(CHANGE_CONF, "a", "1", "a");
+	settle();
+	for (unsigned i = 0; i < 12; i++)
+		pass(S);
+	put_kind(CHANGE_CONF, "a", "2", "a2");
+	settle();
+	apply(1, &proposed, proposed.n - 1);
+	apply(2, &proposed, 0);
+	settle();
+	STR_EQ(str_get(&answers), "a:timeout a2:ok ");
+	STR_EQ(str_get(&follows), "a=2! ");
+	EQ(store_waiting(META, &bytes), 0);
+	put_kind(CHANGE_CONF, "a", "3", "a3");
+	settle();
+	apply(3, &proposed, proposed.n - 1);
+	settle();
+	STR_EQ(str_get(&follows), "a=2! a=3! ");
 	wipe();
 }
 
