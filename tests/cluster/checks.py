@@ -78,19 +78,23 @@ class Checks:
 
     # ---- nodes
 
+    async def bring_back(self, node):
+        if not self.world.was_alone(self.since, {node.n}):
+            self.world.find("round %d: %s is alone, and nobody asked for it", self.round, node.name)
+        row = self.world.trouble("leave", node.n)
+        await self.doer.join(node, 5)
+        row[1] = time.monotonic() + 2
+        return "%s is alone" % node.name
+
     async def whole(self):
         names = sorted(n.name for n in self.house.nodes)
         for node in self.house.nodes:
             if not node.is_up():
                 return "%s has ended with %s: %s" % (node.name, node.process.returncode, node.tail(5))
+            if await self.doer.is_alone(node):
+                return await self.bring_back(node)
+        for node in self.house.nodes:
             rows = {r["node"]: r for r in await self.rows(node, "cluster", "status")}
-            if sorted(rows) == [node.name] and len(names) > 1:
-                if not self.world.was_alone(self.since, {node.n}):
-                    self.world.find("round %d: %s is alone, and nobody asked for it", self.round, node.name)
-                row = self.world.trouble("leave", node.n)
-                await self.doer.join(node, 5)
-                row[1] = time.monotonic() + 2
-                return "%s is alone" % node.name
             if sorted(n for n, r in rows.items() if r["state"] == "running") != names:
                 return "%s sees %s" % (node.name, {n: r["state"] for n, r in rows.items()})
             if not all(r["quorum"] for r in rows.values()):

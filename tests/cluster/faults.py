@@ -280,11 +280,14 @@ class Doer:
         await self.ready(node)
         end = time.monotonic() + 20 * SLOW
         while time.monotonic() < end and node.is_up():
-            rc, out, _ = await self.ctl(node, "cluster", "status", "--json")
-            if rc == 0 and out.count('"node"') == 1:
+            if await self.is_alone(node):
                 await self.join(node, 20)
                 return
             await asyncio.sleep(0.3)
+
+    async def is_alone(self, node):
+        rc, out, _ = await self.ctl(node, "cluster", "status", "--json")
+        return rc == 0 and out.count('"node"') == 1
 
     async def leave(self, node, _):
         rc, _, err = await self.ctl(node, "cluster", "leave", "--yes", "--timeout", "35s")
@@ -302,7 +305,7 @@ class Doer:
                 if other is node or not other.is_up() or other.n in self.busy:
                     continue
                 rc, _, last = await self.ctl(node, "cluster", "join", other.address, "--yes", "--timeout", "35s")
-                if rc == 0 or "already" in last.lower():
+                if rc == 0 or not await self.is_alone(node):
                     return True
             await asyncio.sleep(0.3)
         self.world.count("join: " + (last.strip().splitlines() or ["nobody to join"])[0][:70])
