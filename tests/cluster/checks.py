@@ -181,6 +181,7 @@ class Checks:
         """Have the nodes counted so many?"""
         n = await self.books.counted() if lost else 0
         if len(lost) <= n:
+            self.world.count("losses that the nodes counted then", n)
             return None
         return "%d are lost, %d were counted: %s" % (len(lost), n, "; ".join(lost[:3]))
 
@@ -363,6 +364,8 @@ class Checks:
         for node in self.house.nodes:
             if not node.is_up():
                 continue
+            if len(node.children()) > 1:
+                self.world.find("round %d: %s has children %s", self.round, node.name, node.children())
             for pid in [node.process.pid, *node.children()]:
                 try:
                     rss = int(re.search(r"VmRSS:\s+(\d+)", open("/proc/%d/status" % pid, encoding="ascii").read())[1]) << 10
