@@ -324,7 +324,7 @@ cluster_worker_birth(void)
 	cluster_inside()->figures = figures_new(cluster_house());
 	cluster_inside()->views = views_new(cluster_house(), groups_lag);
 	wills_wire_start(&(struct wills_wire_conf){ .house = cluster_house(),
-	    .owner = routes_owner(cluster_inside()->routes),
+	    .routes = cluster_inside()->routes,
 	    .incarnation = conf.incarnation,
 	    .node_down_timeout = c->down_timeout,
 	    .memory = c->will_memory });

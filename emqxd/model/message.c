@@ -13,6 +13,7 @@
 #include "emqxd/core/clock.h"
 #include "emqxd/core/qsbr.h"
 #include "emqxd/core/slab.h"
+#include "emqxd/model/debt.h"
 #include "ipc/base/check.h"
 #include "ipc/base/mem.h"
 
@@ -27,6 +28,25 @@ message_view(struct slice topic, struct slice payload)
 		.expires = { INT64_MAX },
 		.at = clock_wall(),
 	};
+}
+
+/* A message has one debt, wherever it goes. */
+static void
+move_debt(struct message *from, struct message *to)
+{
+	if (EM_LIKELY(from->debt == 0))
+		return;
+	to->debt = from->debt;
+	from->debt = 0;
+}
+
+void
+message_repay(struct message *m)
+{
+	if (EM_LIKELY(m->debt == 0))
+		return;
+	debt_pay(m->debt);
+	m->debt = 0;
 }
 
 struct message
@@ -45,6 +65,7 @@ message_view_of(struct message *m)
 		.retain = m->retain,
 	};
 
+	move_debt(m, &view);
 	return view;
 }
 
@@ -108,6 +129,7 @@ message_keep(struct message *m)
 		if (m->kept == NULL)
 			return NULL;
 	}
+	move_debt(m, m->kept);
 	return message_ref(m->kept);
 }
 
@@ -154,6 +176,7 @@ message_unref(struct message **mp)
 	CHECK(m->is_kept);
 	if (drop(m) > 0)
 		return;
+	message_repay(m);
 	if (is_large(m))
 		mem_free(m);
 	else
@@ -179,6 +202,7 @@ void
 message_done(struct message *view)
 {
 	CHECK(!view->is_kept);
+	message_repay(view);
 	message_unref(&view->kept);
 }
 

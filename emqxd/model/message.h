@@ -39,6 +39,7 @@ struct message {
 	uint8_t qos;
 	bool retain; /* the flag as published */
 	bool is_kept, is_shared;
+	uint32_t debt; /* another node is told when this is over (debt.h); 0: none is */
 	_Atomic uint32_t refs; /* of the kept form */
 	uint32_t size;         /* bytes that the kept form takes */
 };
@@ -66,6 +67,8 @@ struct message *message_ref(struct message *m);
 void message_unref(struct message **mp);
 /* Gives it back when no reader of a shared table can see it any more (core/qsbr). */
 void message_retire(struct message *m);
+/* Whoever lent it is told that it is over, now. */
+void message_repay(struct message *m);
 /* Ends a view: gives its kept form back. */
 void message_done(struct message *view);
 /* Is its time over at @now? */

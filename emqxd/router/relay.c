@@ -61,7 +61,8 @@ struct record {
 	uint32_t wire_n; /* the frame is the first of the bytes */
 	uint8_t wire_version, qos;
 	uint8_t kind : 2, retain : 1;
-	void *target[]; /* routes, one member, or the room of a text; then the bytes */
+	void *target[]; /* routes, one member and a debt, or the room of a text; then the
+			   bytes */
 };
 
 /* The room is a multiple of the targets' size. */
@@ -313,7 +314,10 @@ void
 relay_member(struct router_worker *here, struct share_member *member,
     struct share_turn turn, struct message *m)
 {
-	struct record *rec = record_new(here, member->worker, 1, m);
+	/* That of a large one goes with its kept form. */
+	uint32_t debt = m->payload.n < MESSAGE_LARGE ? m->debt : 0;
+	struct record *rec =
+	    record_new(here, member->worker, EM_UNLIKELY(debt != 0) ? 2 : 1, m);
 
 	if (EM_UNLIKELY(rec == NULL)) {
 		count_lost(1);
@@ -322,6 +326,10 @@ relay_member(struct router_worker *here, struct share_member *member,
 	rec->kind = RECORD_MEMBER;
 	rec->turn = turn;
 	rec->target[0] = member;
+	if (EM_LIKELY(debt == 0))
+		return;
+	memcpy(&rec->target[1], &debt, sizeof debt);
+	m->debt = 0;
 }
 
 unsigned
@@ -368,6 +376,16 @@ slice_at(const uint8_t *bytes, struct piece p)
 	return p.n > 0 ? slice_of(bytes + p.at, p.n) : SLICE_NONE;
 }
 
+static uint32_t
+debt_of(const struct record *rec)
+{
+	uint32_t debt = 0;
+
+	if (EM_UNLIKELY(rec->kind == RECORD_MEMBER && rec->targets == 2))
+		memcpy(&debt, &rec->target[1], sizeof debt);
+	return debt;
+}
+
 /* The message as its publisher's worker had it. */
 static struct message
 message_of(const struct record *rec)
@@ -386,6 +404,7 @@ message_of(const struct record *rec)
 		.wire_version = rec->wire_version,
 		.qos = rec->qos,
 		.retain = rec->retain,
+		.debt = debt_of(rec),
 	};
 }
 

@@ -11,10 +11,14 @@
  */
 #include "emqxd/routes/forward.h"
 #include "emqxd/routes/forward_record.h"
+#include "emqxd/routes/lent.h"
+#include "emqxd/routes/owed.h"
+#include "emqxd/routes/pieces.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
 #include "emqxd/core/loop.h"
 #include "emqxd/core/timer.h"
+#include "emqxd/model/debt.h"
 #include "emqxd/model/metrics.h"
 #include "ipc/base/check.h"
 #include "ipc/base/list.h"
@@ -28,21 +32,6 @@
 #define KEPT_MAX (4u << 20) /* bytes of a group's messages that wait for their ACK */
 #define LOOK span_ms(10)    /* between two looks whether there is room again */
 
-/* A frame that waits, or a group's record that is kept. */
-struct piece {
-	struct piece *next;
-	uint64_t number;  /* of a record */
-	uint32_t counted; /* records that are in it, or end with it */
-	size_t n;
-	uint8_t frame;
-	uint8_t bytes[];
-};
-
-struct pieces {
-	struct piece *first, **last; /* @last NULL: never used */
-	size_t bytes;
-};
-
 struct peer {
 	unsigned place;
 	bool is_up, has_begun, is_held, must_ack;
@@ -54,6 +43,7 @@ struct peer {
 	struct pieces kept;  /* records */
 	uint32_t unkept;     /* that were to be kept, and there was no room */
 	uint64_t unkept_to;  /* the last one's number */
+	struct lent lent;    /* records that it has, and no member yet */
 	uint64_t taken;      /* number of its last record of a group */
 	struct wbuf part;    /* of a large record from it */
 	uint64_t sent;       /* counted records that the link took */
@@ -63,6 +53,7 @@ struct peer {
 struct forward {
 	struct forward_conf conf;
 	struct peer *peer[NODES_MAX];
+	struct owed owed;
 	struct wbuf scratch;
 	uint64_t number; /* of the last record of a group */
 	struct timer look;
@@ -85,6 +76,7 @@ peer_of(struct forward *f, unsigned place)
 		p->place = place;
 		p->batch = wbuf_growing(BATCH * 2);
 		p->part = wbuf_growing(RECORD_MAX);
+		lent_init(&p->lent);
 		f->peer[place] = p;
 	}
 	return f->peer[place];
@@ -94,63 +86,6 @@ static void
 count_dropped(uint64_t n)
 {
 	metric_add(METRIC_MESSAGES_FORWARD_DROPPED, n);
-}
-
-/* ---- pieces */
-
-/* NULL: there is no memory. */
-static struct piece *
-pieces_add(struct pieces *q, enum forward_frame frame, uint64_t number, struct slice head,
-    struct slice bytes)
-{
-	struct piece *p = mem_try(sizeof *p + head.n + bytes.n);
-
-	if (p == NULL)
-		return NULL;
-	*p = (struct piece){
-		.number = number, .n = head.n + bytes.n, .frame = (uint8_t)frame
-	};
-	if (head.n > 0)
-		memcpy(p->bytes, head.p, head.n);
-	memcpy(p->bytes + head.n, bytes.p, bytes.n);
-	if (q->first == NULL)
-		q->last = &q->first;
-	*q->last = p;
-	q->last = &p->next;
-	q->bytes += p->n;
-	return p;
-}
-
-/* @from is empty then. */
-static void
-pieces_join(struct pieces *to, struct pieces *from)
-{
-	if (from->first == NULL)
-		return;
-	if (to->first == NULL)
-		to->last = &to->first;
-	*to->last = from->first;
-	to->last = from->last;
-	to->bytes += from->bytes;
-	*from = (struct pieces){ .bytes = 0 };
-}
-
-static void
-pieces_drop_first(struct pieces *q)
-{
-	struct piece *p = q->first;
-
-	CHECK(p != NULL);
-	q->first = p->next;
-	q->bytes -= p->n;
-	mem_free(p);
-}
-
-static void
-pieces_drop_all(struct pieces *q)
-{
-	while (q->first != NULL)
-		pieces_drop_first(q);
 }
 
 /* ---- to the link */
@@ -478,6 +413,8 @@ on_batch(struct forward *f, struct peer *p, struct rbuf *r)
 		if (rec.group.n == 0) {
 			result = router_remote_publish(&rec.m);
 		} else {
+			if (rec.m.qos > 0)
+				rec.m.debt = owed_add(&f->owed, p->place, rec.number);
 			result =
 			    router_remote_share(rec.group, rec.filter, rec.tried, &rec.m);
 			p->taken = rec.number;
@@ -517,8 +454,11 @@ on_ack(struct peer *p, struct rbuf *r)
 
 	if (r->err != EM_OK)
 		return;
-	while (p->kept.first != NULL && p->kept.first->number <= number)
+	while (p->kept.first != NULL && p->kept.first->number <= number) {
+		lent_add(&p->lent, p->kept.first->number,
+		    slice_of(p->kept.first->bytes, p->kept.first->n));
 		pieces_drop_first(&p->kept);
+	}
 	if (p->unkept_to <= number)
 		p->unkept = 0;
 }
@@ -563,6 +503,8 @@ forward_on_frame(
 	case FORWARD_ACK: on_ack(p, &r); break;
 	case FORWARD_MARK: on_mark(f, p, &r); break;
 	case FORWARD_BEGIN: on_begin(p, &r); break;
+	case FORWARD_DONE: lent_on_done(&p->lent, &r); break;
+	case FORWARD_OWED: lent_on_owed(&p->lent, &r); break;
 	case FORWARD_FRAME_N: UNREACHABLE();
 	}
 	if (r.err == EM_OK)
@@ -599,11 +541,21 @@ forward_up(struct forward *f, unsigned place, bool is_up)
 	(void)begin(f, p);
 }
 
+void
+forward_ctl(struct forward *f, unsigned place, bool is_up)
+{
+	struct peer *p = peer_of(f, place);
+
+	p->lent.is_on = false; /* until it has said so */
+	owed_up(&f->owed, place, is_up);
+	f->has_work = true;
+}
+
 /* Its members do not get it: another one is picked. */
 static void
-pick_again(const struct piece *kept)
+pick_again(struct slice record)
 {
-	struct rbuf r = rbuf_of(slice_of(kept->bytes, kept->n));
+	struct rbuf r = rbuf_of(record);
 	struct forward_record rec;
 
 	if (!forward_record_next(&r, &rec, clock_mono()))
@@ -647,7 +599,7 @@ forward_lost(struct forward *f, unsigned place)
 	p->unkept = 0;
 	p->kept = (struct pieces){ .bytes = 0 };
 	for (struct piece *k = kept.first; k != NULL; k = k->next)
-		pick_again(k);
+		pick_again(slice_of(k->bytes, k->n));
 	pieces_drop_all(&kept);
 	/* The rest of a large one may still come: it is for nobody. */
 	if (p->part.n > 0) {
@@ -658,7 +610,40 @@ forward_lost(struct forward *f, unsigned place)
 	f->has_work = true;
 }
 
+void
+forward_dead(struct forward *f, unsigned place)
+{
+	lent_take_all(&peer_of(f, place)->lent, pick_again);
+}
+
+void
+forward_forget(struct forward *f, unsigned place)
+{
+	struct lent *l = &peer_of(f, place)->lent;
+
+	lent_fini(l);
+	lent_init(l);
+}
+
 /* ---- turns */
+
+static void
+on_paid(uint32_t debt)
+{
+	struct forward *f = forward_here();
+
+	owed_paid(&f->owed, debt);
+	f->has_work = true;
+}
+
+static bool
+tell_owed(void *arg, unsigned place, bool is_all, struct slice body)
+{
+	const struct forward_links *links = &((struct forward *)arg)->conf.links;
+
+	return links->send(links->arg, place, is_all ? FORWARD_OWED : FORWARD_DONE,
+		   body) == EM_OK;
+}
 
 static void
 answer(struct forward *f, struct peer *p)
@@ -693,12 +678,16 @@ on_look(struct timer *t)
 static bool
 turn_of_peer(struct forward *f, struct peer *p)
 {
+	bool is_late;
+
 	send_queue(f, p);
 	send_batch(f, p);
 	answer(f, p);
+	/* What is over was taken before. */
+	is_late = p->must_ack || owed_tell(&f->owed, p->place, tell_owed, f);
 	if (p->is_held && !workers_are_full())
 		hold(f, p, false);
-	return p->queue.first != NULL || p->is_held || p->must_ack;
+	return p->queue.first != NULL || p->is_held || is_late;
 }
 
 /* At LOOP_DELIVER. */
@@ -737,6 +726,7 @@ forward_new(const struct forward_conf *conf)
 	f->scratch = wbuf_growing(RECORD_MAX);
 	loop_at_turn(worker_self()->loop, LOOP_DELIVER, turn, f);
 	worker_self()->slot[ROOM_FORWARD] = f;
+	debt_use(on_paid);
 	return f;
 }
 
@@ -746,6 +736,8 @@ forward_free(struct forward **fp)
 	struct forward *f = *fp;
 
 	worker_self()->slot[ROOM_FORWARD] = NULL;
+	debt_use(NULL);
+	owed_fini(&f->owed);
 	timer_cancel(&f->look);
 	router_remote_set_full(0);
 	for (unsigned i = 0; i < NODES_MAX; i++) {
@@ -755,6 +747,7 @@ forward_free(struct forward **fp)
 			continue;
 		pieces_drop_all(&p->queue);
 		pieces_drop_all(&p->kept);
+		lent_fini(&p->lent);
 		wbuf_fini(&p->batch);
 		wbuf_fini(&p->part);
 		mem_free(p);

@@ -13,6 +13,8 @@
  * members do not take it passes on to one that was not asked.  Of QoS 1 and 2 a copy is
  * kept until that node has said that it has it: if the node cannot be reached any more,
  * another member is picked.  4 MB of them a node; those beyond that are dropped then.
+ * A copy is kept on until a member has acknowledged it, or begun with it as QoS 2
+ * [MQTT5-4.8.2-5]: if the node dies before, another one gets it (lent.h).
  *
  * Bounds: what waits for a node is at most cluster.link.buffer and half of that again (8 MB
  * at least).  From three quarters on QoS 0 is dropped; when it is full, who publishes to
@@ -40,6 +42,8 @@ enum forward_frame {
 	FORWARD_ACK,   /* CTL: u64 number of the last group's record that was taken */
 	FORWARD_BEGIN, /* DATA, the first: u64 incarnation, u64 records sent before */
 	FORWARD_MARK,  /* DATA: u64 number: all before it has come (fence.h) */
+	FORWARD_DONE,  /* CTL: u64 numbers of those that are over there (lent.h) */
+	FORWARD_OWED,  /* CTL: all those that are not, in parts */
 	FORWARD_FRAME_N
 };
 
@@ -68,10 +72,16 @@ struct forward_conf {
 struct forward *forward_new(const struct forward_conf *conf);
 void forward_free(struct forward **fp);
 
+/* CTL to it is up, or not. */
+void forward_ctl(struct forward *f, unsigned place, bool is_up);
 /* DATA to it is up, or not. */
 void forward_up(struct forward *f, unsigned place, bool is_up);
 /* It cannot be reached any more, or is a member no more. */
 void forward_lost(struct forward *f, unsigned place);
+/* It is dead, or was and is another process now: what its members had goes to others. */
+void forward_dead(struct forward *f, unsigned place);
+/* Its place is free: what its members have is theirs. */
+void forward_forget(struct forward *f, unsigned place);
 void forward_on_frame(
     struct forward *f, unsigned place, enum forward_frame frame, struct slice body);
 

@@ -44,6 +44,8 @@ static const enum link_kind forward_kind[FORWARD_FRAME_N] = {
 	[FORWARD_ACK] = LINK_FORWARD_ACK,
 	[FORWARD_BEGIN] = LINK_FORWARD_BEGIN,
 	[FORWARD_MARK] = LINK_FORWARD_MARK,
+	[FORWARD_DONE] = LINK_FORWARD_DONE,
+	[FORWARD_OWED] = LINK_FORWARD_OWED,
 };
 
 static const struct router_remote remote = { owner_changed, forward_nodes, forward_group,
@@ -64,7 +66,8 @@ static em_err
 send_forward(void *arg, unsigned place, enum forward_frame frame, struct slice body)
 {
 	struct known *k = &((struct routes *)arg)->known[place];
-	bool is_ctl = frame == FORWARD_ACK;
+	bool is_ctl =
+	    frame == FORWARD_ACK || frame == FORWARD_DONE || frame == FORWARD_OWED;
 	struct link_peer *p = is_ctl ? k->ctl : k->data;
 
 	if (p == NULL)
@@ -214,10 +217,12 @@ on_event(struct link_peer *p, enum link_event event, void *arg)
 		k->is_known = true;
 		k->ctl = p;
 		owner_up(r->owner, place);
+		forward_ctl(r->forward, place, true);
 		break;
 	case LINK_CTL_DOWN:
 		k->ctl = NULL;
 		owner_down(r->owner, place);
+		forward_ctl(r->forward, place, false);
 		break;
 	case LINK_DATA_UP:
 		k->data = p;
@@ -262,7 +267,15 @@ routes_forget(struct routes *r, unsigned place, owner_forgot_fn *done, void *arg
 	r->known[place].forgot_arg = arg;
 	forward_up(r->forward, place, false);
 	forward_lost(r->forward, place);
+	forward_ctl(r->forward, place, false);
+	forward_forget(r->forward, place);
 	owner_forget(r->owner, place, on_forgot, r);
+}
+
+void
+routes_dead(struct routes *r, unsigned place)
+{
+	forward_dead(r->forward, place);
 }
 
 struct owner *

@@ -29,6 +29,8 @@ void routes_free(struct routes **rp);
 /* The member has left and its peer is deleted: drops what is known of it in bounded steps,
  * then calls done(arg, place): the place may be given to another (nodes_del()). */
 void routes_forget(struct routes *r, unsigned place, owner_forgot_fn *done, void *arg);
+/* That node is dead, or it was and is there as another process. */
+void routes_dead(struct routes *r, unsigned place);
 struct owner *routes_owner(struct routes *r);
 struct fence *routes_fence(struct routes *r);
 

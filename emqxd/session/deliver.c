@@ -93,6 +93,8 @@ begin(struct session *s, struct session_out *out, struct message *m, struct mess
 
 	out->packet_id = inflight_push(&s->inflight, &s->seq, slot);
 	if (EM_LIKELY(send_now(s, m, out))) {
+		if (out->qos == 2)
+			message_repay(kept); /* nobody else's any more [MQTT5-4.8.2-5] */
 		if (EM_UNLIKELY(s->retries) && !timer_is_armed(&s->timer))
 			again_arm(s);
 		return true;

@@ -238,6 +238,15 @@ look_at_members(struct wills *w)
 
 /* ---- who is dead */
 
+static void
+dies(struct wills *w, unsigned place, enum wills_death how)
+{
+	if (w->peer[place].life == NULL)
+		return; /* it was dead before, or never there */
+	wills_kept_inherit(w, place, how);
+	w->conf.links.dead(w->conf.links.arg, place);
+}
+
 static bool
 is_majority(void)
 {
@@ -261,7 +270,7 @@ ask_others(struct wills *w, unsigned about)
 		    w->conf.links.ask(w->conf.links.arg, i, p->site, about) == EM_OK)
 			p->asks++;
 	if (p->asks == 0)
-		wills_kept_inherit(w, about, WILLS_DEAD_SILENT);
+		dies(w, about, WILLS_DEAD_SILENT);
 }
 
 void
@@ -274,7 +283,7 @@ wills_on_reached(struct wills *w, unsigned place, unsigned about, bool is_reache
 		return;
 	p->is_reached |= is_reached;
 	if (--p->asks == 0 && !p->is_reached && !p->is_up && is_majority())
-		wills_kept_inherit(w, about, WILLS_DEAD_SILENT);
+		dies(w, about, WILLS_DEAD_SILENT);
 }
 
 bool
@@ -325,7 +334,7 @@ wills_on_up(struct wills *w, unsigned place, uint64_t incarnation)
 	p->is_up = p->wants_all = true;
 	p->again = clock_mono();
 	if (p->life != NULL && p->life->incarnation != incarnation)
-		wills_kept_inherit(w, place, WILLS_DEAD_RETURNED);
+		dies(w, place, WILLS_DEAD_RETURNED);
 	wills_kept_return(w, place, incarnation);
 }
 
@@ -358,8 +367,12 @@ wills_on_removed(struct wills *w, unsigned place)
 		say_none(w);
 		return;
 	}
-	if (p->is_up)
-		p->lost = clock_mono();
+	if (!p->is_up) {
+		dies(w, place, WILLS_DEAD_REMOVED);
+		return;
+	}
+	/* It left, as it will say: else it dies with its clients' wills. */
+	p->lost = clock_mono();
 	wills_kept_inherit(w, place, WILLS_DEAD_REMOVED);
 }
 

@@ -3,7 +3,8 @@
  * wills: what the clients of a node leave behind when the node itself dies.
  *
  * What lives here: telling other nodes the wills of this one's clients, keeping theirs,
- * deciding that a node is dead, and who publishes what then.  What does not: a client's
+ * deciding that a node is dead (of which routes/lent.h is told, too), and who publishes
+ * what then.  What does not: a client's
  * own going (session/will.c), links (here they are a table of functions), will as bytes
  * (session/will_flat.h).
  *
@@ -73,6 +74,8 @@ struct wills_links {
 	em_err (*ask)(void *arg, unsigned place, uint64_t site, unsigned about);
 	/* Places where a client of this hash is; bit 0: here. */
 	uint64_t (*places)(void *arg, uint64_t hash);
+	/* That process is dead: whoever keeps something for the case may act. */
+	void (*dead)(void *arg, unsigned place);
 	void *arg;
 };
 

@@ -4,7 +4,7 @@
 #include "emqxd/core/worker.h"
 #include "emqxd/link/link.h"
 #include "emqxd/model/nodes.h"
-#include "emqxd/routes/owner.h"
+#include "emqxd/routes/routes.h"
 #include "emqxd/wills/wills.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/rbuf.h"
@@ -15,7 +15,7 @@
 /* The node's slot is the struct wills itself, which workers know too. */
 struct wired {
 	struct link_house *house;
-	struct owner *owner;
+	struct routes *routes;
 	unsigned frame[WILLS_FRAME_N], place[NODES_MAX]; /* [i] is i: arguments */
 };
 
@@ -78,7 +78,14 @@ static uint64_t
 on_places(void *arg, uint64_t hash)
 {
 	(void)arg;
-	return owner_client_places(self()->owner, hash);
+	return owner_client_places(routes_owner(self()->routes), hash);
+}
+
+static void
+on_dead(void *arg, unsigned place)
+{
+	(void)arg;
+	routes_dead(self()->routes, place);
 }
 
 /* ---- in */
@@ -140,13 +147,14 @@ void
 wills_wire_start(const struct wills_wire_conf *conf)
 {
 	struct wired *me = MEM_NEW(struct wired);
-	const struct wills_conf of = { .links = { on_send, on_ask, on_places, NULL },
+	const struct wills_conf of = { .links = { on_send, on_ask, on_places, on_dead,
+					   NULL },
 		.incarnation = conf->incarnation,
 		.node_down_timeout = conf->node_down_timeout,
 		.memory = conf->memory };
 
 	me->house = conf->house;
-	me->owner = conf->owner;
+	me->routes = conf->routes;
 	worker_self()->slot[ROOM_WILLS] = me;
 	for (unsigned i = 0; i < NODES_MAX; i++)
 		me->place[i] = i;

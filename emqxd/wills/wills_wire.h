@@ -15,11 +15,11 @@
 #include <stdint.h>
 
 struct link_house;
-struct owner;
+struct routes;
 
 struct wills_wire_conf {
 	struct link_house *house;
-	struct owner *owner;
+	struct routes *routes;
 	uint64_t incarnation;
 	span_t node_down_timeout;
 	size_t memory; /* cluster.will_memory */

@@ -5,7 +5,7 @@ import threading
 
 import paho.mqtt.client as paho
 
-from house import SLOW, House, run, wait_until
+from house import SLOW, House, run_together, wait_until
 
 GROUP = "$share/g/s/#"
 
@@ -13,26 +13,30 @@ GROUP = "$share/g/s/#"
 class Member:
     """One of the group; what it got stands in got.  mute: it acknowledges nothing."""
 
-    def __init__(self, node, name, mute=False):
+    def __init__(self, node, name, mute=False, qos=1):
         self.got, self.node, self.name = [], node, name
         self.granted = threading.Event()
         self.client = paho.Client(name)
         if mute:
-            self.client._send_puback = lambda mid: paho.MQTT_ERR_SUCCESS
+            self.client._send_puback = self.client._send_pubrec = lambda mid: paho.MQTT_ERR_SUCCESS
         self.client.reconnect_delay_set(300, 300)
         self.client.on_message = lambda c, u, m: self.got.append((m.topic, m.payload.decode()))
         self.client.on_subscribe = lambda *_: self.granted.set()
         self.client.connect(node.host, node.mqtt)
         self.client.loop_start()
-        self.client.subscribe(GROUP, 1)
+        self.client.subscribe(GROUP, qos)
         assert self.granted.wait(20 * SLOW), "no SUBACK"
+
+    def begun(self):
+        """What came with QoS 2 and is not released."""
+        return [(m.topic, m.payload.decode()) for m in list(self.client._in_messages.values())]
 
     def stop(self):
         self.client.disconnect()
         self.client.loop_stop()
 
 
-def publish(node, name, n, topics=1):
+def publish(node, name, n, topics=1, qos=1):
     """n messages of one client, each acknowledged."""
     c = paho.Client(name)
     c.connect(node.host, node.mqtt)
@@ -40,7 +44,7 @@ def publish(node, name, n, topics=1):
     sent = []
     for i in range(n):
         topic, text = "s/%d" % (i % topics), "%s-%d" % (name, i)
-        c.publish(topic, text, 1).wait_for_publish(20 * SLOW)
+        c.publish(topic, text, qos).wait_for_publish(20 * SLOW)
         sent.append((topic, text))
     c.disconnect()
     c.loop_stop()
@@ -120,5 +124,43 @@ def node_dies():
             m.stop()
 
 
+def what_it_had(qos):
+    """A member at a node that dies has four under way and the rest in its queue."""
+    with House(3, "cluster.node_down_timeout = 5s", "mqtt.max_inflight = 4",
+               "mqtt.shared_subscription_strategy = round_robin") as h:
+        h.start()
+        h.join()
+        mute, other = Member(h[3], "mute", True, qos), Member(h[2], "other", False, qos)
+        sent = publish(h[1], "p", 40, 1, qos)
+        wait_until("the other has its part", 10, lambda: len(other.got) == 20)
+        wait_until("the mute one has its window full", 10, lambda: len(mute.got) + len(mute.begun()) == 4)
+        before = sorted(other.got)
+        h[3].kill()
+        mute.client.loop_stop()
+        begun = mute.begun()  # [MQTT5-4.8.2-5]
+        exactly([other], [x for x in sent if x not in begun])
+        assert len(begun) == (4 if qos == 2 else 0), begun
+        # What was acknowledged is over: the next death brings nothing of it.
+        h[1].ok("cluster", "force-leave", h[3].name, "--yes")
+        last = Member(h[1], "last", False, qos)
+        h[2].kill()
+        other.client.loop_stop()
+        wait_until("2 is dead", 20, lambda: "owner_rows_dropped node=" + h[2].name in h[1].tail(200))
+        sent = publish(h[1], "q", 5, 1, qos)
+        exactly([last], sent)
+        assert not set(before) & set(last.got)
+        last.stop()
+
+
+def unacknowledged_qos1():
+    """a node dies: what its member has not acknowledged, QoS 1, goes to another, and no more"""
+    what_it_had(1)
+
+
+def unacknowledged_qos2():
+    """a node dies: of QoS 2 what waited for its member goes to another; what had begun does not"""
+    what_it_had(2)
+
+
 if __name__ == "__main__":
-    run(strategies, one_goes, node_dies)
+    run_together(strategies, one_goes, node_dies, unacknowledged_qos1, unacknowledged_qos2)

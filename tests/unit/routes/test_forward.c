@@ -149,6 +149,24 @@ set(unsigned place, const char *group, const char *filter, uint32_t online)
 	    EM_OK);
 }
 
+/* Of the last group's message so far. */
+static uint64_t
+forward_number(void)
+{
+	struct message m = message_view(SLICE_LIT("t"), SLICE_LIT("x"));
+	struct forward_record rec;
+	struct rbuf r;
+
+	worker_act_as(worker_link());
+	forward_group(2, 0, SLICE_LIT("g"), SLICE_LIT("t"), &m);
+	as(0);
+	all_turns(1);
+	r = rbuf_of(slice_of(sent.p[0].bytes, sent.p[0].n));
+	OK(forward_record_next(&r, &rec, clock_mono()));
+	forget_sent();
+	return rec.number;
+}
+
 /* All that was sent comes back, as from node a. */
 static void
 hear_sent(void)
@@ -605,6 +623,103 @@ TEST(a_groups_message_goes_to_another_when_its_node_is_lost)
 	as(0);
 	set(1, "g", "t", 0);
 	set(2, "g", "t", 0);
+}
+
+static void
+hear(unsigned place, enum forward_frame frame, struct slice body)
+{
+	worker_act_as(worker_link());
+	forward_on_frame(forward, place, frame, body);
+	as(0);
+}
+
+static void
+hear_number(unsigned place, enum forward_frame frame, uint64_t number)
+{
+	uint8_t bytes[8];
+	struct wbuf w = wbuf_fixed(bytes, sizeof bytes);
+
+	wbuf_u64(&w, number);
+	hear(place, frame, wbuf_slice(&w));
+}
+
+static void
+dies(unsigned place)
+{
+	worker_act_as(worker_link());
+	nodes_set_running(place, false);
+	forward_up(forward, place, false);
+	forward_lost(forward, place);
+	forward_dead(forward, place);
+	as(0);
+	all_turns(2);
+}
+
+TEST(what_a_dead_node_had_of_a_group_and_was_not_over_goes_to_another)
+{
+	uint64_t first;
+	size_t n;
+
+	begin_nodes();
+	set(1, "g", "t", 1);
+	hear(1, FORWARD_OWED, SLICE_LIT("\3")); /* it says what is over */
+	first = forward_number();
+	pub_qos("t", "one", 1);
+	pub_qos("t", "two", 2);
+	all_turns(1);
+	hear_number(1, FORWARD_ACK, first + 2);
+	hear_number(1, FORWARD_DONE, first + 1);
+	set(2, "g", "t", 1);
+	forget_sent();
+	dies(1);
+	EQ(sent.n, 1);
+	EQ(sent.p[0].place, 2);
+	n = sent.p[0].n;
+	OK(n > 3 && memcmp(sent.p[0].bytes + n - 3, "two", 3) == 0);
+	forget_sent();
+	dies(1);
+	EQ(sent.n, 0); /* once */
+	hear_number(2, FORWARD_ACK, UINT64_MAX);
+	set(1, "g", "t", 0);
+	set(2, "g", "t", 0);
+}
+
+TEST(who_has_a_groups_message_says_when_it_is_over)
+{
+	struct ear e = { .s = { .home = 1, .is_online = true } };
+	struct rbuf r;
+	uint64_t first;
+
+	begin_nodes();
+	set(1, "g", "t", 1);
+	first = forward_number();
+	pub_qos("t", "one", 1);
+	all_turns(1);
+	set(1, "g", "t", 0);
+	sub(&e, "g", "t", 1);
+	worker_act_as(worker_link());
+	forward_ctl(forward, 1, true);
+	hear_sent();
+	all_turns(3);
+	EQ(sent.n, 2);
+	EQ(sent.p[0].frame, FORWARD_ACK);
+	EQ(sent.p[1].frame, FORWARD_OWED);
+	EQ(sent.p[1].n, 9);
+	r = rbuf_of(slice_of(sent.p[1].bytes + 1, 8));
+	OK(rbuf_u64(&r) == first + 1);
+	forget_sent();
+	as(1);
+	message_unref(&e.kept);
+	as(0);
+	all_turns(3);
+	EQ(sent.n, 1);
+	EQ(sent.p[0].frame, FORWARD_DONE);
+	r = rbuf_of(slice_of(sent.p[0].bytes, sent.p[0].n));
+	OK(rbuf_u64(&r) == first + 1);
+	worker_act_as(worker_link());
+	forward_ctl(forward, 1, false);
+	as(0);
+	gone(&e);
 }
 
 TEST(what_a_node_sends_of_a_group_is_acknowledged)

@@ -19,7 +19,7 @@
 
 static const uint64_t site[] = { ME, 10, 20, 30 };
 static struct wills *wills;
-static unsigned said[WILLS_FRAME_N], to_place[WILLS_FRAME_N], asks;
+static unsigned said[WILLS_FRAME_N], to_place[WILLS_FRAME_N], asks, deaths;
 static struct str last[WILLS_FRAME_N]; /* body of the last of each */
 static uint64_t places_of_all;
 
@@ -52,6 +52,14 @@ on_places(void *arg, uint64_t hash)
 	(void)arg;
 	(void)hash;
 	return places_of_all;
+}
+
+static void
+on_dead(void *arg, unsigned place)
+{
+	(void)arg;
+	EQ(place, 3);
+	deaths++;
 }
 
 /* ---- a node */
@@ -113,7 +121,8 @@ down(unsigned place)
 static void
 begin(void)
 {
-	const struct wills_conf conf = { .links = { on_send, on_ask, on_places, NULL },
+	const struct wills_conf conf = { .links = { on_send, on_ask, on_places, on_dead,
+					     NULL },
 		.incarnation = 1,
 		.node_down_timeout = span_s(5),
 		.memory = MEMORY };
@@ -138,7 +147,7 @@ begin(void)
 		up(i, LIFE);
 	pass(span_s(1));
 	memset(said, 0, sizeof said);
-	asks = 0;
+	asks = deaths = 0;
 }
 
 /* ---- what c tells */
@@ -229,7 +238,9 @@ TEST(the_first_keeper_publishes_and_tells_the_second)
 	pass(span_s(4));
 	EQ(asks, 0);
 	EQ(published(), 0);
+	EQ(deaths, 0);
 	die();
+	EQ(deaths, 1);
 	EQ(published(), 1);
 	EQ(said[WILLS_DONE], 1);
 	EQ(to_place[WILLS_DONE], 2);
@@ -288,6 +299,7 @@ TEST(a_node_that_others_reach_is_not_dead)
 	wills_on_reached(wills, 2, 3, false);
 	pass(span_s(2));
 	EQ(published(), 0);
+	EQ(deaths, 0);
 	EQ(wills_count(), 1);
 	EQ(asks, 4); /* it is looked at again */
 }
@@ -356,6 +368,7 @@ TEST(a_node_that_is_there_as_another_process_was_dead)
 	down(3);
 	up(3, LIFE + 1);
 	pass(span_s(1));
+	EQ(deaths, 1);
 	EQ(published(), 0); /* its client may come back */
 	pass(span_s(2));
 	EQ(published(), 1);
@@ -367,6 +380,7 @@ TEST(a_dead_member_that_is_removed_takes_no_will_with_it)
 	one_will(0, 0);
 	down(3);
 	wills_on_removed(wills, 3);
+	EQ(deaths, 1);
 	pass(span_s(1));
 	EQ(published(), 0);
 	pass(span_s(2));
@@ -377,6 +391,7 @@ TEST(a_member_that_leaves_says_that_it_has_none)
 {
 	one_will(0, 0);
 	wills_on_removed(wills, 3); /* its word may come behind */
+	EQ(deaths, 0);
 	hear_all(LIFE, 0);
 	hear_all(LIFE, 1);
 	EQ(wills_count(), 0);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lent: see lent.h. */
+#include "emqxd/routes/lent.h"
+#include "ipc/base/mem.h"
+
+#define OVERHEAD 64u /* of an entry in the map */
+
+struct loan {
+	struct list_node node;
+	uint64_t number;
+	uint32_t round;
+	size_t n;
+	uint8_t bytes[];
+};
+
+static struct slice
+key_of(const uint64_t *number)
+{
+	return slice_of(number, sizeof *number);
+}
+
+static size_t
+size_of(const struct loan *loan)
+{
+	return sizeof *loan + OVERHEAD + loan->n;
+}
+
+static struct loan *
+first(struct lent *l)
+{
+	return list_is_empty(&l->list) ? NULL
+				       : LIST_OWNER(l->list.next, struct loan, node);
+}
+
+static void
+drop(struct lent *l, struct loan *loan)
+{
+	map_take(&l->by_number, key_of(&loan->number));
+	list_del(&loan->node);
+	l->bytes -= size_of(loan);
+	mem_free(loan);
+}
+
+void
+lent_init(struct lent *l)
+{
+	*l = (struct lent){ .bytes = 0 };
+	list_init(&l->list);
+}
+
+void
+lent_fini(struct lent *l)
+{
+	while (!list_is_empty(&l->list))
+		drop(l, first(l));
+	map_fini(&l->by_number);
+}
+
+void
+lent_add(struct lent *l, uint64_t number, struct slice record)
+{
+	struct loan *loan;
+
+	if (!l->is_on || map_find(&l->by_number, key_of(&number)) != NULL)
+		return;
+	loan = mem_try(sizeof *loan + record.n);
+	if (loan == NULL)
+		return;
+	*loan = (struct loan){ .number = number, .round = l->round, .n = record.n };
+	memcpy(loan->bytes, record.p, record.n);
+	list_push(&l->list, &loan->node);
+	map_put(&l->by_number, key_of(&number), loan);
+	l->bytes += size_of(loan);
+	while (l->bytes > LENT_MAX)
+		drop(l, first(l));
+}
+
+void
+lent_on_done(struct lent *l, struct rbuf *r)
+{
+	while (r->err == EM_OK && rbuf_left(r) > 0) {
+		uint64_t number = rbuf_u64(r);
+		struct loan *loan = map_find(&l->by_number, key_of(&number));
+
+		if (r->err == EM_OK && loan != NULL)
+			drop(l, loan);
+	}
+}
+
+static void
+sweep(struct lent *l)
+{
+	LIST_EACH_SAFE (n, &l->list) {
+		struct loan *loan = LIST_OWNER(n, struct loan, node);
+
+		if (loan->round != l->round)
+			drop(l, loan);
+	}
+}
+
+void
+lent_on_owed(struct lent *l, struct rbuf *r)
+{
+	uint8_t flags = rbuf_u8(r);
+
+	if (r->err == EM_OK && (flags & 1) != 0)
+		l->round++;
+	while (r->err == EM_OK && rbuf_left(r) > 0) {
+		uint64_t number = rbuf_u64(r);
+		struct loan *loan = map_find(&l->by_number, key_of(&number));
+
+		if (loan != NULL)
+			loan->round = l->round;
+	}
+	if (r->err != EM_OK || (flags & 2) == 0)
+		return;
+	l->is_on = true;
+	sweep(l);
+}
+
+void
+lent_take_all(struct lent *l, void (*take)(struct slice record))
+{
+	struct loan *loan;
+
+	/* What is taken may be lent again, but not within this call. */
+	while ((loan = first(l)) != NULL) {
+		struct slice record = slice_of(loan->bytes, loan->n);
+
+		map_take(&l->by_number, key_of(&loan->number));
+		list_del(&loan->node);
+		l->bytes -= size_of(loan);
+		take(record);
+		mem_free(loan);
+	}
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lent: messages of shared groups that another node has taken and no member there has
+ * acknowledged yet: copies, for the case that the node dies.
+ *
+ * The node says of each when it is over (DONE), and when a link is up again which of all
+ * are not (OWED).  One that never says so (an older one) is lent nothing.  A copy that is
+ * not needed any more goes at once; when the node is dead (routes_dead()) another member
+ * gets what is left.
+ *
+ * Bounds: LENT_MAX bytes a node; beyond that the oldest are lent no more: with the node
+ * they would be lost.
+ *
+ * Only inside routes/; the link thread.
+ */
+#ifndef ROUTES_LENT_H
+#define ROUTES_LENT_H
+
+#include "ipc/base/hash.h"
+#include "ipc/base/list.h"
+#include "ipc/base/rbuf.h"
+
+#include <stdbool.h>
+
+#define LENT_MAX (4u << 20)
+#define LENT_FRAME 4096u /* numbers in a DONE or OWED */
+
+struct lent {
+	struct map by_number;
+	struct list_node list; /* the oldest first */
+	size_t bytes;
+	uint32_t round; /* of its OWED */
+	bool is_on;     /* it says what is over */
+};
+
+void lent_init(struct lent *l);
+void lent_fini(struct lent *l);
+
+/* The node has it; nothing happens when it is not one that says what is over. */
+void lent_add(struct lent *l, uint64_t number, struct slice record);
+/* Frames: u64 numbers; u8 1: it is the first, 2: the last, u64 numbers. */
+void lent_on_done(struct lent *l, struct rbuf *r);
+void lent_on_owed(struct lent *l, struct rbuf *r);
+/* Each record, the oldest first, which is lent no more then. */
+void lent_take_all(struct lent *l, void (*take)(struct slice record));
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pieces: see pieces.h. */
+#include "emqxd/routes/pieces.h"
+#include "ipc/base/check.h"
+#include "ipc/base/mem.h"
+
+struct piece *
+pieces_add(struct pieces *q, unsigned frame, uint64_t number, struct slice head,
+    struct slice bytes)
+{
+	struct piece *p = mem_try(sizeof *p + head.n + bytes.n);
+
+	if (p == NULL)
+		return NULL;
+	*p = (struct piece){
+		.number = number, .n = head.n + bytes.n, .frame = (uint8_t)frame
+	};
+	if (head.n > 0)
+		memcpy(p->bytes, head.p, head.n);
+	memcpy(p->bytes + head.n, bytes.p, bytes.n);
+	if (q->first == NULL)
+		q->last = &q->first;
+	*q->last = p;
+	q->last = &p->next;
+	q->bytes += p->n;
+	return p;
+}
+
+void
+pieces_join(struct pieces *to, struct pieces *from)
+{
+	if (from->first == NULL)
+		return;
+	if (to->first == NULL)
+		to->last = &to->first;
+	*to->last = from->first;
+	to->last = from->last;
+	to->bytes += from->bytes;
+	*from = (struct pieces){ .bytes = 0 };
+}
+
+void
+pieces_drop_first(struct pieces *q)
+{
+	struct piece *p = q->first;
+
+	CHECK(p != NULL);
+	q->first = p->next;
+	q->bytes -= p->n;
+	mem_free(p);
+}
+
+void
+pieces_drop_all(struct pieces *q)
+{
+	while (q->first != NULL)
+		pieces_drop_first(q);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pieces: frames that wait for their turn, or records that are kept, one behind the other.
+ *
+ * Only inside routes/; the link thread.
+ */
+#ifndef ROUTES_PIECES_H
+#define ROUTES_PIECES_H
+
+#include "ipc/base/slice.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A frame that waits, or a group's record that is kept. */
+struct piece {
+	struct piece *next;
+	uint64_t number;  /* of a record */
+	uint32_t counted; /* records that are in it, or end with it */
+	size_t n;
+	uint8_t frame;
+	uint8_t bytes[];
+};
+
+struct pieces {
+	struct piece *first, **last; /* @last NULL: never used */
+	size_t bytes;
+};
+
+/* One of @head and @bytes at the end; NULL: there is no memory. */
+struct piece *pieces_add(struct pieces *q, unsigned frame, uint64_t number,
+    struct slice head, struct slice bytes);
+/* @from is empty then. */
+void pieces_join(struct pieces *to, struct pieces *from);
+void pieces_drop_first(struct pieces *q);
+void pieces_drop_all(struct pieces *q);
+
+#endif

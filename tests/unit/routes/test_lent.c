@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What another node has taken and is not over there: the two ends, and what is between. */
+#include "emqxd/routes/lent.h"
+#include "emqxd/routes/owed.h"
+#include "tests/unit/tap.h"
+
+#include <stdio.h>
+
+#define PLACE 3u
+
+static struct lent lent;
+static struct owed owed;
+static unsigned frames, refused_from, taken;
+static char order[64];
+
+/* The link from the one to the other. */
+static bool
+tell(void *arg, unsigned place, bool is_all, struct slice body)
+{
+	struct rbuf r = rbuf_of(body);
+
+	(void)arg;
+	EQ(place, PLACE);
+	if (frames >= refused_from)
+		return false;
+	frames++;
+	if (is_all)
+		lent_on_owed(&lent, &r);
+	else
+		lent_on_done(&lent, &r);
+	EQ(r.err, EM_OK);
+	return true;
+}
+
+static void
+take(struct slice record)
+{
+	taken++;
+	if (strlen(order) < sizeof order - 2)
+		snprintf(order + strlen(order), 2, "%c", record.p[0]);
+}
+
+static void
+begin(void)
+{
+	lent_fini(&lent);
+	owed_fini(&owed);
+	owed = (struct owed){ .free = 0 };
+	lent_init(&lent);
+	frames = taken = 0;
+	refused_from = 1000000;
+	order[0] = '\0';
+}
+
+static uint32_t
+take_one(uint64_t number, const char *record)
+{
+	uint32_t debt = owed_add(&owed, PLACE, number);
+
+	lent_add(&lent, number, slice_str(record));
+	return debt;
+}
+
+static void
+up(void)
+{
+	owed_up(&owed, PLACE, true);
+	OK(!owed_tell(&owed, PLACE, tell, NULL));
+}
+
+TEST(a_node_that_never_says_what_is_over_is_lent_nothing)
+{
+	if (lent.list.next == NULL)
+		lent_init(&lent);
+	begin();
+	lent_add(&lent, 1, SLICE_LIT("a"));
+	EQ(lent.bytes, 0);
+	up();
+	EQ(frames, 1);
+	lent_add(&lent, 1, SLICE_LIT("a"));
+	OK(lent.bytes > 0);
+}
+
+TEST(what_is_over_goes_and_the_rest_is_taken_in_order)
+{
+	uint32_t b;
+
+	begin();
+	up();
+	take_one(1, "a");
+	b = take_one(2, "b");
+	take_one(3, "c");
+	EQ(owed_paid(&owed, b), PLACE);
+	OK(!owed_tell(&owed, PLACE, tell, NULL));
+	EQ(frames, 2);
+	OK(!owed_tell(&owed, PLACE, tell, NULL));
+	EQ(frames, 2);           /* once */
+	EQ(take_one(4, "d"), b); /* its place is free again */
+	lent_take_all(&lent, take);
+	STR_EQ(order, "acd");
+	EQ(lent.bytes, 0);
+	lent_take_all(&lent, take);
+	EQ(taken, 3);
+}
+
+TEST(what_was_paid_while_the_link_was_down_is_known_when_it_is_up)
+{
+	uint32_t a;
+
+	begin();
+	up();
+	a = take_one(1, "a");
+	take_one(2, "b");
+	owed_up(&owed, PLACE, false);
+	owed_paid(&owed, a);
+	OK(!owed_tell(&owed, PLACE, tell, NULL));
+	EQ(frames, 1);
+	up();
+	EQ(frames, 2);
+	lent_take_all(&lent, take);
+	STR_EQ(order, "b");
+}
+
+TEST(what_the_link_does_not_take_is_told_again_with_all)
+{
+	uint32_t debt[10000];
+
+	begin();
+	up();
+	for (unsigned i = 0; i < 10000; i++)
+		debt[i] = take_one(i + 1, "x");
+	for (unsigned i = 0; i < 10000; i += 2)
+		owed_paid(&owed, debt[i]);
+	refused_from = frames + 1;
+	OK(owed_tell(&owed, PLACE, tell, NULL)); /* the first of two went */
+	owed_paid(&owed, debt[1]);
+	refused_from = frames + 1;
+	OK(owed_tell(&owed, PLACE, tell, NULL));
+	refused_from = 1000000;
+	OK(!owed_tell(&owed, PLACE, tell, NULL));
+	lent_take_all(&lent, take);
+	EQ(taken, 4999);
+}
+
+TEST(debts_of_other_nodes_are_not_told)
+{
+	begin();
+	up();
+	take_one(1, "a");
+	owed_paid(&owed, owed_add(&owed, PLACE + 1, 1));
+	OK(!owed_tell(&owed, PLACE, tell, NULL));
+	owed_up(&owed, PLACE, true);
+	OK(!owed_tell(&owed, PLACE, tell, NULL));
+	lent_take_all(&lent, take);
+	EQ(taken, 1);
+}
+
+TEST(what_is_lent_has_a_bound)
+{
+	static uint8_t record[100000];
+
+	begin();
+	up();
+	for (unsigned i = 0; i < 100; i++) {
+		record[0] = (uint8_t)('a' + i / 10);
+		lent_add(&lent, i + 1, slice_of(record, sizeof record));
+		OK(lent.bytes <= LENT_MAX);
+	}
+	OK(lent.bytes > LENT_MAX / 2);
+	lent_take_all(&lent, take);
+	OK(taken < 50 && order[0] > 'd'); /* the latest */
+}
+
+TEST(nonsense_changes_nothing)
+{
+	struct rbuf r = rbuf_of(SLICE_LIT("\1\2\3"));
+
+	begin();
+	up();
+	take_one(1, "a");
+	lent_on_done(&lent, &r);
+	OK(r.err != EM_OK);
+	r = rbuf_of(SLICE_LIT("\3\2\3"));
+	lent_on_owed(&lent, &r);
+	OK(r.err != EM_OK);
+	lent_take_all(&lent, take);
+	EQ(taken, 1);
+	begin();
+}
