@@ -121,6 +121,7 @@ on_cstore(void *arg, const struct cstore_event *e)
 		note_trouble(all, e->text);
 		break;
 	case CSTORE_OPENED:
+		all->part[e->group].is_unusable = e->err != EM_OK;
 		if (e->err == EM_OK)
 			break;
 		LOG(ERROR, "cluster_log_unusable", "group", group_name[e->group], "error",

@@ -10,8 +10,8 @@
  *
  * libraft 0.15 may leave a node with a list of members that was never agreed on, and a
  * leader that was recovered knows only itself: a node whose list differs from the
- * leader's for longer than GROUPS_DIFFER_S, or that is not on it, is told of as
- * GROUPS_DIVERGED, and is to join anew.
+ * leader's for longer than GROUPS_DIFFER_S, or that is not on it, or whose log cannot be
+ * opened, is told of as GROUPS_DIVERGED, and is to join anew.
  *
  * The link thread's.
  */

@@ -25,6 +25,7 @@ struct groups_part {
 	bool is_changing;          /* a change of the leader's own is under way */
 	struct member_change told; /* which; raft_id 0: none */
 	bool is_asked;             /* the leader, about the members */
+	bool is_unusable;          /* the log cannot be opened */
 	mono_t led_since;
 	mono_t differs_since;        /* ns 0: it does not */
 	int64_t lag;                 /* -1: not known */

@@ -220,8 +220,10 @@ compare(struct groups *all, enum cstore_group g, const char *leader, struct rbuf
 	has = s->waiting > 0 ? s->given : s->commit;
 	part->lag = commit > has ? (int64_t)(commit - has) : 0;
 	/* Who has not the whole log yet may well have an older list; but not for having
-	 * been left out.  Who is being let in is not on it yet, and has no row. */
-	if (is_same || (has_me && s->commit < commit) || !has_row(all->raft_id)) {
+	 * been left out, nor when it will never have it.  Who is being let in is not on it
+	 * yet, and has no row. */
+	if ((!part->is_unusable && (is_same || (has_me && s->commit < commit))) ||
+	    !has_row(all->raft_id)) {
 		part->differs_since = (mono_t){ 0 };
 		return;
 	}

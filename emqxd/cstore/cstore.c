@@ -25,6 +25,7 @@
 #define RESTART_LATE span_s(2)
 #define QUICK span_s(10) /* a child that lived shorter died early */
 #define QUICK_MAX 5
+#define CRASHES 5 /* then a log is given up */
 #define PING span_s(1)
 #define SILENT_MAX span_s(30) /* a disk may stand still for some time */
 #define STOP_MAX_MS 2000
@@ -332,11 +333,40 @@ fail_all(struct cstore *c, em_err err, const char *text)
 		cstore_inside_answer(c, 0, err, text);
 }
 
+/* Child after child has died without a word where it opened that log: libraft 0.15 does,
+ * of some logs that a failing disk or the end of the power has left. */
+static void
+give_up(struct cstore *c, enum cstore_group g)
+{
+	struct cstore_part *p = &c->part[g];
+
+	p->is_open = false;
+	p->crashes = 0;
+	cstore_inside_event(
+	    c, &(struct cstore_event){ .kind = CSTORE_OPENED,
+		   .group = g,
+		   .err = EM_MALFORMED,
+		   .text = "the log cannot be read: whoever opens it dies of it" });
+}
+
+/* The group that was being opened: in their order, and what is open has been said.
+ * CSTORE_GROUP_N: none. */
+static enum cstore_group
+opening(const struct cstore *c)
+{
+	unsigned g = 0;
+
+	while (g < CSTORE_GROUP_N && c->part[g].open_req == 0)
+		g++;
+	return (enum cstore_group)g;
+}
+
 /* What it said before its end counts. */
 static void
 on_end(struct watch *w, uint32_t events)
 {
 	struct cstore *c = LIST_OWNER(w, struct cstore, end);
+	enum cstore_group g;
 	char text[128];
 	em_err err = EM_OK;
 
@@ -352,12 +382,15 @@ on_end(struct watch *w, uint32_t events)
 		loop_unwatch(worker_self()->loop, &c->watch);
 	cstore_pipe_close(&c->pipe);
 	c->is_ready = c->wants_write = false;
+	g = c->why[0] == '\0' ? opening(c) : CSTORE_GROUP_N;
 	if (c->why[0] == '\0')
 		snprintf(c->why, sizeof c->why, "%s", text);
 	fail_all(c, EM_AGAIN, "the cluster's store ended meanwhile");
 	wait_for_restart(c);
 	cstore_inside_event(
 	    c, &(struct cstore_event){ .kind = CSTORE_DOWN, .text = c->why });
+	if (g < CSTORE_GROUP_N && c->part[g].is_open && ++c->part[g].crashes == CRASHES)
+		give_up(c, g);
 }
 
 static em_err
@@ -506,6 +539,7 @@ take_open(struct cstore_part *p, const struct cstore_open *how)
 	snprintf(p->name, sizeof p->name, "%s", how->name);
 	p->applied = p->handed = how->applied;
 	p->marker = 0;
+	p->crashes = 0;
 	p->status = (struct cstore_status){ .state = CSTORE_CLOSED };
 }
 

@@ -29,7 +29,7 @@ hear_opened(struct cstore *c, enum cstore_group group, em_err err, const char *t
 {
 	struct cstore_part *p = &c->part[group];
 
-	p->open_req = 0;
+	p->open_req = p->crashes = 0;
 	p->is_usable = err == EM_OK;
 	p->is_open = err == EM_OK;
 	if (err == EM_OK)

@@ -33,6 +33,7 @@ struct cstore_part {     /* a group */
 	bool is_closing; /* until the child has said so nothing of it is believed */
 	bool is_usable;  /* the child has opened it */
 	uint32_t open_req;
+	unsigned crashes; /* in a row, while it was opened */
 	enum cstore_open_mode mode;
 	uint64_t raft_id;
 	char name[CSTORE_NAME_MAX];

@@ -282,6 +282,7 @@ open_now(struct cstore_raft *g, enum cstore_open_mode mode, uint64_t applied)
 	g->is_started = true;
 	cstore_child_done(c, g->after_req, EM_OK, "%s", "");
 	g->after_req = 0;
+	(void)!cstore_pipe_flush(&c->pipe); /* the next one may be this process's end */
 }
 
 void

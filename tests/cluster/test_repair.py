@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """A node whose list of members is one that nobody agreed on joins anew, by itself; so does one
-whose log is gone."""
+whose log is gone or cannot be read."""
+import os
 import shutil
 import subprocess
 
@@ -106,6 +107,27 @@ def lost_log():
         wait_until("it has all", 20, lambda: filling.retained(node) == 350)
 
 
+def broken_log():
+    """a member whose log cannot be read comes back under another id, and with all rows"""
+    with House(3) as h:
+        h.start()
+        h.join()
+        filling.retain(h[1], 300, "before")
+        wait_until("all vote", 40, lambda: is_whole(h))
+        h[3].stop()
+        folder = h[3].path("data", "raft", "ret")
+        for name in os.listdir(folder):
+            if "open-" in name:
+                with open(os.path.join(folder, name), "r+b") as f:
+                    f.truncate(1000)
+        h[3].start()
+        wait_until("it cannot be read", 20, lambda: "cluster_log_unusable" in log(h[3]))
+        filling.retain(h[1], 50, "meanwhile")
+        wait_until("it joins anew", 60, lambda: "cluster_joined_anew" in log(h[3]))
+        wait_until("all vote", 60, lambda: is_whole(h))
+        wait_until("it has all", 20, lambda: filling.retained(h[3]) == 350)
+
+
 def lost_all():
     """a member without a log, and without the others, can leave; its rows stay"""
     with House(3) as h:
@@ -139,8 +161,7 @@ def removed_meanwhile():
 
 
 if __name__ == "__main__":
-    import os
-    ALL = [wrong_list, interrupted, lost_log, lost_all, removed_meanwhile]
+    ALL = [wrong_list, interrupted, lost_log, broken_log, lost_all, removed_meanwhile]
     if os.environ.get("ONLY"):
         ALL = [t for t in ALL if t.__name__ == os.environ["ONLY"]]
     elif not LONG:

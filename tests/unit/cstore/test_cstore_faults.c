@@ -2,6 +2,7 @@
 /* cstore: a child that is none, and a store that stands still. */
 #include "tests/unit/cstore/cstore_nodes.h"
 
+#include <dirent.h>
 #include <sys/stat.h>
 
 /* Starts node 1 with a script as its child. */
@@ -57,6 +58,54 @@ TEST(a_program_that_is_not_there_takes_nobody_down)
 	node[1].c = cstore_start(&conf);
 	turn_for(span_ms(100));
 	OK(!cstore_is_up(node[1].c) && cstore_pid(node[1].c) == 0);
+}
+
+/* Cuts what is in the node's log of that group. */
+static void
+cut_log(const struct node *n, const char *group)
+{
+	char path[96];
+	struct dirent *d;
+	DIR *dir;
+
+	snprintf(path, sizeof path, "%s/%s", n->dir, group);
+	dir = opendir(path);
+	OK(dir != NULL);
+	while ((d = readdir(dir)) != NULL) {
+		char file[400];
+
+		snprintf(file, sizeof file, "%s/%s", path, d->d_name);
+		if (strncmp(d->d_name, "open-", 5) == 0)
+			OK(truncate(file, 10000) == 0);
+	}
+	closedir(dir);
+}
+
+TEST(a_log_that_cannot_be_read_is_given_up_and_the_other_group_goes_on)
+{
+	struct node *n = &node[1];
+	struct cstore_open how;
+
+	nodes_end();
+	node_start(1, NULL);
+	how = node_how(n, CSTORE_BOOTSTRAP, CSTORE_RET);
+	OK(cstore_group_open(n->c, CSTORE_RET, &how) == EM_OK);
+	node_open(1, CSTORE_BOOTSTRAP);
+	NODES_UNTIL(leads(1) && n->opened == 2);
+	OK(propose_sized(1, 1, 20000) == EM_OK);
+	NODES_UNTIL(n->acked.n == 1);
+	node_stop(1);
+	cut_log(n, "meta");
+	n->opened = n->downs = 0;
+	node_start(1, NULL);
+	how = node_how(n, CSTORE_JOIN, CSTORE_META);
+	OK(cstore_group_open(n->c, CSTORE_META, &how) == EM_OK);
+	how = node_how(n, CSTORE_JOIN, CSTORE_RET);
+	OK(cstore_group_open(n->c, CSTORE_RET, &how) == EM_OK);
+	NODES_UNTIL(cstore_status(n->c, CSTORE_RET)->state == CSTORE_LEADER);
+	OK(n->opened == 2 && n->downs <= 5);
+	OK(propose(1, 100) == EM_STATE);
+	nodes_end();
 }
 
 TEST(a_node_whose_store_stands_still_is_away_until_it_goes_on)
