@@ -76,7 +76,8 @@ uint64_t store_waiting(enum change_group g, uint64_t *bytes);
 
 /* ---- all rows of a group */
 
-#define STORE_PART_MAX (64u << 10) /* bytes of a part, but for one row that is larger */
+/* Bytes of a part, but for one row that is larger.  Each takes a sync where it is taken. */
+#define STORE_PART_MAX (256u << 10)
 
 /* A part was read: @part is good during the call; the last one says so.  EM_OK or EM_IO,
  * EM_STATE: begin anew. */
