@@ -542,9 +542,10 @@ is_known(struct session_import *im, bool *used, const struct mqueue_entry *e)
 	return true;
 }
 
-/* Of what came here meanwhile only that is left which the other end did not bring. */
+/* Of what came here meanwhile what a shared group sent, or with @used: what the other end
+ * did not bring. */
 static void
-drop_known(struct session_import *im)
+keep_late(struct session_import *im, bool *used)
 {
 	struct session_rare *rare = im->s->rare;
 	struct mqueue_bounds none = { UINT32_MAX, UINT64_MAX };
@@ -552,24 +553,45 @@ drop_known(struct session_import *im)
 	const struct mqueue_entry *e;
 	struct mqueue_at at = { 0 };
 	uint32_t priority;
-	bool *used;
 
-	if (rare == NULL || rare->late == NULL || im->late.n == 0)
-		return;
-	qsort(im->late.p, im->late.n, sizeof *im->late.p, by_mark);
-	used = mem_new(im->late.n * sizeof *used);
 	while ((e = mqueue_next(rare->late, &at, &priority)) != NULL) {
 		struct mqueue_entry own = *e;
 
-		if (is_known(im, used, e))
+		if (used != NULL ? is_known(im, used, e) : e->share == 0)
 			continue;
 		own.message = message_ref(e->message);
 		deliver_dropped(im->s, METRIC_DELIVERY_DROPPED_NO_MEMORY,
 		    mqueue_push(&rest, &none, priority, own));
 	}
-	mem_free(used);
 	mqueue_free(&rare->late);
 	rare->late = rest;
+}
+
+static bool
+has_late_here(const struct session_import *im)
+{
+	return im->s != NULL && im->s->rare != NULL && im->s->rare->late != NULL;
+}
+
+void
+session_import_fenced(struct session_import *im)
+{
+	if (has_late_here(im))
+		keep_late(im, NULL);
+}
+
+/* What came to both is there once. */
+static void
+drop_known(struct session_import *im)
+{
+	bool *used;
+
+	if (!has_late_here(im) || im->late.n == 0)
+		return;
+	qsort(im->late.p, im->late.n, sizeof *im->late.p, by_mark);
+	used = mem_new(im->late.n * sizeof *used);
+	keep_late(im, used);
+	mem_free(used);
 }
 
 static void

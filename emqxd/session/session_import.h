@@ -34,6 +34,10 @@ struct session_import *session_import_begin(struct slice clientid);
  * Then only drop() is left. */
 EM_MUST_USE em_err session_import_part(struct session_import *im, struct slice part);
 bool session_import_is_snapped(const struct session_import *im);
+/* What was matched before the other end began has come, wherever it was sent: that the other
+ * end has, in what it sends or as what its client had.  So what came here until now goes, but
+ * for what a shared group sent here alone.  Before the other end leaves. */
+void session_import_fenced(struct session_import *im);
 /* All is here, and the next is finish(). */
 bool session_import_is_whole(const struct session_import *im);
 /* Did the other end bring what came to it meanwhile?  Then the same may be on its way here:

@@ -10,12 +10,15 @@
  *
  * Happy path, B being where the client comes: B asks A, which has it: TAKE.  A ends the
  * client's connection (0x8E), freezes the session and sends it in PARTs, a window of them
- * at a time; B takes them and says MORE.  When B has all of it and its routes are known to
- * the others it says LEAVE; A waits for a fence (routes/fence.h): what was matched before
- * the others knew has come then; lets go, and sends what came meanwhile.  If there is any
- * it may have come to B as well, or be on its way there: B waits for a fence too, keeps one
- * of each, and goes on with the CONNECT.  So nothing is lost, nothing doubled, and what one
- * publisher sent keeps its order, as long as nobody on the way breaks off.  With a clean
+ * at a time; B takes them and says MORE.  With the first one it begins a fence
+ * (routes/fence.h): what is on its way to B from before, for the same client when it was
+ * here lately or for another with the same filter, A has too, and is not to come twice.
+ * When that is passed, B has all of it and its routes are known to the others it says
+ * LEAVE; A waits for a fence: what was matched before the others knew has come then; lets
+ * go, and sends what came meanwhile.  If there is any it may have come to B as well, or be
+ * on its way there: B waits for a fence again, keeps one of each, and goes on with the
+ * CONNECT.  So nothing is lost, nothing doubled, and what one publisher sent keeps its
+ * order, as long as nobody on the way breaks off.  With a clean
  * start A only ends it and says NOTHING, as when it has none.
  *
  * When there is one at B too (the two did not hear each other before), the one that its

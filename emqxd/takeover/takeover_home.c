@@ -26,6 +26,8 @@ struct arriving {
 	uint64_t number;
 	struct claim *claim;
 	struct session_import *im; /* from its first part on */
+	bool is_known;             /* the others are told that it is here */
+	bool is_fenced;            /* what was on its way here before it came has come */
 	bool is_ready;             /* LEAVE was said */
 	unsigned tries;            /* to have it known */
 	bool is_settling, is_over; /* over while it settles: freed then */
@@ -177,6 +179,18 @@ end_older(struct slice clientid)
 	session_kick(s, END_TAKENOVER);
 }
 
+/* When the snapshot is here, and nothing of before comes any more. */
+static void
+go_on(struct arriving *a)
+{
+	if (session_import_is_snapped(a->im) && !a->is_known) {
+		a->is_known = true;
+		changed(claim_hash(a->claim->clientid), true);
+	}
+	if (a->is_known && a->is_fenced && !a->is_ready && !a->is_settling)
+		settle(a);
+}
+
 static void
 on_part(struct arriving *a, struct slice part)
 {
@@ -185,6 +199,7 @@ on_part(struct arriving *a, struct slice part)
 	if (a->im == NULL) {
 		end_older(a->claim->clientid);
 		a->im = session_import_begin(a->claim->clientid);
+		tell(TAKEOVER_NOTE_FENCE, 0, a->number, false);
 	}
 	a->claim->is_bringing = true;
 	err = session_import_part(a->im, part);
@@ -201,10 +216,19 @@ on_part(struct arriving *a, struct slice part)
 		return;
 	}
 	tell(TAKEOVER_NOTE_TAKEN, 0, a->number, false);
-	if (session_import_is_snapped(a->im) && !a->is_ready && !a->is_settling) {
-		changed(claim_hash(a->claim->clientid), true);
-		settle(a);
+	go_on(a);
+}
+
+static void
+on_fenced(struct arriving *a)
+{
+	if (a->is_fenced) {
+		arriving_finish(a);
+		return;
 	}
+	a->is_fenced = true;
+	session_import_fenced(a->im);
+	go_on(a);
 }
 
 static void
@@ -432,7 +456,7 @@ of_arriving(const struct takeover_note *note)
 	if (note->what == TAKEOVER_NOTE_PART)
 		on_part(a, slice_of(note->bytes, note->n));
 	else if (note->what == TAKEOVER_NOTE_FENCED)
-		arriving_finish(a);
+		on_fenced(a);
 	else
 		on_over(a, (enum takeover_over)note->count);
 }

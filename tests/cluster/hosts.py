@@ -14,6 +14,7 @@ stays behind whatever happens; names of links carry the test's pid.
         h.bar(1, 2)                     # 1 cannot call 2; 2 can call 1
         h.loss(1, 2, 20)                # percent, both ways
         h.delay(1, 2, 0.05, 0.02)       # seconds, and up to so many more
+        h.delay(1, 2, 0.05, channel=DATA)  # of stranger.py: that channel alone
         h.heal()
 
 Only what nodes say to each other is touched: TCP of the cluster port and UDP; clients
@@ -124,12 +125,36 @@ class Net:
         self.fds = {}
 
 
-class Relay(threading.Thread):
-    """At node @host: takes connections to its cluster port and passes them on, late."""
+class Channel:
+    """Which channel a connection is: a field of the dialler's second message
+    (link/link_hello.h), which TLS would hide."""
 
-    def __init__(self, fd, host, seconds, jitter):
+    TAG = 2
+
+    def __init__(self):
+        self.seen, self.is_known, self.number = b"", False, None
+
+    def look(self, data):
+        """Takes what the dialler says, until it is known."""
+        if self.is_known:
+            return
+        self.seen += data
+        at = 2 + int.from_bytes(self.seen[:2], "big") + 3
+        end = at - 1 + int.from_bytes(self.seen[at - 3:at - 1], "big")
+        if len(self.seen) < at or len(self.seen) < end:
+            return
+        while at < end and self.seen[at] != self.TAG:
+            at += 2 + self.seen[at + 1]
+        self.number, self.is_known = self.seen[at + 2], True
+
+
+class Relay(threading.Thread):
+    """At node @host: takes connections to its cluster port and passes them on, late: all,
+    or those of one channel."""
+
+    def __init__(self, fd, host, seconds, jitter, channel=None):
         super().__init__(daemon=True)
-        self.fd, self.host, self.seconds, self.jitter = fd, host, seconds, jitter
+        self.fd, self.host, self.seconds, self.jitter, self.channel = fd, host, seconds, jitter, channel
         self.port = None
         self.loop = asyncio.new_event_loop()
         self.is_there = threading.Event()
@@ -156,18 +181,24 @@ class Relay(threading.Thread):
             writer.close()
             return
         try:
-            await asyncio.gather(self.pump(reader, far_writer), self.pump(far_reader, writer))
+            channel = Channel()
+            await asyncio.gather(self.pump(reader, far_writer, channel, True),
+                                 self.pump(far_reader, writer, channel, False))
         except asyncio.CancelledError:
             pass  # else asyncio would complain of it
 
-    async def pump(self, reader, writer):
+    async def pump(self, reader, writer, channel, is_dialler):
         waiting = asyncio.Queue(256)
         late = asyncio.create_task(self.send_late(waiting, writer))
         try:
             data = b"-"
             while data:
                 data = await reader.read(65536)
-                when = self.loop.time() + self.seconds + random.random() * self.jitter
+                when = self.loop.time()
+                if is_dialler and self.channel is not None:
+                    channel.look(data)
+                if self.channel is None or channel.number == self.channel:
+                    when += self.seconds + random.random() * self.jitter
                 await waiting.put((when, data))
             await late
         except OSError:
@@ -264,14 +295,14 @@ class Hosts(House):
         self.losses[a, b] = self.losses[b, a] = percent
         self.apply(a, b)
 
-    def delay(self, a, b, seconds, jitter=0):
-        """What the two say to each other is late, each way; connections that are there are
-        reset."""
+    def delay(self, a, b, seconds, jitter=0, channel=None):
+        """What the two say to each other, on one channel or all, is late, each way;
+        connections that are there are reset."""
         self.need_cuts()
         for to, of in ((self.number(a), self.number(b)), (self.number(b), self.number(a))):
             if (of, to) in self.relays:
                 self.relays[of, to].stop()
-            self.relays[of, to] = Relay(self.net.fds[to], NET % to, seconds, jitter)
+            self.relays[of, to] = Relay(self.net.fds[to], NET % to, seconds, jitter, channel)
         self.apply(*[node.n for node in self.nodes])
 
     def heal(self, a=None, b=None):

@@ -47,7 +47,7 @@ class Hopper:
 
     def connect(self, node):
         self.up.clear()
-        self.client.connect("127.0.0.1", node.mqtt, keepalive=60)
+        self.client.connect(node.host, node.mqtt, keepalive=60)
         self.client.loop_start()
         if not self.up.wait(20 * SLOW):
             raise AssertionError("no CONNACK from " + node.name)
@@ -72,7 +72,7 @@ class Publisher:
         self.client = paho.Client(name)
         self.client.max_inflight_messages_set(50)
         self.client.max_queued_messages_set(0)
-        self.client.connect("127.0.0.1", node.mqtt)
+        self.client.connect(node.host, node.mqtt)
         self.client.loop_start()
         self.thread = threading.Thread(target=self.work)
         self.thread.start()
@@ -102,9 +102,9 @@ class Flood:
 
     def __init__(self, node, others):
         self.subs = [subprocess.Popen(
-            ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(n.mqtt), "-t", "flood", "-N"],
+            ["mosquitto_sub", "-h", n.host, "-p", str(n.mqtt), "-t", "flood", "-N"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for n in others]
-        self.socket = socket.create_connection(("127.0.0.1", node.mqtt))
+        self.socket = socket.create_connection((node.host, node.mqtt))
         self.socket.sendall(b"\x10\x11\x00\x04MQTT\x04\x02\x00\x00\x00\x05flood")
         self.socket.recv(4)
         self.stopped = False
@@ -158,6 +158,7 @@ def hop(h, qos, abruptly, nodes, publishers):
                     SEED, t, len(want[t]), len(lost), lost[:10], again, order))
     assert hopper.got == want, "after %d hops (seed %d)" % (hops, SEED)
     print("# %d hops, the slowest %.3f s, %d messages, %d came again" % (hops, slowest, sum(pub.sent.values()), hopper.dups))
+    return slowest
 
 
 def house():

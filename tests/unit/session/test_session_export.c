@@ -319,6 +319,41 @@ TEST(what_came_to_both_is_there_once)
 	parts_free(&p);
 }
 
+TEST(what_was_on_its_way_here_before_is_the_other_ends_but_for_groups)
+{
+	struct session_export *x;
+	struct session_import *im = session_import_begin(SLICE_LIT(ID));
+	struct parts p = { 0 };
+	size_t early;
+
+	house_begin();
+	house_open(&guest, ID, 100);
+	house_sub(&guest, "", "t", 1);
+	house_sub(&guest, "g", "t", 1);
+	session_detach(guest.session, 100, false);
+	x = session_export_begin(SLICE_LIT(ID));
+	add_parts(x, &p);
+	early = p.v.n;
+	take_parts(im, &p, 0);
+	OK(session_import_is_snapped(im));
+	/* Of each one to both, and one to one of the two members. */
+	for (unsigned i = 0; i < 20; i++) {
+		char word[] = { (char)('c' + i), '\0' };
+
+		send_word(word);
+	}
+	session_import_fenced(im);
+	send_word("b");
+	EQ(session_export_leave(x), EM_OK);
+	add_parts(x, &p);
+	session_export_end(&x);
+	take_parts(im, &p, early);
+	EQ(session_import_finish(&im), EM_OK);
+	EQ(mqueue_count(find()->mqueue), 2 * 21);
+	session_kick(find(), END_KICKED);
+	parts_free(&p);
+}
+
 TEST(without_the_other_end_it_goes_on_here)
 {
 	struct session_export *x;
