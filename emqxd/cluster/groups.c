@@ -288,6 +288,8 @@ groups_lag(void)
 {
 	const struct groups_part *part = groups()->part;
 
+	if (part[0].lag < 0 || part[1].lag < 0)
+		return -1;
 	return part[0].lag > part[1].lag ? part[0].lag : part[1].lag;
 }
 

@@ -248,6 +248,8 @@ join_delete_row(struct slice name, change_done_fn *then)
 
 /* ---- a cluster of one */
 
+static bool is_refused(struct link_ask ask, struct slice name, uint64_t site);
+
 static void
 answer_waiters(struct join *j, em_err err, const char *text)
 {
@@ -255,10 +257,11 @@ answer_waiters(struct join *j, em_err err, const char *text)
 		struct join_waiter *w = j->waiters;
 
 		j->waiters = w->next;
-		if (err == EM_OK)
-			join_in_asked(w->ask);
-		else
+		if (err != EM_OK)
 			link_reply(w->ask, err, slice_str(text));
+		else if (!is_refused(w->ask, str_slice(&w->name), w->site))
+			join_in_asked(w->ask);
+		str_fini(&w->name);
 		mem_free(w);
 	}
 }
@@ -369,7 +372,7 @@ is_refused(struct link_ask ask, struct slice name, uint64_t site)
 }
 
 static void
-wait_for_beginning(struct join *j, struct link_ask ask)
+wait_for_beginning(struct join *j, struct link_ask ask, struct slice name, uint64_t site)
 {
 	struct join_waiter *w = j->waiters;
 	unsigned n = 0;
@@ -382,29 +385,44 @@ wait_for_beginning(struct join *j, struct link_ask ask)
 	}
 	w = MEM_NEW(struct join_waiter);
 	w->ask = ask;
+	w->site = site;
+	str_add_slice(&w->name, name);
 	w->next = j->waiters;
 	j->waiters = w;
+}
+
+/* Rows of a member that has no leader, or lacks entries that it has, may be out of date. */
+static bool
+is_behind(void)
+{
+	return !groups_have_quorum() || groups_lag() != 0;
 }
 
 static void
 on_quorum_look(struct timer *t)
 {
 	struct join *j = LIST_OWNER(t, struct join, quorum);
+	bool is_there = j->waits_for_rows ? !is_behind() : groups_have_quorum();
 
-	if (groups_have_quorum())
-		answer_waiters(j, EM_OK, "");
-	else if (clock_mono().ns < j->quorum_until.ns)
+	if (!is_there && clock_mono().ns < j->quorum_until.ns)
 		timer_arm(t, LEADER_LOOK, on_quorum_look);
+	else if (groups_have_quorum())
+		answer_waiters(j, EM_OK, "");
 	else
 		answer_waiters(j, EM_NOQUORUM, "");
 }
 
 static void
-wait_for_quorum(struct join *j, struct link_ask ask)
+wait_for_quorum(struct join *j, struct link_ask ask, struct slice name, uint64_t site)
 {
-	wait_for_beginning(j, ask);
-	if (timer_is_armed(&j->quorum))
+	bool is_known = members_find(name) != NULL;
+
+	wait_for_beginning(j, ask, name, site);
+	if (timer_is_armed(&j->quorum)) {
+		j->waits_for_rows = j->waits_for_rows || is_known;
 		return;
+	}
+	j->waits_for_rows = is_known;
 	j->quorum_until = mono_add(clock_mono(), QUORUM_LIMIT);
 	on_quorum_look(&j->quorum);
 }
@@ -422,6 +440,11 @@ on_join_ask(struct link_peer *from, struct link_ask ask, struct slice body, void
 		link_reply(ask, EM_MALFORMED, SLICE_NONE);
 		return;
 	}
+	if (members_find(name) != NULL && members_me() != NULL && j->is_member &&
+	    !slice_eq_str(name, nodes_me()) && is_behind()) {
+		wait_for_quorum(j, ask, name, site);
+		return;
+	}
 	if (is_refused(ask, name, site))
 		return;
 	if (finding_is_singleton()) {
@@ -436,7 +459,7 @@ on_join_ask(struct link_peer *from, struct link_ask ask, struct slice body, void
 		if (groups_have_quorum() || only_look)
 			join_in_asked(ask);
 		else
-			wait_for_quorum(j, ask);
+			wait_for_quorum(j, ask, name, site);
 		return;
 	}
 	if (only_look) {
@@ -448,7 +471,7 @@ on_join_ask(struct link_peer *from, struct link_ask ask, struct slice body, void
 		    slice_str("it is joining or leaving a cluster just now"));
 		return;
 	}
-	wait_for_beginning(j, ask);
+	wait_for_beginning(j, ask, name, site);
 	if (!j->is_member)
 		begin(j);
 }

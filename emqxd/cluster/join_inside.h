@@ -25,6 +25,8 @@ enum join_task { JOIN_NOTHING, JOIN_IN, JOIN_ANEW, JOIN_BEGIN, JOIN_OUT, JOIN_RE
 struct join_waiter {
 	struct link_ask ask;
 	struct join_waiter *next;
+	uint64_t site;
+	struct str name;
 };
 
 struct join {
@@ -55,6 +57,7 @@ struct join {
 	struct join_waiter *waiters;
 	struct timer quorum; /* that waiters wait for */
 	mono_t quorum_until;
+	bool waits_for_rows; /* by which one of them is a member already, perhaps */
 };
 
 struct join *join_self(void);

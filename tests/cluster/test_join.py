@@ -68,6 +68,20 @@ def leave():
         h.wait_whole()
 
 
+def stale():
+    """a member that was away, and has not heard that another left, lets it in again"""
+    with House(4) as h:
+        h.start()
+        h.join()
+        wait_until("all vote", 40, lambda: sorted(
+            r["role"] for r in h[1].members().values()) == ["leader"] + 3 * ["voter"])
+        h[2].kill()
+        h[4].ok("cluster", "leave", "--yes")
+        h[2].start()
+        h[4].ok("cluster", "join", h[2].address, "--yes")
+        h.wait_whole()
+
+
 def last():
     """the last one of a cluster is a member until it leaves, and may join another then"""
     with House(3) as h:
@@ -117,4 +131,4 @@ def refused():
 
 
 if __name__ == "__main__":
-    run(alone, three, leave, last, force_leave, refused)
+    run(alone, three, leave, last, force_leave, refused, *([stale] if os.environ.get("CHAOS_MINUTES") else []))
