@@ -39,8 +39,11 @@ call_next(struct part *p)
 		op->value = p->value.p[p->next].text;
 		op->answer.order = p->value.p[p->next].order;
 	}
-	p->next++;
+	op->is_missing = false;
 	err = op->op->call(op);
+	if (p->value.n > 0)
+		p->value.p[p->next].is_missing = op->is_missing;
+	p->next++;
 	CHECK(err != EM_AGAIN || !op->is_one_of_many);
 	return err;
 }
@@ -59,7 +62,7 @@ call_all(struct part *p)
 			return EM_AGAIN;
 		if (err != EM_OK && first == EM_OK)
 			first = err;
-		p->failed += err != EM_OK;
+		p->failed += err != EM_OK && !(op->is_one_of_many && op->is_missing);
 	} while (p->next < p->value.n && !op_is_full(op));
 	p->is_over = p->next >= p->value.n;
 	return first;
@@ -230,17 +233,18 @@ start_parts(struct gather *g, const struct op *op, const struct cmd *cmd)
 static void
 sum_up(struct gather *g)
 {
-	if (g->lost.n > 0 && g->whom == WHOM_OTHERS && !g->was_found) {
+	if (g->failed > 0 && g->fault.err == EM_OK)
+		fault_set(&g->fault, g->failed < g->calls ? EM_PARTLY : g->first,
+		    "%zu of %zu failed", g->failed, g->calls);
+	if (g->lost.n == 0)
+		return;
+	if (g->whom == WHOM_OTHERS && !g->was_found && g->fault.err != EM_OK) {
 		fault_hint(
 		    &g->fault, "no answer from %s: it may be there", str_get(&g->lost));
-	} else if (g->lost.n > 0 && g->whom == WHOM_ALL && g->fault.err == EM_OK) {
+	} else if (g->whom == WHOM_ALL && g->fault.err == EM_OK) {
 		fault_set(&g->fault, EM_PARTLY, "no answer from %s", str_get(&g->lost));
 		fault_hint(&g->fault, "how they are: emqx_ctl cluster status");
 	}
-	if (g->failed == 0 || g->fault.err != EM_OK)
-		return;
-	fault_set(&g->fault, g->failed < g->calls ? EM_PARTLY : g->first,
-	    "%zu of %zu failed", g->failed, g->calls);
 }
 
 static void
@@ -259,6 +263,9 @@ free_gather(struct gather *g)
 		--*g->who.unfinished;
 	free_parts(g);
 	free_far(g);
+	for (size_t i = 0; i < g->missing.n; i++)
+		mem_free(g->missing.p[i].row);
+	VEC_FINI(&g->missing);
 	str_fini(&g->lost);
 	str_fini(&g->far_next);
 	str_fini(&g->far_note);
@@ -319,7 +326,7 @@ gather_stop(struct gather *g)
 static bool
 send_parts(struct gather *g)
 {
-	bool is_behind = g->rows.is_fifo && sorted_count(&g->rows) >= GATHER_ROWS_AHEAD;
+	bool is_behind = gather_is_behind(g);
 	bool is_over = true;
 
 	for (unsigned i = 0; i < g->n_parts; i++) {
@@ -396,6 +403,9 @@ gather_pump(struct gather *g)
 		gather_far_take(g);
 		return;
 	}
+	if (gather_far_look_many(g))
+		return;
+	gather_far_give_up(g);
 	sorted_end(&g->rows);
 	send_rows(g);
 	if (gather_has_rows(g) && !g->is_stopped && sorted_count(&g->rows) > 0)
@@ -425,15 +435,53 @@ keep_nearest(struct gather *g, struct slice row)
 	}
 }
 
+/* Of several: those that are missing here count as failed, unless others are asked. */
+static void
+take_missing(struct gather *g, struct part *p)
+{
+	for (; p->taken < p->next; p->taken++) {
+		const struct wanted *w = &p->value.p[p->taken];
+
+		if (!w->is_missing)
+			continue;
+		if (gather_far_may_have(g))
+			VEC_ADD(&g->missing, ((struct missing){ .order = w->order }));
+		else
+			g->failed++;
+	}
+}
+
+/* What is said of one that is missing, should it be nowhere; from @from on they are new.
+ * True: it was kept. */
+static bool
+keep_missing(struct gather *g, size_t from, struct slice row, uint32_t order)
+{
+	for (size_t i = from; i < g->missing.n; i++) {
+		struct missing *m = &g->missing.p[i];
+
+		if (m->order != order || m->row != NULL)
+			continue;
+		m->row = (uint8_t *)mem_dup(row.p, row.n);
+		m->n = row.n;
+		return true;
+	}
+	return false;
+}
+
 static void
 take_rows(struct gather *g, struct part *p)
 {
+	size_t known = g->missing.n;
 	struct slice row;
 	uint32_t order;
 
+	if (p->ctx.is_one_of_many)
+		take_missing(g, p);
 	while (answer_next(&p->ctx.answer, &row, &order)) {
 		if (g->is_near)
 			keep_nearest(g, row);
+		else if (keep_missing(g, known, row, order))
+			continue;
 		else if (gather_has_rows(g) &&
 			 sorted_add(&g->rows, row, order, &g->fault) != EM_OK)
 			gather_stop(g);

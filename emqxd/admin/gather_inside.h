@@ -21,6 +21,15 @@ struct filter;
 struct wanted {
 	struct slice text;
 	uint32_t order;
+	bool is_missing; /* there is no such client here */
+};
+
+/* One of several that is not here: perhaps on another node. */
+struct missing {
+	uint32_t order;
+	bool is_found;
+	uint8_t *row; /* what is said when it is nowhere; or NULL */
+	size_t n;
 };
 
 struct part {
@@ -30,6 +39,7 @@ struct part {
 	struct op_ctx ctx;
 	VEC(struct wanted) value; /* OP_AT_HOME: for the calls here */
 	size_t next;              /* of them */
+	size_t taken;             /* those before it came home */
 	size_t failed;
 	em_err err;
 	bool is_open, is_closing;
@@ -42,6 +52,7 @@ struct far {
 	struct gather *gather;
 	struct remote_call *call; /* NULL: it has answered */
 	char *name;
+	size_t at; /* where its next row is looked for among those that are missing */
 };
 
 struct gather {
@@ -64,7 +75,8 @@ struct gather {
 	mono_t since;
 	uint64_t credit, sent, limit;
 	size_t calls, failed; /* OP_AT_HOME */
-	em_err first;         /* why the first of several failed */
+	VEC(struct missing) missing;
+	em_err first; /* why the first of several failed */
 	unsigned too_big;
 	bool is_stopped; /* no more steps: failed, cancelled, or enough */
 	bool is_missing; /* there is no client as it was named */
@@ -85,6 +97,14 @@ gather_has_rows(const struct gather *g)
 	return g->sink != NULL && (g->fault.err == EM_OK || g->fault.err == EM_PARTLY);
 }
 
+/* Enough rows wait that could go: no more are fetched. */
+static inline bool
+gather_is_behind(const struct gather *g)
+{
+	return g->rows.is_fifo && !g->rows.is_held &&
+	       sorted_count(&g->rows) >= GATHER_ROWS_AHEAD;
+}
+
 /* ---- gather_far.c */
 
 /* Of that place; a member that does not run is told of without asking. */
@@ -92,6 +112,13 @@ void gather_far_ask(struct gather *g, unsigned place);
 void gather_far_ask_others(struct gather *g);
 /* The client is not here: on which other node?  True: some are asked. */
 bool gather_far_look(struct gather *g);
+/* Several were named, and another node may have them: those that are missing here are kept
+ * for it. */
+bool gather_far_may_have(const struct gather *g);
+/* Asks for them; true: some nodes were asked. */
+bool gather_far_look_many(struct gather *g);
+/* Those that no node had are told of. */
+void gather_far_give_up(struct gather *g);
 /* Those that may send more do. */
 void gather_far_take(struct gather *g);
 

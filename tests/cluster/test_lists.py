@@ -86,6 +86,29 @@ def lists():
             c.client.loop_stop()
 
 
+def kick_many():
+    """kick of several: each wherever it lives, a line each in the order they were named"""
+    with house(3) as h:
+        clients = [Client(node, "k%d%s" % (node.n, x)) for node in h.nodes for x in "ab"]
+        words = ("clients", "kick", "k3a", "nobody", "k1a", "k2b")
+        rc, out, err = h[1].ctl(*words, "--dry-run")
+        assert rc == 7 and out.count("would be disconnected") == 3, (rc, out, err)
+        rc, out, err = h[1].ctl(*words, "--yes")
+        assert rc == 7 and "1 of 4 failed" in err, (rc, err)
+        assert out.splitlines() == ["client k3a: ok", "client nobody: no such client", "client k1a: ok", "client k2b: ok"]
+        wait_until("they are gone", 10, lambda: sorted(
+            r["clientid"] for r in h[3].rows("clients", "list", "--all-nodes")) == ["k1b", "k2a", "k3b"])
+        rows = json.loads(h[2].ctl("clients", "kick", *["x%d" % i for i in range(1500)], "k3b", "--yes", "--json")[1])
+        assert len(rows) == 1501 and rows[-1] == {"clientid": "k3b", "result": "ok"}, rows[-1]
+        h[3].kill()
+        wait_until("it is seen", 15, lambda: h[3].name not in h[1].running())
+        rc, out, err = h[1].ctl("clients", "kick", "k2a", "k3a", "--yes")
+        assert rc == 7 and "no answer from " + h[3].name in err, (rc, err)
+        assert out.splitlines() == ["client k2a: ok", "client k3a: no such client"], out
+        for c in clients:
+            c.client.loop_stop()
+
+
 def one_is_gone():
     """a node that was killed or hangs: what the others have, exit 7, and which it was"""
     with house(3) as h:
@@ -198,4 +221,4 @@ def given():
 
 
 if __name__ == "__main__":
-    run_together(lists, one_is_gone, sys, exclusive, given)
+    run_together(lists, kick_many, one_is_gone, sys, exclusive, given)

@@ -404,6 +404,43 @@ TEST(several_values_are_answered_in_their_order)
 	tear_down(&h);
 }
 
+TEST(very_many_values_are_all_answered)
+{
+	enum { MANY = 3000 };
+	char text[MANY][20];
+	const char *words[MANY + 1] = { NULL };
+	struct house h;
+
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(text[i], sizeof text[i], "clientid=a%u", i);
+		words[i] = text[i];
+	}
+	build(&h);
+	ask(&h, CMD_CLIENTS_KICK, &kicking, 65536, words);
+	go_on(&h);
+	OK(h.heard.is_over && h.heard.err == EM_OK);
+	EQ(words_in(&h.heard.rows), MANY);
+	tear_down(&h);
+}
+
+TEST(those_that_are_not_here_may_be_on_a_node_that_does_not_answer)
+{
+	static const char *const words[] = { "clientid=x1", "clientid=a", "clientid=x2",
+		NULL };
+	struct house h;
+	unsigned place;
+
+	build(&h);
+	OK(nodes_add(SLICE_LIT("b@host"), 2, &place) == EM_OK);
+	ask(&h, CMD_CLIENTS_KICK, &kicking, 65536, words);
+	go_on(&h);
+	EQ(h.heard.err, EM_PARTLY);
+	STR_EQ(str_get(&h.heard.text), "2 of 3 failed");
+	STR_EQ(str_get(&h.heard.hint), "no answer from b@host: it may be there");
+	STR_EQ(str_get(&h.heard.rows), "x1 a x2 ");
+	tear_down(&h);
+}
+
 TEST(some_that_fail_are_partly_done)
 {
 	static const char *const words[] = { "clientid=a", "clientid=x1", "clientid=c",
