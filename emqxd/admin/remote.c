@@ -24,6 +24,7 @@
 #define TAKEN_BYTES (64u << 10)  /* and so often */
 #define AHEAD_BYTES (256u << 10) /* sent and not told of */
 #define SERVED_MAX 256u          /* requests of all nodes */
+#define SERVED_EACH 64u          /* of one */
 #define STOP_WITHIN span_s(1)    /* as the control socket does */
 #define SILENCE span_s(25)       /* below the tool's own patience */
 
@@ -456,6 +457,16 @@ has_files(const struct wire_req *req)
 	return false;
 }
 
+static unsigned
+count_served(struct slice node)
+{
+	unsigned n = 0;
+
+	LIST_EACH (at, &self()->served)
+		n += slice_eq_str(node, LIST_OWNER(at, struct served, node)->from);
+	return n;
+}
+
 static void
 start(struct served *s, const struct remote_req *req)
 {
@@ -476,6 +487,9 @@ start(struct served *s, const struct remote_req *req)
 	else if (err == EM_OK && r->n_served > SERVED_MAX)
 		fault_set(
 		    &f, EM_FULL, "more than %u requests of other nodes", SERVED_MAX);
+	else if (err == EM_OK && count_served(slice_str(s->from)) > SERVED_EACH)
+		fault_set(&f, EM_FULL, "more than %u requests of node '%s'", SERVED_EACH,
+		    s->from);
 	else if (err != EM_OK && f.err == EM_OK)
 		fault_set(&f, err, "%s", err_text(err));
 	if (f.err != EM_OK) {

@@ -44,6 +44,7 @@ struct cluster_own {
 	struct fault closed; /* why nobody can come */
 	char *node, *cookie, *product, *name, *advertise, *data_dir;
 	size_t buffer, will_memory;
+	uint64_t rows_max;
 	span_t down_timeout, suback_wait, autoclean;
 	bool autoheal;
 };
@@ -220,7 +221,8 @@ cluster_birth(const struct cluster_me *me, struct fault *f)
 		.suback_wait = conf->suback_wait,
 		.autoclean = conf->autoclean,
 		.autoheal = conf->autoheal,
-		.will_memory = (size_t)conf->will_memory };
+		.will_memory = (size_t)conf->will_memory,
+		.rows_max = (uint64_t)conf->max_rows };
 	all = MEM_NEW(struct cluster);
 	all->own = c;
 	all->licence = me->licence;
@@ -319,7 +321,8 @@ cluster_worker_birth(void)
 	    cluster_house(), &(struct routes_conf){ .incarnation = conf.incarnation,
 				 .buffer = c->buffer,
 				 .node_down_timeout = c->down_timeout,
-				 .suback_wait = c->suback_wait });
+				 .suback_wait = c->suback_wait,
+				 .rows_max = c->rows_max });
 	takeover_wire_start(cluster_house(), cluster_inside()->routes);
 	cluster_inside()->figures = figures_new(cluster_house());
 	cluster_inside()->views = views_new(cluster_house(), groups_lag);

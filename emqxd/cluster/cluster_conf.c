@@ -120,6 +120,16 @@ static const struct conf_field fields[] = {
 	    .help =
 		"Bytes that wills of other nodes' clients may take here, kept for the "
 		"case that the node dies; 0: none is kept" },
+	{ .path = "max_rows",
+	    OF(max_rows),
+	    .type = CONF_INT,
+	    .def = "10000000",
+	    .min = 1000,
+	    .max = INT64_C(1000000000),
+	    .reload = CONF_RESTART,
+	    .help = "Filters, shared subscriptions and sessions of one other node that "
+		    "are known here, some 100 bytes each; what is more is counted "
+		    "(cluster.rows.refused), and messages do not reach it" },
 };
 
 /* "4370", "127.0.0.1:4370", "[::1]:4370", "localhost:4370". */

@@ -19,6 +19,7 @@ struct cluster_conf {
 	span_t autoclean; /* 0: never */
 	bool autoheal;
 	uint64_t will_memory; /* bytes of other nodes' clients' wills */
+	int64_t max_rows;     /* routes and clients of one other node */
 };
 
 extern const struct conf_section cluster_conf;

@@ -29,6 +29,7 @@
 #define OPTION_RTO_MAX 44 /* TCP_RTO_MAX_MS of Linux 6.15 */
 #define RTO_MAX_MS 1000   /* the least that it takes */
 #define ROOM (64u << 10)
+#define GUEST_FRAME_MAX (64u << 10) /* of who comes as one: it asks */
 
 static void on_ready(struct watch *w, uint32_t events);
 
@@ -405,6 +406,9 @@ take_frames(struct link_conn *c, struct slice s)
 	c->is_taking = false;
 	if (c->step != LINK_CONN_UP)
 		return;
+	if (err == EM_AGAIN && need > GUEST_FRAME_MAX && c->peer->is_guest &&
+	    !c->is_dialled)
+		err = EM_TOOBIG;
 	if (is_late && s.n > 0)
 		wait_for_turn(c);
 	if (err == EM_OK || err == EM_AGAIN)

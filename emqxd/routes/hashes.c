@@ -9,6 +9,7 @@
 #include "emqxd/routes/hashes.h"
 #include "ipc/base/check.h"
 #include "ipc/base/mem.h"
+#include "ipc/base/rand.h"
 
 #include <string.h>
 
@@ -16,16 +17,18 @@
 #define STEP 16u /* cells of the old table that move with a change */
 
 static size_t
-home(size_t size, uint64_t key)
+home(uint64_t salt, size_t size, uint64_t key)
 {
-	return (size_t)((key ^ key >> 32) * 0x9e3779b97f4a7c15u >> 20) & (size - 1);
+	key = (key ^ salt) * 0x9e3779b97f4a7c15u;
+	key = (key ^ key >> 32) * (salt | 1);
+	return (size_t)(key >> 20) & (size - 1);
 }
 
 /* The cell with this key, or the free one where it would stand. */
 static struct hashes_cell *
-look(struct hashes_cell *cell, size_t size, uint64_t key)
+look(uint64_t salt, struct hashes_cell *cell, size_t size, uint64_t key)
 {
-	size_t at = home(size, key);
+	size_t at = home(salt, size, key);
 
 	while (cell[at].key != 0 && cell[at].key != key)
 		at = (at + 1) & (size - 1);
@@ -41,9 +44,9 @@ find(const struct hashes *h, uint64_t key)
 	CHECK(key != 0);
 	if (h->size == 0)
 		return NULL;
-	c = look(h->cell, h->size, key);
+	c = look(h->salt, h->cell, h->size, key);
 	if (c->key == 0 && h->old != NULL)
-		c = look(h->old, h->old_size, key);
+		c = look(h->salt, h->old, h->old_size, key);
 	return c->value != 0 ? c : NULL;
 }
 
@@ -65,7 +68,7 @@ take_cell(struct hashes *h, struct hashes_cell *c, uint64_t key)
 	h->used++;
 	if (h->old == NULL)
 		return c;
-	was = look(h->old, h->old_size, key);
+	was = look(h->salt, h->old, h->old_size, key);
 	c->value = was->value;
 	was->value = 0; /* the key stays: others are found behind it */
 	return c;
@@ -78,7 +81,7 @@ move(struct hashes *h, size_t most)
 		uint64_t key = h->old[h->moved].key;
 
 		if (h->old[h->moved].value != 0)
-			(void)take_cell(h, look(h->cell, h->size, key), key);
+			(void)take_cell(h, look(h->salt, h->cell, h->size, key), key);
 	}
 	if (h->old == NULL || h->moved < h->old_size)
 		return;
@@ -93,6 +96,8 @@ make_anew(struct hashes *h)
 	size_t size = SIZE_MIN;
 	struct hashes_cell *now;
 
+	while (h->salt == 0)
+		rand_bytes(&h->salt, sizeof h->salt);
 	move(h, h->old_size);
 	while (size < h->live * 3 || size * 4 < h->size)
 		size *= 2;
@@ -133,7 +138,7 @@ hashes_set(struct hashes *h, uint64_t key, uint64_t value)
 	if ((h->used + 1) * 3 > h->size * 2 && !make_anew(h))
 		return false;
 	move(h, STEP);
-	c = look(h->cell, h->size, key);
+	c = look(h->salt, h->cell, h->size, key);
 	if (c->key == 0)
 		c = take_cell(h, c, key);
 	h->live += c->value == 0;

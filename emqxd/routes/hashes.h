@@ -3,6 +3,8 @@
  * hashes: a table from 64 bit hashes to 64 bit values (sets of places, mostly).
  *
  * Keys are hashes already, under a key that peers do not know or on all nodes the same;
+ * which of them share cells is this table's own: who tells many that shared one would make
+ * each of them slow.
  * 0 is no key.  A value of 0 is no entry: it is forgotten when the table is made anew.
  * That is done bit by bit, with each change: no call takes long, however many there are.
  * Walks go cell by cell and begin again when the table was made anew.  One thread.
@@ -24,6 +26,7 @@ struct hashes {
 	    *old;                /* @old: what has not moved to @cell yet, or NULL */
 	size_t size, used, live; /* cells; with a key; with a value, in both */
 	size_t old_size, moved;  /* @moved of @old were looked at */
+	uint64_t salt;           /* this table's own; 0: none yet */
 	unsigned generation;     /* another one when it was made anew */
 };
 

@@ -321,6 +321,10 @@ on_rows(struct owner_peer *p, struct rbuf *r)
 		see(p, &row);
 		owner_rows_apply(p->owner, p->place, &row);
 	}
+	if (p->has_refused && p->rows < p->owner->conf.rows_max / 10 * 9) {
+		p->has_refused = false;
+		p->wants_again = true;
+	}
 	if (first == 0)
 		return;
 	p->heard += n;

@@ -54,6 +54,7 @@ struct owner_conf {
 	struct owner_links links;
 	uint64_t incarnation;
 	span_t node_down_timeout, suback_wait;
+	uint64_t rows_max; /* routes, groups and clients of one other node */
 };
 
 /* One a thread, the acting worker's.  Its work is done at the end of the loop's turns. */

@@ -50,6 +50,8 @@ struct owner_peer {
 	mono_t
 	    again_after; /* not before then: who sends nonsense does not send it at once */
 	uint64_t incarnation, heard;
+	uint64_t rows;    /* of it here */
+	bool has_refused; /* some were too many: they are asked for when there is room */
 	struct hashes seen; /* named by the snapshot, or since */
 	bool seen_all;      /* nothing goes: there were no rows, or no memory for this */
 	struct str in_after;

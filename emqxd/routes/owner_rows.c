@@ -9,6 +9,8 @@
  * A body may grow at its end: what is behind what this version knows is passed over.
  */
 #include "emqxd/routes/owner_inside.h"
+#include "emqxd/core/log.h"
+#include "emqxd/model/metrics.h"
 #include "emqxd/model/topic.h"
 #include "ipc/base/hash.h"
 #include "ipc/base/rbuf.h"
@@ -124,6 +126,30 @@ is_elsewhere(uint64_t places)
 	return places != 0 && (places & 1) == 0;
 }
 
+/* Does that node have all that one may have here, and this is one more? */
+static bool
+is_too_many(struct owner *o, unsigned place, const struct owner_row *row)
+{
+	const struct owner_peer *p = o->peer[place];
+	uint64_t places;
+
+	if (p == NULL || (row->online == 0 && row->offline == 0) ||
+	    p->rows < o->conf.rows_max)
+		return false;
+	places = row->kind == OWNER_ROW_CLIENT ? hashes_get(&o->clients, row->hash)
+					       : router_remote_nodes(row->filter);
+	return (places >> place & 1) == 0;
+}
+
+static void
+refuse(struct owner_peer *p)
+{
+	p->has_refused = true;
+	metric_inc(METRIC_CLUSTER_ROWS_REFUSED);
+	LOG(WARN, "owner_rows_refused", "node", nodes_name(p->place), "rows", p->rows,
+	    "hint", "cluster.max_rows is reached: its clients do not get all messages");
+}
+
 static void
 apply_client(struct owner *o, unsigned place, const struct owner_row *row)
 {
@@ -132,8 +158,12 @@ apply_client(struct owner *o, unsigned place, const struct owner_row *row)
 	    row->online > 0 ? was | (uint64_t)1 << place : was & ~((uint64_t)1 << place);
 
 	/* Without memory the client is not known to be there: it is not taken over. */
-	if (hashes_set(&o->clients, row->hash, places))
+	if (hashes_set(&o->clients, row->hash, places)) {
 		o->elsewhere += (size_t)is_elsewhere(places) - (size_t)is_elsewhere(was);
+		if (o->peer[place] != NULL)
+			o->peer[place]->rows +=
+			    (places >> place & 1) - (was >> place & 1);
+	}
 	if (row->online > 0 && (places & 1) != 0 && (places & (places - 1)) != 0 &&
 	    o->on_twin != NULL)
 		o->on_twin(o->twin_arg, row->hash);
@@ -142,12 +172,19 @@ apply_client(struct owner *o, unsigned place, const struct owner_row *row)
 void
 owner_rows_apply(struct owner *o, unsigned place, const struct owner_row *row)
 {
+	uint64_t were = router_remote_count();
 	em_err err = EM_OK;
 
+	if (row->kind != 0 && is_too_many(o, place, row)) {
+		refuse(o->peer[place]);
+		return;
+	}
 	if (row->kind == OWNER_ROW_CLIENT)
 		apply_client(o, place, row);
 	else if (row->kind != 0)
 		err = router_remote_set(
 		    place, row->group, row->filter, row->online, row->offline);
 	CHECK(err == EM_OK); /* rows were looked at when they were read */
+	if (o->peer[place] != NULL)
+		o->peer[place]->rows += router_remote_count() - were;
 }

@@ -233,10 +233,15 @@ owner_walk_in(struct owner_peer *p)
 			timer_arm(&p->owner->rest, span_ms(20), p->owner->rest.fn);
 		return false;
 	}
-	if (!p->in_clients)
+	if (p->in_clients) {
+		if (!sweep_clients(p))
+			end(p);
+	} else {
+		uint64_t were = router_remote_count();
+
 		p->in_clients =
 		    !router_remote_purge(p->place, &p->in_after, A_STEP, keep_route, p);
-	else if (!sweep_clients(p))
-		end(p);
+		p->rows += router_remote_count() - were;
+	}
 	return p->in == OWNER_IN_SWEEP || p->in == OWNER_IN_PURGE;
 }

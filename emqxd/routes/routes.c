@@ -314,7 +314,8 @@ routes_new(struct link_house *house, const struct routes_conf *conf)
 	const struct owner_conf owner = { .links = { send_owner, pending_rows, r },
 		.incarnation = conf->incarnation,
 		.node_down_timeout = conf->node_down_timeout,
-		.suback_wait = conf->suback_wait };
+		.suback_wait = conf->suback_wait,
+		.rows_max = conf->rows_max };
 	const struct forward_conf forward = {
 		.links = { send_forward, room_forward, pending_messages, hold, r },
 		.incarnation = conf->incarnation,

@@ -21,6 +21,7 @@ struct routes_conf {
 	uint64_t incarnation; /* as the house has it */
 	size_t buffer;        /* cluster.link.buffer */
 	span_t node_down_timeout, suback_wait;
+	uint64_t rows_max; /* cluster.max_rows */
 };
 
 struct routes *routes_new(struct link_house *house, const struct routes_conf *conf);

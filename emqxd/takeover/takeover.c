@@ -15,7 +15,8 @@
 #include "ipc/base/wbuf.h"
 
 #define TICK span_ms(100)     /* to ask again, to send what did not fit, to give up */
-#define GOING_MOST 1024u      /* from here, on their way */
+#define GOING_MOST 1024u      /* from here, on their way to all */
+#define GOING_EACH 512u       /* to one node: another can take some too */
 #define AGAIN_MOST span_s(15) /* all in all, for one that others want too */
 #define CLIENTID_MAX UINT16_MAX
 
@@ -66,6 +67,7 @@ struct takeover {
 	struct list_node coming, waiting, going;
 	struct map comings; /* by number */
 	unsigned n_coming, n_waiting, n_going;
+	unsigned n_going_to[NODES_MAX];
 	bool has_others;
 	struct timer tick;
 	struct takeover_twins twins;
@@ -380,6 +382,7 @@ going_free(struct takeover *t, struct going *g)
 		fence_cancel(&g->fence);
 	list_del(&g->node);
 	t->n_going--;
+	t->n_going_to[g->place]--;
 	mem_free(g);
 }
 
@@ -413,7 +416,7 @@ on_take(struct takeover *t, unsigned place, uint64_t number, struct rbuf *r)
 	if (r->err != EM_OK || how >= TAKEOVER_HOW_N || id.n == 0 ||
 	    id.n > CLIENTID_MAX || find_going(t, place, number) != NULL)
 		return;
-	if (t->n_going >= GOING_MOST) {
+	if (t->n_going >= GOING_MOST || t->n_going_to[place] >= GOING_EACH) {
 		say_nothing(t, place, number, 1);
 		return;
 	}
@@ -425,6 +428,7 @@ on_take(struct takeover *t, unsigned place, uint64_t number, struct rbuf *r)
 	g->until = mono_add(clock_mono(), TAKEOVER_PATIENCE);
 	list_push(&t->going, &g->node);
 	t->n_going++;
+	t->n_going_to[place]++;
 	note = takeover_note(t, TAKEOVER_NOTE_TAKE, place, number, id);
 	note->count = how;
 	note->since = since;

@@ -3,16 +3,20 @@
 """A stranger that has the cookie and is no member, and a member that has gone wild: whatever
 they say has a bound, is refused or counted, and costs nobody else anything. The run prints
 its seed (SEED); ONLY=name plays one of the tests."""
+import contextlib
 import os
 import random
 import struct
+import subprocess
 import threading
+import time
 
 import stranger
-from house import House, run, wait_until
+from house import SLOW, House, run, wait_until
 from stranger import JOIN
-from toll import crosses
-from wild import Asker, text
+from stranger import DATA, frame
+from toll import metric, rss
+from wild import KIND, Asker, Wild, text
 
 SEED = int(os.environ.get("SEED", str(random.randrange(1 << 30))))
 print("# SEED=%d" % SEED, flush=True)
@@ -33,6 +37,19 @@ def roles(h):
 def all_vote(h):
     wait_until("all vote", 20, lambda: sorted(roles(h).values()) == ["leader", "voter", "voter"])
     return next(n for n in h.nodes if roles(h)[n.name] == "leader")
+
+
+def crosses(a, b):
+    """A message from a client of b comes to one of a; the office is not asked: it would ask the
+    wild one too, and wait for it."""
+    sub = subprocess.Popen(
+        ["mosquitto_sub", "-h", a.host, "-p", str(a.mqtt), "-i", "s%d" % a.n, "-t", "x", "-C", "1",
+         "-W", str(20 * SLOW), "-q", "1"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    while sub.poll() is None:
+        subprocess.run(["mosquitto_pub", "-h", b.host, "-p", str(b.mqtt), "-t", "x", "-m", "hello", "-q", "1"],
+                       check=True, timeout=10 * SLOW)
+        time.sleep(0.05)
+    assert sub.communicate()[0] == b"hello\n"
 
 
 def change(group, what, raft_id, name, site, address="127.0.0.1:9"):
@@ -84,8 +101,220 @@ def guest():
         h[2].ok("conf", "set", "mqtt.max_qos_allowed", "1")
 
 
+@contextlib.contextmanager
+def costs_nobody(h, mib=60):
+    """While it is done, and after it, the two nodes that are well serve their clients, and keep
+    no more than so much of it."""
+    well = h.nodes[:2]
+    had = [rss(n) for n in well]
+    begun = time.monotonic()
+    yield
+    crosses(h[1], h[2])
+    crosses(h[2], h[1])
+    for n, kib in zip(well, had):
+        assert n.is_up(), n.tail()
+        assert rss(n) < kib + (mib << 10), "%s grew from %d KiB to %d" % (n.name, kib, rss(n))
+    print("#   %.1f s, %s MiB more" % (time.monotonic() - begun,
+                                       [(rss(n) - kib) >> 10 for n, kib in zip(well, had)]), flush=True)
+
+
+@contextlib.contextmanager
+def gone_wild(*conf, on=None):
+    """Three nodes, of which the third has gone wild."""
+    with together(3, *conf) as h:
+        all_vote(h)
+        with Wild(h[3], h.nodes[:2], on) as w:
+            w.wait_reached(h.nodes[:2])
+            yield h, w
+
+
+def route(filter_, is_there=1):
+    body = struct.pack(">B", is_there) + text(filter_)
+    return b"\1" + (bytes([len(body)]) if len(body) < 128 else
+                    bytes([len(body) & 127 | 128, len(body) >> 7])) + body
+
+
+def client(hash_, is_there=1):
+    return b"\3\x09" + struct.pack(">BQ", is_there, hash_)
+
+
+def sends(w, to, kind, bodies, channel=stranger.CTL):
+    """In goes of some; connections that were ended are made anew."""
+    bodies = list(bodies)
+    for i in range(0, len(bodies), 200):
+        if not w.say(to, kind, *bodies[i:i + 200], channel=channel):
+            w.again(to)
+
+
+def rows():
+    """routes and clients by the hundred thousand, snapshots without end, in the wrong order"""
+    with gone_wild("cluster.max_rows = 20000") as (h, w):
+        to = h[1]
+        with costs_nobody(h):
+            w.say(to, "owner_snap", struct.pack(">QQ", w.incarnation, 0))
+            for i in range(0, 200000, 1000):
+                w.say(to, "owner_rows", bytes(8) + b"".join(route("wild/%d" % k) for k in range(i, i + 1000)))
+                w.say(to, "owner_rows", bytes(8) + b"".join(client(k + 1) for k in range(i, i + 1000)))
+            w.say(to, "owner_done", b"")
+            wait_until("they are counted", 30, lambda: metric(to, "cluster.rows.refused") >= 380000)
+        with costs_nobody(h):
+            sends(w, to, "owner_again", [b""] * 20000)
+            sends(w, to, "owner_snap", [struct.pack(">QQ", i, 1 << 63) for i in range(20000)])
+            sends(w, to, "owner_ack", [struct.pack(">QQ", rng.randrange(1 << 64), rng.randrange(1 << 64)) for _ in range(5000)])
+            sends(w, to, "owner_done", [b""] * 5000)
+            sends(w, to, "owner_rows", [struct.pack(">Q", rng.randrange(1 << 64)) + route("x") for _ in range(5000)])
+            sends(w, to, "owner_rows", [rng.randbytes(rng.randrange(100)) for _ in range(5000)])
+            wait_until("the node answers", 10, lambda: to.rows("status"))
+        # What it told goes with it.
+        w.__exit__()
+        h[3].start()
+        wait_until("its rows are gone", 30 , lambda: to.rows("broker", "stats") and not [
+            r for r in to.rows("topics", "list", "--limit", "10") if r["topic"].startswith("wild/")])
+
+
+def sessions():
+    """sessions that nobody asked for, twins, parts of sessions, wills"""
+    with gone_wild() as (h, w):
+        to = h[1]
+        sub = subprocess.Popen(["mosquitto_sub", "-h", to.host, "-p", str(to.mqtt), "-i", "kept", "-t", "kept",
+                                "-q", "1", "-c", "-V", "5", "-x", "1000"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        wait_until("subscribed", 10, lambda: [r for r in to.rows("topics", "list") if r["topic"] == "kept"])
+        with costs_nobody(h, 150):
+            ids = [struct.pack(">QB", i, 0) + b"nobody%d" % i for i in range(30000)]
+            sends(w, to, "takeover_take", ids)
+            sends(w, to, "takeover_take", [struct.pack(">QB", i, i & 1) + rng.randbytes(60000) for i in range(500)])
+            for kind in ("takeover_more", "takeover_leave", "takeover_stop", "takeover_nothing"):
+                sends(w, to, kind, [struct.pack(">Q", rng.randrange(1 << 64)) for _ in range(5000)])
+                sends(w, to, kind, [struct.pack(">Q", i) for i in range(5000)])
+            sends(w, to, "takeover_part", [struct.pack(">QI", i, i % 3) + rng.randbytes(100) for i in range(5000)], DATA)
+        with costs_nobody(h, 150):
+            sends(w, to, "takeover_twin", [struct.pack(">Q", (1 << 64) - 1) + rng.randbytes(60000) for i in range(3000)])
+        # A session that is asked for, and then nothing more is heard: its client comes back to it.
+        w.say(to, "takeover_take", struct.pack(">QB", 1 << 50, 0) + b"kept")
+        sub.wait(20 * SLOW)
+        subprocess.run(["mosquitto_pub", "-h", h[2].host, "-p", str(h[2].mqtt), "-t", "kept", "-m", "still", "-q", "1"],
+                       check=True, timeout=20 * SLOW)
+        def comes_back():
+            done = subprocess.run(["mosquitto_sub", "-h", to.host, "-p", str(to.mqtt), "-i", "kept", "-t", "kept", "-q", "1",
+                                   "-c", "-V", "5", "-x", "1000", "-C", "1", "-W", "3"], capture_output=True, check=False)
+            return b"still" in done.stdout
+        wait_until("it has what came meanwhile", 60, comes_back)
+        with costs_nobody(h, 150):
+            for i in range(200):
+                w.say(to, "wills_all", struct.pack(">QB", i, 0))
+                sends(w, to, "wills_set", [struct.pack(">BQ", k, 1) + rng.randbytes(300) for k in range(50)])
+                w.say(to, "wills_all", struct.pack(">QB", i, 1))
+            sends(w, to, "wills_done", [struct.pack(">QQQ", w.site, i, i) for i in range(5000)])
+            sends(w, to, "view", [struct.pack(">QH", 1, 3000) + rng.randbytes(17 * 3000) for _ in range(300)])
+            sends(w, to, "figures", [b"\xff" * 64] * 5000)
+            to.ok("cluster", "status")
+
+
+def floods():
+    """questions by the hundred thousand whose answers nobody reads; half a frame; nonsense to vote on"""
+    with gone_wild() as (h, w):
+        for to in h.nodes[:2]:
+            with costs_nobody(h, 200):
+                for kind in sorted(k for k, n in KIND.items() if n >= 128):
+                    s = stranger.let_in(to, stranger.CTL, **w.me)
+                    s.settimeout(5 * SLOW)
+                    with contextlib.suppress(OSError):
+                        for i in range(0, 40000, 200):
+                            s.sendall(b"".join(frame(KIND[kind], struct.pack(">I", k + 1) + rng.randbytes(rng.choice((0, 9, 30))))
+                                               for k in range(i, i + 200)))
+                    s.close()
+            with costs_nobody(h, 200):
+                guests = []
+                for i in range(16):
+                    with contextlib.suppress(OSError):
+                        s = stranger.let_in(to, JOIN, name=b"guest%d" % i)
+                        s.settimeout(3 * SLOW)
+                        guests.append(s)
+                        s.sendall(struct.pack(">IB", 15 << 20, KIND["who"]) + bytes(8 << 20))
+                for s in guests:
+                    assert stranger.is_closed(s), "a guest says too much"
+            w.again(to)
+            with costs_nobody(h, 200):
+                sends(w, to, "order_propose", [rng.randbytes(rng.randrange(200)) for _ in range(5000)])
+                head = struct.pack(">BQQQH", 1, w.site, time.time_ns(), 1, 1000)
+                members = b"".join(
+                    struct.pack(">BB", 1, kind) + text("wild%d@h" % i) + struct.pack(">I", len(blob)) + blob
+                    for i in range(1000) for kind in (MEMBER,)
+                    for blob in (struct.pack(">BQQQ", 1, 1000 + i, 1000 + i, 0) + text("127.0.0.1:1") + b"\1\0",))
+                w.say(to, "order_propose", b"\0" + head + members)
+        wait_until("the cluster is full of them", 20, lambda: len(h[1].members()) > 60)
+        assert len(h[1].members()) <= 128, len(h[1].members())
+        with costs_nobody(h, 200):
+            h[2].ok("cluster", "status")
+
+
+def kind_of_member():
+    with open("emqxd/store/kind.def", encoding="ascii") as f:
+        names = [x.split("(")[1].split(",")[0] for x in f if x.startswith("KIND(")]
+    return names.index("MEMBER")
+
+
+MEMBER = kind_of_member()
+
+
+def pieces(number, kind, body=b""):
+    return frame(KIND["rpc"], struct.pack(">BI", kind, number) + body)
+
+
+def offices():
+    """what is asked of it by --node: each answer is nonsense, too much or none"""
+    answer = [None]
+
+    def on(kind, body):
+        if kind != KIND["rpc"] or answer[0] is None or body[0] != 1:
+            return None
+        return b"".join(pieces(struct.unpack(">I", body[1:5])[0], k, b) for k, b in answer[0])
+
+    with gone_wild(on=on) as (h, w):
+        # What goes to it comes on what it let in; its answers go where it dialled.
+        replies = [
+            [(5, rng.randbytes(50))], [(4, rng.randbytes(50))], [(6, b"")], [(6, rng.randbytes(40))], [(7, b"")],
+            [(7, rng.randbytes(40))], [(5, b"\x90")] * 1000, [(4, b"\x90"), (5, b"\x90")] * 500, [(4, b"\xdd" + b"\xff" * 8)],
+            [(4, b"\x90")] * 3 + [(5, b"\x90")] * 5000 + [(6, b"\x80")] * 3, [(9, b"")], [(1, b"\x80")], [(5, b"\xc0" * 100000)],
+            [(5, b"\xdf" + b"\xff" * 10)], [(7, b"\x84" + b"\xa3err" + b"\xd9\xff" + b"x" * 255)]]
+        for r in replies:
+            answer[0] = None
+            sent = []
+            with costs_nobody(h, 100):
+                def say():
+                    seen = len(w.came)
+                    end = time.monotonic() + 10
+                    while time.monotonic() < end:
+                        for _, _, kind, body in w.came[seen:]:
+                            if kind == KIND["rpc"] and body[0] == 1:
+                                number = struct.unpack(">I", body[1:5])[0]
+                                w.say(h[1], "rpc", *[struct.pack(">BI", k, number) + b for k, b in r])
+                                sent.append(number)
+                                return
+                        time.sleep(0.01)
+                t = threading.Thread(target=say)
+                t.start()
+                begun = time.monotonic()
+                rc, out, err = h[1].ctl("clients", "list", "--node", h[3].name, timeout=60)
+                t.join()
+                assert sent, "it was not asked"
+                print("#   %.40r: %d %.100s %.1f s" % (r[0], rc, err.strip().split("\n")[0], time.monotonic() - begun), flush=True)
+                assert rc in (0, 1, 4, 6, 7), (rc, out, err)
+        # As who asks: requests without end, without credit, in pieces of nonsense.
+        ask = b"\x83\xa3cmd\xacclients list\xa6credit\x00\xa4args\x90"
+        with costs_nobody(h, 150):
+            sends(w, h[1], "rpc", [struct.pack(">BI", 1, i) + ask for i in range(20000)])
+            sends(w, h[1], "rpc", [struct.pack(">BI", 2, i) + b"\xff" * 8 for i in range(20000)])
+            sends(w, h[1], "rpc", [struct.pack(">BI", rng.randrange(9), rng.randrange(300)) + rng.randbytes(40) for _ in range(20000)])
+            sends(w, h[1], "rpc", [struct.pack(">BI", 1, 1 << 31) + bytes(1 << 20)] * 60)
+        rc, out, err = h[2].ctl("clients", "list", "--node", h[1].name)
+        assert rc == 0, (rc, out, err)
+
+
 if __name__ == "__main__":
-    ALL = [guest]
+    ALL = [guest, rows, sessions, floods, offices]
     if "ONLY" in os.environ:
-        ALL = [t for t in ALL if t.__name__ == os.environ["ONLY"]]
+        ALL = [t for t in ALL if t.__name__ in os.environ["ONLY"].split(",")]
+    elif not os.environ.get("CHAOS_MINUTES"):
+        ALL = ALL[:1]
     run(*ALL)

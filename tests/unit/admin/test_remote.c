@@ -295,6 +295,33 @@ TEST(what_cannot_be_read_ends_nothing_but_itself)
 	tear_down(&h);
 }
 
+TEST(one_node_alone_does_not_take_up_all_that_is_answered)
+{
+	struct house h;
+	unsigned full = 0;
+
+	build(&h);
+	for (uint32_t id = 1; id <= 100; id++) {
+		struct wire_req req = { .cmd = cmd_get(CMD_LOG_ROOM_LEVEL), .credit = 1 };
+		struct wbuf w = wbuf_growing(4096);
+		struct piece p;
+
+		remote_piece_begin(&w, PIECE_ASK, id);
+		remote_req_put(&w, &req, "a@host", 0, 1);
+		remote_receive(SLICE_LIT("c@host"), wbuf_slice(&w));
+		wbuf_fini(&w);
+		for (; line.box.n > 0; mem_free(line.box.p[line.box.n].p)) {
+			struct posted l = line.box.p[--line.box.n];
+
+			OK(remote_piece_get(slice_of(l.p, l.n), &p) == EM_OK);
+			full += p.kind == PIECE_FAULT;
+		}
+	}
+	EQ(full, 36);
+	remote_lost(SLICE_LIT("c@host"));
+	tear_down(&h);
+}
+
 TEST(an_unknown_command_says_which_side_is_older)
 {
 	struct house h;

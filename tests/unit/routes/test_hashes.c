@@ -72,6 +72,39 @@ TEST(what_was_set_is_found_whatever_was_set_since)
 	EQ(hashes_get(&h, 1), 0);
 }
 
+/* The longest row of cells with a key. */
+static size_t
+longest(const struct hashes *h)
+{
+	size_t most = 0, n = 0;
+
+	for (size_t i = 0; i < h->size; i++) {
+		n = h->cell[i].key != 0 ? n + 1 : 0;
+		most = n > most ? n : most;
+	}
+	return most;
+}
+
+/* Made for the constant that stood alone between a key and its cell: all of one cell. */
+static uint64_t
+made_for_one_cell(uint64_t i)
+{
+	uint64_t x = i * 0xf1de83e19937733du;
+
+	return x ^ x >> 32;
+}
+
+TEST(keys_that_somebody_chose_do_not_share_a_cell)
+{
+	struct hashes h = { 0 };
+
+	EQ(0xf1de83e19937733du * 0x9e3779b97f4a7c15u, 1);
+	for (uint64_t i = 1; i <= 5000; i++)
+		OK(hashes_set(&h, made_for_one_cell(i), 1));
+	OK(longest(&h) < 500);
+	hashes_fini(&h);
+}
+
 TEST(a_table_that_loses_nearly_all_is_small_again)
 {
 	struct hashes h = { 0 };

@@ -117,7 +117,8 @@ begin_node(const char *me, const char *other, uint64_t incarnation, span_t timeo
 	struct owner_conf conf = { .links = { on_send, on_pending, NULL },
 		.incarnation = incarnation,
 		.node_down_timeout = timeout,
-		.suback_wait = span_ms(200) };
+		.suback_wait = span_ms(200),
+		.rows_max = 5000 };
 	unsigned place;
 
 	begin();
@@ -600,6 +601,39 @@ down_for_long(void)
 TEST(rows_go_when_the_node_is_away_for_long)
 {
 	apart(down_for_long);
+}
+
+static void
+too_many(void)
+{
+	char name[16];
+
+	begin_node("emqx@a", "emqx@b", 100, span_s(3600));
+	set_up(true);
+	tell_numbers(OWNER_SNAP, 7, 3);
+	for (unsigned i = 0; i < 6000; i++) {
+		snprintf(name, sizeof name, "f/%u", i);
+		tell_route(0, name, true);
+	}
+	hear(OWNER_DONE, SLICE_NONE);
+	link_turns(2);
+	EQ(router_remote_count(), 5000);
+	OK(knows("f/4999") && !knows("f/5000"));
+	/* What is known may be said again, and go; when many went all are asked for. */
+	tell_route(4, "f/7", true);
+	drop_sent(sent.n);
+	for (unsigned i = 0; i < 600; i++) {
+		snprintf(name, sizeof name, "f/%u", i);
+		tell_route(5 + i, name, false);
+	}
+	while (last_sent(OWNER_AGAIN) == NULL)
+		link_turns(1);
+	EQ(router_remote_count(), 4400);
+}
+
+TEST(one_node_has_a_bound_of_what_it_may_tell)
+{
+	apart(too_many);
 }
 
 static unsigned forgotten;

@@ -51,7 +51,8 @@ begin_node(const char *me, const char *other, uint64_t site, int wire)
 	const struct routes_conf conf = { .incarnation = site,
 		.buffer = 4 << 20,
 		.node_down_timeout = span_ms(100),
-		.suback_wait = span_s(10) };
+		.suback_wait = span_s(10),
+		.rows_max = 5000 };
 	char address[sizeof home.address];
 	struct link_peer *p;
 	unsigned place;
