@@ -106,14 +106,14 @@ find_list(const struct persist *p, struct slice path, struct slice *list)
 }
 
 static em_err
-read_only(struct fault *f, struct slice key, const char *why)
+read_only(struct fault *f, struct slice key, const char *why, const char *then)
 {
 	struct str shown = { 0 };
 
 	str_add_escaped(&shown, key);
 	fault_set(
 	    f, EM_REFUSED, "cannot update read-only key '%s': %s", str_get(&shown), why);
-	fault_hint(f, "change it in emqx.conf of each node, then: emqx_ctl conf reload");
+	fault_hint(f, "change it in emqx.conf of each node, then: %s", then);
 	str_fini(&shown);
 	return EM_REFUSED;
 }
@@ -154,11 +154,12 @@ check_list(struct slice path, struct slice list, struct fault *f)
 static em_err
 check_key(const struct persist *p, struct slice path, struct fault *f)
 {
+	static const char reload[] = "emqx_ctl conf reload";
 	struct key_found found = { 0 };
 	struct slice root, list;
 
 	if (is_own(path, &root))
-		return read_only(f, root, "each node has its own");
+		return read_only(f, root, "each node has its own", reload);
 	if (find_list(p, path, &list))
 		return check_list(path, list, f);
 	if (!keys_find(&p->keys, path, &found))
@@ -168,9 +169,10 @@ check_key(const struct persist *p, struct slice path, struct fault *f)
 		    "'%.*s' is accepted in a file and has no meaning here",
 		    SLICE_FMT(path));
 	if (found.field->reload == CONF_RESTART)
-		return read_only(f, path, "it is taken when a node starts");
+		return read_only(
+		    f, path, "it is taken when a node starts", "systemctl restart emqxd");
 	if (found.field->secret)
-		return read_only(f, path, "it is a secret");
+		return read_only(f, path, "it is a secret", reload);
 	return EM_OK;
 }
 

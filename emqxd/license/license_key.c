@@ -2,6 +2,7 @@
 /* license_key: see license_key.h. */
 #include "emqxd/license/license_key.h"
 #include "emqxd/license/license_date.h"
+#include "ipc/base/check.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/num.h"
 #include "ipc/base/str.h"
@@ -370,7 +371,8 @@ license_key_verify(const struct license_key *k, struct slice public_key, struct 
 	if (from.n == 0) {
 		fault_set(
 		    f, EM_NOTFOUND, "there is no public key to verify a licence with");
-		fault_hint(f, "set license.public_key to the one of the vendor");
+		fault_hint(f, "set license.public_key in emqx.conf to the vendor's, "
+			      "then: systemctl restart emqxd");
 		return EM_NOTFOUND;
 	}
 	key = pkey_of(from);
@@ -393,8 +395,10 @@ license_key_parse(
 {
 	em_err err = license_key_read(text, out, f);
 
-	if (err == EM_OK)
+	if (err == EM_OK) {
+		CHECK(*out != NULL);
 		err = license_key_verify(*out, public_key, f);
+	}
 	if (err != EM_OK)
 		license_key_free(out);
 	return err;
