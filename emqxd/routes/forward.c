@@ -544,9 +544,7 @@ forward_up(struct forward *f, unsigned place, bool is_up)
 void
 forward_ctl(struct forward *f, unsigned place, bool is_up)
 {
-	struct peer *p = peer_of(f, place);
-
-	p->lent.is_on = false; /* until it has said so */
+	(void)peer_of(f, place);
 	owed_up(&f->owed, place, is_up);
 	f->has_work = true;
 }

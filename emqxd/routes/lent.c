@@ -61,7 +61,7 @@ lent_add(struct lent *l, uint64_t number, struct slice record)
 {
 	struct loan *loan;
 
-	if (!l->is_on || map_find(&l->by_number, key_of(&number)) != NULL)
+	if (map_find(&l->by_number, key_of(&number)) != NULL)
 		return;
 	loan = mem_try(sizeof *loan + record.n);
 	if (loan == NULL)
@@ -123,6 +123,10 @@ lent_take_all(struct lent *l, void (*take)(struct slice record))
 {
 	struct loan *loan;
 
+	if (!l->is_on) {
+		lent_fini(l);
+		return;
+	}
 	/* What is taken may be lent again, but not within this call. */
 	while ((loan = first(l)) != NULL) {
 		struct slice record = slice_of(loan->bytes, loan->n);

@@ -4,8 +4,8 @@
  * acknowledged yet: copies, for the case that the node dies.
  *
  * The node says of each when it is over (DONE), and when a link is up again which of all
- * are not (OWED).  One that never says so (an older one) is lent nothing.  A copy that is
- * not needed any more goes at once; when the node is dead (routes_dead()) another member
+ * are not (OWED).  Of one that never says so (an older one) nothing is known, and nobody
+ * gets what it had.  A copy that is not needed any more goes at once; when the node is dead (routes_dead()) another member
  * gets what is left.
  *
  * Bounds: LENT_MAX bytes a node; beyond that the oldest are lent no more: with the node
@@ -30,18 +30,18 @@ struct lent {
 	struct list_node list; /* the oldest first */
 	size_t bytes;
 	uint32_t round; /* of its OWED */
-	bool is_on;     /* it says what is over */
+	bool is_on;     /* it says what is over, as far as is known */
 };
 
 void lent_init(struct lent *l);
 void lent_fini(struct lent *l);
 
-/* The node has it; nothing happens when it is not one that says what is over. */
+/* The node has it. */
 void lent_add(struct lent *l, uint64_t number, struct slice record);
 /* Frames: u64 numbers; u8 1: it is the first, 2: the last, u64 numbers. */
 void lent_on_done(struct lent *l, struct rbuf *r);
 void lent_on_owed(struct lent *l, struct rbuf *r);
-/* Each record, the oldest first, which is lent no more then. */
+/* Each record, the oldest first, unless it never said what is over; nothing is lent then. */
 void lent_take_all(struct lent *l, void (*take)(struct slice record));
 
 #endif

@@ -663,6 +663,10 @@ TEST(what_a_dead_node_had_of_a_group_and_was_not_over_goes_to_another)
 	begin_nodes();
 	set(1, "g", "t", 1);
 	hear(1, FORWARD_OWED, SLICE_LIT("\3")); /* it says what is over */
+	worker_act_as(worker_link());
+	forward_ctl(forward, 1, true); /* the other direction: it does not say so again */
+	forward_ctl(forward, 1, false);
+	as(0);
 	first = forward_number();
 	pub_qos("t", "one", 1);
 	pub_qos("t", "two", 2);

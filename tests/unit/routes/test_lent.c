@@ -68,17 +68,26 @@ up(void)
 	OK(!owed_tell(&owed, PLACE, tell, NULL));
 }
 
-TEST(a_node_that_never_says_what_is_over_is_lent_nothing)
+TEST(of_a_node_that_never_says_what_is_over_nobody_gets_anything)
 {
 	if (lent.list.next == NULL)
 		lent_init(&lent);
 	begin();
-	lent_add(&lent, 1, SLICE_LIT("a"));
+	take_one(1, "a");
+	lent_take_all(&lent, take);
+	EQ(taken, 0);
 	EQ(lent.bytes, 0);
+}
+
+TEST(what_it_took_before_it_said_so_counts)
+{
+	begin();
+	take_one(1, "a");
+	lent_add(&lent, 7, SLICE_LIT("over")); /* it was before it was acknowledged */
 	up();
 	EQ(frames, 1);
-	lent_add(&lent, 1, SLICE_LIT("a"));
-	OK(lent.bytes > 0);
+	lent_take_all(&lent, take);
+	STR_EQ(order, "a");
 }
 
 TEST(what_is_over_goes_and_the_rest_is_taken_in_order)
