@@ -38,6 +38,17 @@ open_out(const char *name, bool *made)
 	return fd < 0 && errno == EEXIST ? open(name, flags | O_CREAT, 0640) : fd;
 }
 
+/* Not to wait for a pipe that nobody writes to. */
+static int
+open_in(const char *name)
+{
+	int fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+	return fd;
+}
+
 static em_err
 open_one(const char *name, cmd_type type, int *fd, bool *made, struct fault *f)
 {
@@ -45,7 +56,7 @@ open_one(const char *name, cmd_type type, int *fd, bool *made, struct fault *f)
 	struct stat st;
 
 	*made = false;
-	*fd = out ? open_out(name, made) : open(name, O_RDONLY | O_CLOEXEC);
+	*fd = out ? open_out(name, made) : open_in(name);
 	if (*fd < 0)
 		return files_fault(f, out ? "write" : "read", name);
 	if (fstat(*fd, &st) == 0 && !S_ISDIR(st.st_mode))

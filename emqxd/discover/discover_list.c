@@ -85,6 +85,8 @@ take_place(struct slice s, struct discover_addr *out)
 		return false;
 	if (host.n > 1 && host.p[host.n - 1] == '.')
 		host.n--; /* of a name that is complete */
+	if (host.n > 0 && host.p[host.n - 1] == '.')
+		return false;
 	if (!take_word(host, ".-_:", true, out->host, DISCOVER_HOST_MAX))
 		return false;
 	family = ip_of(out->host, ip);

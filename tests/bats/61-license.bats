@@ -115,6 +115,9 @@ pub() { mosquitto_pub -h 127.0.0.1 -p "$PORT" -t x -m x "$@"; }
 	run -1 ctl license reload "$L.empty"
 	[[ $output == *'empty_string'* ]]
 	run -3 ctl license reload "$L.none"
+	mkfifo "$L.pipe" # that nobody writes to
+	run -1 timeout 10 "$EMQX_CTL" license reload "$L.pipe"
+	[[ $output == *'no regular file'* ]]
 	[ "$(info customer)" = Good ]
 	cmp "$L" "$EMQXD_DIR/data/licenses/emqx.lic"
 	[ -z "$(find "$EMQXD_DIR/data/licenses" -name '*.backup')" ]

@@ -53,7 +53,7 @@ nodes() {
 out=$(mktemp) || exit 1
 trap 'rm -f "$out"' EXIT
 build all tools vers
-nodes 'directed|disk_full|join_big|join_crash|license_away|recover|removed|repair|split|strangers|versions' \
+nodes 'directed|disk_full|join_big|join_crash|license_away|recover|removed|repair|split|strangers|versions|wild' \
     >"$out" 2>&1 &
 # Behind the nodes, which are being judged; what fails is told below, where it is needed.
 nice -n 10 "$make" --no-print-directory asan WHAT="$asan_what" >/dev/null 2>&1
