@@ -99,7 +99,7 @@ struct ordered {
 	    is_stuck; /* the first of them is of a later level: this build cannot go on */
 	/* The import under way: the next part, its table, and how far that is. */
 	uint32_t part;
-	unsigned part_table;
+	unsigned part_table, part_empty; /* of them without a row */
 	VEC(uint8_t) part_at;
 	/* Read by any thread. */
 	_Atomic bool is_ordered, is_importing;

@@ -124,7 +124,7 @@ begin(struct importing *im)
 {
 	em_err err = kv_begin(im->s->kv);
 
-	im->o->part = im->o->part_table = 0;
+	im->o->part = im->o->part_table = im->o->part_empty = 0;
 	im->o->part_at.n = 0;
 	if (err == EM_OK)
 		err = ordered_save(
@@ -207,6 +207,9 @@ take_rows(struct importing *im, struct rbuf *r)
 	unsigned n = import_tables(im->o->group, table);
 	em_err err = r->err == EM_OK ? empty_before(im, number) : EM_MALFORMED;
 
+	/* A table has one at most: who sends more would go on without end. */
+	if (err == EM_OK && rows.n == 0 && ++im->o->part_empty > UINT8_MAX)
+		err = EM_MALFORMED;
 	if (err != EM_OK)
 		return err;
 	if (im->o->part_table < n &&

@@ -107,6 +107,26 @@ TEST(an_import_that_was_interrupted_says_so_and_is_begun_anew)
 	wipe();
 }
 
+TEST(parts_without_rows_come_to_an_end)
+{
+	em_err err = EM_OK;
+	unsigned n = 0;
+
+	fresh_as(3);
+	for (; n < 1000 && err == EM_OK; n++) {
+		uint8_t bytes[9] = { 1, RET, 0, 0, (uint8_t)(n >> 8), (uint8_t)n, 0, 0,
+			0 };
+		struct fetch c = { .err = EM_OK };
+
+		keep(&c.parts, RET, slice_of(bytes, sizeof bytes));
+		err = import_part(&c, 0);
+		clear(&c.parts);
+	}
+	EQ(err, EM_MALFORMED);
+	EQ(n, 256);
+	wipe();
+}
+
 /* A kind that comes later gets the number behind the last one's. */
 TEST(parts_of_a_blob_travel_and_tables_come_by_numbers_that_no_kind_will_have)
 {
