@@ -164,29 +164,13 @@ send_batch(struct forward *f, struct peer *p)
 	p->in_batch = p->counted = 0;
 }
 
-/* One that is larger than a frame may be.  All of it, or nothing. */
+/* One that is larger than a frame may be. */
 static bool
 send_parts(struct forward *f, struct peer *p, uint32_t counted, struct slice record)
 {
-	size_t most = f->conf.frame_max - 64;
-	struct pieces parts = { .bytes = 0 };
-
-	if (p->queue.bytes > queue_max(f))
+	if (p->queue.bytes > queue_max(f) || !pieces_add_parts(&p->queue, FORWARD_PART,
+						 f->conf.frame_max - 64, counted, record))
 		return false;
-	for (size_t at = 0; at < record.n; at += most) {
-		uint8_t is_last = record.n - at <= most;
-		struct slice part =
-		    slice_of(record.p + at, is_last ? record.n - at : most);
-		struct piece *piece =
-		    pieces_add(&parts, FORWARD_PART, 0, slice_of(&is_last, 1), part);
-
-		if (piece == NULL) {
-			pieces_drop_all(&parts);
-			return false;
-		}
-		piece->counted = is_last ? counted : 0;
-	}
-	pieces_join(&p->queue, &parts);
 	f->has_work = true;
 	return true;
 }
@@ -379,6 +363,12 @@ forward_group(unsigned place, uint64_t tried, struct slice group, struct slice f
 	};
 
 	CHECK(f != NULL);
+	/* It was lost after it was picked: what was kept for it has been picked again. */
+	if (EM_UNLIKELY(!nodes_is_running(place))) {
+		if (!router_redispatch(group, filter, m))
+			count_dropped(1);
+		return;
+	}
 	record.number = ++f->number;
 	if (!write_record(f, &record))
 		return;
@@ -400,6 +390,13 @@ hold(struct forward *f, struct peer *p, bool is_held)
 	f->conf.links.hold(f->conf.links.arg, p->place, is_held);
 }
 
+/* One that came, and whose ACK had not yet come there when DATA broke. */
+static bool
+is_again(const struct peer *p, const struct forward_record *rec)
+{
+	return rec->group.n > 0 && rec->m.qos > 0 && rec->number <= p->taken;
+}
+
 static void
 on_batch(struct forward *f, struct peer *p, struct rbuf *r)
 {
@@ -408,6 +405,11 @@ on_batch(struct forward *f, struct peer *p, struct rbuf *r)
 	while (forward_record_next(r, &rec, clock_mono())) {
 		struct router_result result;
 
+		if (is_again(p, &rec)) {
+			p->must_ack = f->has_work = true;
+			message_done(&rec.m);
+			continue;
+		}
 		metric_inc(METRIC_MESSAGES_FORWARD_RECEIVED);
 		p->came += is_counted(&rec.m, rec.group.n > 0);
 		if (rec.group.n == 0) {
@@ -476,6 +478,8 @@ on_begin(struct peer *p, struct rbuf *r)
 		LOG(WARN, "forward_messages_lost", "node", nodes_name(p->place),
 		    "messages", sent - p->came);
 	}
+	if (life != p->life)
+		p->taken = 0;
 	p->life = life;
 	p->came = sent;
 	wbuf_fini(&p->part);
@@ -520,13 +524,48 @@ forward_on_frame(
 static void
 drop_rest(struct peer *p)
 {
-	if (!p->is_in_parts)
-		return;
-	count_dropped(1);
 	while (p->is_in_parts) {
 		p->is_in_parts = p->queue.first->bytes[0] == 0;
+		count_dropped(p->queue.first->counted);
 		pieces_drop_first(&p->queue);
 	}
+}
+
+static void
+end_batch(struct pieces *to, struct wbuf *batch)
+{
+	if (batch->n > 0 &&
+	    pieces_add(to, FORWARD_BATCH, 0, SLICE_NONE, wbuf_slice(batch)) == NULL)
+		count_dropped(1);
+	batch->n = 0;
+}
+
+/* Records of groups that were not acknowledged may be lost with the DATA that was: they go
+ * again, before what waits; the other end knows which of them it has. */
+static void
+send_kept_again(struct forward *f, struct peer *p)
+{
+	struct wbuf batch = wbuf_growing(f->conf.frame_max);
+	struct pieces again = { .bytes = 0 };
+	size_t most = f->conf.frame_max - 64;
+
+	for (const struct piece *k = p->kept.first; k != NULL; k = k->next) {
+		struct slice record = slice_of(k->bytes, k->n);
+		bool is_large = record.n > most;
+
+		if (is_large || batch.n + record.n > BATCH)
+			end_batch(&again, &batch);
+		if (!is_large)
+			wbuf_bytes(&batch, record);
+		else if (!pieces_add_parts(&again, FORWARD_PART, most, 0, record))
+			count_dropped(1);
+	}
+	end_batch(&again, &batch);
+	wbuf_fini(&batch);
+	if (again.first == NULL)
+		return;
+	pieces_join(&again, &p->queue);
+	p->queue = again;
 }
 
 void
@@ -535,6 +574,8 @@ forward_up(struct forward *f, unsigned place, bool is_up)
 	struct peer *p = peer_of(f, place);
 
 	drop_rest(p);
+	if (is_up && !p->is_up)
+		send_kept_again(f, p);
 	p->is_up = is_up;
 	p->has_begun = false;
 	f->has_work = true;

@@ -15,6 +15,8 @@
  * another member is picked.  4 MB of them a node; those beyond that are dropped then.
  * A copy is kept on until a member has acknowledged it, or begun with it as QoS 2
  * [MQTT5-4.8.2-5]: if the node dies before, another one gets it (lent.h).
+ * When only DATA broke and is up again all that are kept go once more; the other end passes
+ * over what it has, by their numbers.
  *
  * Bounds: what waits for a node is at most cluster.link.buffer and half of that again (8 MB
  * at least).  From three quarters on QoS 0 is dropped; when it is full, who publishes to

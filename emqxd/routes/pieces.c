@@ -56,3 +56,26 @@ pieces_drop_all(struct pieces *q)
 	while (q->first != NULL)
 		pieces_drop_first(q);
 }
+
+bool
+pieces_add_parts(
+    struct pieces *to, unsigned frame, size_t most, uint32_t counted, struct slice record)
+{
+	struct pieces parts = { .bytes = 0 };
+
+	for (size_t at = 0; at < record.n; at += most) {
+		uint8_t is_last = record.n - at <= most;
+		struct slice part =
+		    slice_of(record.p + at, is_last ? record.n - at : most);
+		struct piece *piece =
+		    pieces_add(&parts, frame, 0, slice_of(&is_last, 1), part);
+
+		if (piece == NULL) {
+			pieces_drop_all(&parts);
+			return false;
+		}
+		piece->counted = is_last ? counted : 0;
+	}
+	pieces_join(to, &parts);
+	return true;
+}

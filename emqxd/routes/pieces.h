@@ -9,6 +9,7 @@
 
 #include "ipc/base/slice.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,10 @@ struct pieces {
 /* One of @head and @bytes at the end; NULL: there is no memory. */
 struct piece *pieces_add(struct pieces *q, unsigned frame, uint64_t number,
     struct slice head, struct slice bytes);
+/* A record in parts of at most @most bytes, each behind a byte that says whether it is the
+ * last one, which is @counted.  All of it, or (false: no memory) nothing. */
+bool pieces_add_parts(struct pieces *to, unsigned frame, size_t most, uint32_t counted,
+    struct slice record);
 /* @from is empty then. */
 void pieces_join(struct pieces *to, struct pieces *from);
 void pieces_drop_first(struct pieces *q);

@@ -292,6 +292,25 @@ class Flow(threading.Thread):
         print("# of %d messages to each %d were missed, %d counted" % (len(self.sent), missed, counted), flush=True)
         assert missed == counted, (missed, counted)
 
+    def end_shared(self):
+        """Of what was acknowledged each came to one of the group at least, or is counted."""
+        self.is_over.set()
+        self.join()
+        for one in self.ears + self.mouths:
+            assert one.is_connected, "%s was cut: %s" % (one.name, one.ends)
+        wait_until("all is acknowledged", 15, lambda: all(mid in mouth.acked for mouth, mid, _ in self.sent))
+
+        def missing():
+            got = [text for ear in self.ears for text in ear.texts()]
+            after = self.counts()
+            counted = sum(after[k] - self.before[k] for k in ("messages.forward.dropped", "messages.forward.lost"))
+            lost = {text for _, _, text in self.sent} - set(got)
+            return len(lost), counted, len(got) - len(set(got)), sorted(lost)[:5]
+        try:
+            wait_until("what is not there is counted", 10, lambda: missing()[0] <= missing()[1])
+        finally:
+            print("# of %d messages %d are missing, %d counted, %d came twice %s" % (len(self.sent), *missing()), flush=True)
+
 
 def size(node):
     """(memory in KiB, descriptors) of a daemon and its child."""
@@ -389,5 +408,21 @@ def faults():
             assert size(node)[0] < rss + 8192, "%s has grown" % node.name
 
 
+def shared():
+    """a shared group in a split: each message that was acknowledged comes to one member, or is counted"""
+    with Hosts(3) as h:
+        h.need_cuts()
+        whole(h)
+        flow = Flow(h, "g")
+        time.sleep(1)
+        for fault in (short, each_alone, flapping, one_way):
+            fault(h)
+            heal(h)
+            wait_exact(h)
+            h.wait_whole()
+            print("# %s: %d" % (fault.__name__, len(flow.sent)), flush=True)
+        flow.end_shared()
+
+
 if __name__ == "__main__":
-    run(*([split, faults] if LONG else [split]))
+    run(*([split, faults, shared] if LONG else [split]))

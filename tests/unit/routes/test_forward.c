@@ -413,14 +413,29 @@ link_again(void)
 	all_turns(1);
 }
 
-TEST(what_a_link_loses_is_counted_where_it_is_missed)
+static void
+hear(unsigned place, enum forward_frame frame, struct slice body)
 {
-	uint64_t lost;
+	worker_act_as(worker_link());
+	forward_on_frame(forward, place, frame, body);
+	as(0);
+}
+
+static void
+hear_number(unsigned place, enum forward_frame frame, uint64_t number)
+{
 	uint8_t bytes[8];
 	struct wbuf w = wbuf_fixed(bytes, sizeof bytes);
 
+	wbuf_u64(&w, number);
+	hear(place, frame, wbuf_slice(&w));
+}
+
+TEST(what_a_link_loses_is_counted_where_it_is_missed)
+{
+	uint64_t lost = counted(METRIC_MESSAGES_FORWARD_LOST);
+
 	begin_nodes();
-	lost = counted(METRIC_MESSAGES_FORWARD_LOST);
 	set(1, "", "t", 1);
 	set(1, "g", "g", 1);
 	link_again();
@@ -434,6 +449,7 @@ TEST(what_a_link_loses_is_counted_where_it_is_missed)
 	pub_qos("g", "is kept", 1);
 	pub_qos("g", "is not", 0);
 	all_turns(1);
+	set(1, "g", "g", 0); /* what is kept comes again, and is for nobody */
 	forget_sent();
 	link_again();
 	hear_sent();
@@ -442,12 +458,35 @@ TEST(what_a_link_loses_is_counted_where_it_is_missed)
 	link_again();
 	hear_sent();
 	EQ(counted(METRIC_MESSAGES_FORWARD_LOST), lost + 3);
-	wbuf_u64(&w, UINT64_MAX);
-	worker_act_as(worker_link());
-	forward_on_frame(forward, 1, FORWARD_ACK, wbuf_slice(&w));
-	as(0);
+	hear_number(1, FORWARD_ACK, UINT64_MAX);
 	set(1, "", "t", 0);
-	set(1, "g", "g", 0);
+}
+
+TEST(a_groups_messages_that_a_link_loses_go_again_and_come_once)
+{
+	struct ear e = { .s = { .home = 0, .is_online = true } };
+
+	begin_nodes();
+	set(1, "g", "t", 1);
+	pub_qos("t", "comes", 1);
+	pub_qos("t", "is lost", 1);
+	all_turns(1);
+	set(1, "g", "t", 0);
+	sub(&e, "g", "t", 1);
+	forget_sent();
+	for (unsigned i = 0; i < 2; i++) {
+		link_again(); /* no ACK: both go again, and are known the second time */
+		EQ(sent.n, 2);
+		hear_sent();
+		all_turns(1);
+		EQ(e.got, 2);
+		if (i == 0)
+			forget_sent();
+	}
+	hear_sent(); /* the ACK */
+	link_again();
+	EQ(sent.n, 1); /* BEGIN */
+	gone(&e);
 }
 
 /* 400 000 bytes: four parts. */
@@ -588,23 +627,20 @@ TEST(of_a_groups_messages_those_that_there_was_no_room_to_keep_are_counted)
 
 TEST(a_groups_message_goes_to_another_when_its_node_is_lost)
 {
-	struct wbuf w;
-	uint8_t bytes[8];
+	uint64_t first;
 	size_t n;
 
 	begin_nodes();
 	set(1, "g", "t", 1);
+	first = forward_number();
 	pub_qos("t", "one", 1);
 	pub_qos("t", "two", 1);
 	pub_qos("t", "none", 0);
 	all_turns(1);
 	EQ(sent.n, 1);
-	/* The first one was taken. */
-	w = wbuf_fixed(bytes, sizeof bytes);
-	wbuf_u64(&w, 1001);
-	worker_act_as(worker_link());
-	forward_on_frame(forward, 1, FORWARD_ACK, wbuf_slice(&w));
+	hear_number(1, FORWARD_ACK, first + 1); /* it was taken */
 	forget_sent();
+	worker_act_as(worker_link());
 	set(2, "g", "t", 1);
 	nodes_set_running(1, false);
 	forward_up(forward, 1, false);
@@ -615,32 +651,10 @@ TEST(a_groups_message_goes_to_another_when_its_node_is_lost)
 	EQ(sent.p[0].place, 2);
 	n = sent.p[0].n;
 	OK(n > 3 && memcmp(sent.p[0].bytes + n - 3, "two", 3) == 0);
-	worker_act_as(worker_link());
-	wbuf_fini(&w);
-	w = wbuf_fixed(bytes, sizeof bytes);
-	wbuf_u64(&w, UINT64_MAX);
-	forward_on_frame(forward, 2, FORWARD_ACK, wbuf_slice(&w));
-	as(0);
+	OK(memmem(sent.p[0].bytes, n, "one", 3) == NULL);
+	hear_number(2, FORWARD_ACK, UINT64_MAX);
 	set(1, "g", "t", 0);
 	set(2, "g", "t", 0);
-}
-
-static void
-hear(unsigned place, enum forward_frame frame, struct slice body)
-{
-	worker_act_as(worker_link());
-	forward_on_frame(forward, place, frame, body);
-	as(0);
-}
-
-static void
-hear_number(unsigned place, enum forward_frame frame, uint64_t number)
-{
-	uint8_t bytes[8];
-	struct wbuf w = wbuf_fixed(bytes, sizeof bytes);
-
-	wbuf_u64(&w, number);
-	hear(place, frame, wbuf_slice(&w));
 }
 
 static void
@@ -723,6 +737,30 @@ TEST(who_has_a_groups_message_says_when_it_is_over)
 	worker_act_as(worker_link());
 	forward_ctl(forward, 1, false);
 	as(0);
+	gone(&e);
+}
+
+TEST(a_groups_message_that_is_on_its_way_to_a_node_when_it_is_lost_goes_to_another)
+{
+	struct ear e = { .s = { .home = 1, .is_online = true } };
+
+	begin_nodes();
+	hear_number(1, FORWARD_ACK, UINT64_MAX);
+	set(1, "g", "t", 1);
+	pub_qos("t", "one", 1);
+	all_turns(1);
+	set(2, "g", "t", 1);
+	worker_act_as(worker_link());
+	nodes_set_running(1, false);
+	forward_lost(forward, 1); /* the other one is picked, by a letter */
+	nodes_set_running(2, false);
+	forward_lost(forward, 2);
+	as(0);
+	sub(&e, "g", "t", 1);
+	all_turns(2);
+	EQ(e.got, 1);
+	set(1, "g", "t", 0);
+	set(2, "g", "t", 0);
 	gone(&e);
 }
 
