@@ -205,20 +205,27 @@ has_row(uint64_t raft_id)
 	return me != NULL && me->m.raft_id == raft_id;
 }
 
+/* Barriers and changes of the members are given to nobody. */
+static void
+note_lag(struct groups_part *part, const struct cstore_status *s, uint64_t commit)
+{
+	uint64_t has = s->waiting > 0 ? s->given : s->commit;
+
+	part->lag = commit > has ? (int64_t)(commit - has) : 0;
+}
+
 static void
 compare(struct groups *all, enum cstore_group g, const char *leader, struct rbuf *r)
 {
 	struct groups_part *part = &all->part[g];
 	const struct cstore_status *s = cstore_status(all->cstore, g);
-	uint64_t commit = rbuf_u64(r), has;
+	uint64_t commit = rbuf_u64(r);
 	unsigned n = rbuf_u8(r);
 	bool has_me, is_same = is_same_list(s, r, n, &has_me, all->raft_id);
 
 	if (r->err != EM_OK)
 		return;
-	/* Barriers and changes of the members are given to nobody. */
-	has = s->waiting > 0 ? s->given : s->commit;
-	part->lag = commit > has ? (int64_t)(commit - has) : 0;
+	note_lag(part, s, commit);
 	/* Who has not the whole log yet may well have an older list; but not for having
 	 * been left out, nor when it will never have it.  Who is being let in is not on it
 	 * yet, and has no row. */
@@ -309,7 +316,10 @@ on_tick(struct timer *t)
 	timer_arm(t, TICK, on_tick);
 	for (unsigned g = 0; g < CSTORE_GROUP_N; g++) {
 		if (all->part[g].leads) {
-			all->part[g].lag = 0;
+			const struct cstore_status *s =
+			    cstore_status(all->cstore, (enum cstore_group)g);
+
+			note_lag(&all->part[g], s, s->commit);
 			keep_order(all, (enum cstore_group)g);
 		} else
 			look(all, (enum cstore_group)g);

@@ -15,6 +15,9 @@
 #include "ipc/base/rbuf.h"
 #include "ipc/base/wbuf.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #define ANSWER span_s(20) /* for a part */
 #define SILENT span_s(60) /* then an export is over */
 
@@ -336,6 +339,24 @@ on_wanted(void *arg, em_err err, const char *text)
 	/* What is left is fetched by the next tick: the leader may be behind as well. */
 }
 
+/* The leader; where that is this node, which may be one without its rows, the others by turns:
+ * those that have too few are no worse than none. */
+static struct link_peer *
+from_whom(struct ordering *o, enum cstore_group g)
+{
+	const char *leader = cstore_status(o->cstore, g)->leader;
+	bool is_me = strcmp(leader, nodes_me()) == 0;
+	struct link_peer *p =
+	    link_peer_find(o->house, slice_str(is_me ? o->asked : leader));
+
+	if (is_me)
+		p = link_peer_next(o->house, p);
+	while (is_me && p != NULL && !link_peer_is_reachable(p))
+		p = link_peer_next(o->house, p);
+	snprintf(o->asked, sizeof o->asked, "%s", p != NULL ? link_peer_name(p) : "");
+	return p != NULL && link_peer_is_reachable(p) ? p : NULL;
+}
+
 void
 ordering_fetch_wanted(struct ordering *o)
 {
@@ -346,9 +367,8 @@ ordering_fetch_wanted(struct ordering *o)
 		g++;
 	if (g == CHANGE_GROUP_N || o->fetching != NULL || o->cstore == NULL)
 		return;
-	from = link_peer_find(
-	    o->house, slice_str(cstore_status(o->cstore, (enum cstore_group)g)->leader));
-	if (from == NULL || !link_peer_is_reachable(from))
+	from = from_whom(o, (enum cstore_group)g);
+	if (from == NULL)
 		return;
 	fetching_new(o, from, on_wanted, o)->group = (enum change_group)g;
 	ask_next(o->fetching);

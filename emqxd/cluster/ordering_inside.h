@@ -20,6 +20,7 @@ struct ordering {
 	struct ordering_fetching *fetching; /* the one under way */
 	bool wants[CSTORE_GROUP_N];         /* rows shall be fetched */
 	uint64_t wanted[CSTORE_GROUP_N];    /* up to this index at least */
+	char asked[NODES_NAME_MAX + 1];     /* last, where this node leads itself */
 	struct list_node given;             /* exports */
 	unsigned given_n;
 	uint64_t given_last; /* number */

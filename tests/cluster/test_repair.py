@@ -160,8 +160,39 @@ def removed_meanwhile():
         wait_until("it says why", 10, lambda: "cluster_removed" in [r["name"] for r in node.rows("alarms", "list")])
 
 
+def leads(node, since):
+    """Who leads ret, as @node says behind that place of its log."""
+    wait_until("somebody leads", 30, lambda: "group=ret leader=emqx" in log(node)[since:])
+    return [line for line in log(node)[since:].splitlines() if "group=ret leader=emqx" in line][-1]
+
+
+def leads_without_rows():
+    """a node that lacks rows of the log's beginning fetches them, also where it leads itself"""
+    many = 30000
+    with House(3) as h:
+        h.start()
+        h.join()
+        wait_until("all vote", 40, lambda: is_whole(h))
+        h[3].kill()
+        filling.retain(h[1], many, "big", payload=b"x" * 4000)  # more than the log keeps
+        h[3].start()
+        wait_until("rows are missing", 30, lambda: "cluster_rows_missing group=ret" in log(h[3]))
+        h[1].kill()
+        for _ in range(10):  # until it is elected before it has all
+            h[3].kill()
+            h[2].kill()
+            since = len(log(h[3]))
+            h[3].start(wait=False)
+            wait_until("it is up", 20, lambda: "emqxd_ready" in log(h[3])[since:])
+            h[2].start()
+            if h[3].name in leads(h[3], since) or filling.retained(h[3]) == many:
+                break
+        wait_until("it has all", 60, lambda: filling.retained(h[3]) == many)
+
+
 if __name__ == "__main__":
-    ALL = [wrong_list, interrupted, lost_log, broken_log, lost_all, removed_meanwhile]
+    ALL = [wrong_list, interrupted, lost_log, broken_log, lost_all, removed_meanwhile,
+           leads_without_rows]
     if os.environ.get("ONLY"):
         ALL = [t for t in ALL if t.__name__ == os.environ["ONLY"]]
     elif not LONG:
