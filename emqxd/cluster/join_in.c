@@ -370,7 +370,10 @@ static const char *
 hint_for(em_err err)
 {
 	switch ((int)err) {
-	case EM_EXISTS: return "emqx_ctl cluster status there shows its members";
+	case EM_EXISTS:
+		return "emqx_ctl cluster status there shows its members; if that was "
+		       "this "
+		       "node before: emqx_ctl cluster force-leave NODE there, then join";
 	case EM_NOQUORUM: return "emqx_ctl cluster status there says who is missing";
 	case EM_UNSUPPORTED: return "the other node is older: upgrade it first";
 	case EM_UNREACHABLE:

@@ -3,6 +3,7 @@
 """Joining and leaving: what the commands say is so."""
 import os
 import re
+import shutil
 
 from house import House, run, wait_until
 
@@ -103,6 +104,10 @@ def force_leave():
         h.join()
         wait_until("all vote", 20, lambda: sorted(
             r["role"] for r in h[1].members().values()) == ["leader", "voter", "voter"])
+        h[3].kill()
+        shutil.rmtree(h[3].path("data"))  # its disk was replaced
+        h[3].start()
+        expect_exit(h[3], 8, "cluster force-leave", "cluster", "join", h[1].address, "--yes")
         h[3].kill()
         wait_until("it is seen", 15, lambda: h[3].name not in h[1].running())
         h[1].ok("cluster", "force-leave", h[3].name, "--yes")
