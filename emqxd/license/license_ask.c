@@ -184,12 +184,18 @@ license_give_up(void)
 
 /* @key NULL: back to what each node has configured. */
 static struct change *
-change_of(struct license_ask *a, const struct license_key *key)
+change_of(const struct license *l, struct license_ask *a, const struct license_key *key)
 {
 	struct license_row row = { .at = clock_wall(), .by = slice_str(a->by) };
 	struct change *c;
 	uint8_t *blob;
 
+	/* A clock that went back: at the next start it is not the older one all the same, and
+	 * no two have one time. */
+	if (row.at.ns < l->configured.at.ns)
+		row.at = l->configured.at;
+	if (row.at.ns <= l->stored.at.ns)
+		row.at.ns = l->stored.at.ns + 1;
 	a->at = row.at;
 	if (key != NULL)
 		row.text = license_key_text(key);
@@ -232,7 +238,7 @@ send(struct license *l, struct license_ask *a, struct fault *f)
 			return err;
 		}
 	}
-	c = change_of(a, key);
+	c = change_of(l, a, key);
 	license_key_free(&key);
 	if (c == NULL)
 		return fault_set(f, EM_NOMEM, "there is no memory for the licence");

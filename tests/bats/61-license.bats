@@ -230,6 +230,18 @@ pub() { mosquitto_pub -h 127.0.0.1 -p "$PORT" -t x -m x "$@"; }
 	[ "$(info customer)" = Four ]
 }
 
+@test "a licence that came by emqx_ctl holds over a restart, also behind a clock that went back" {
+	sign "$L" customer=One
+	touch -d '1 day' "$L"
+	start_emqxd "$PUBLIC" "license.file = $L"
+	[ "$(info customer)" = One ]
+	sign "$L.2" customer=Two
+	ctl license reload "$L.2"
+	stop_emqxd
+	spawn_emqxd
+	[ "$(info customer)" = Two ]
+}
+
 @test "a stored licence of another vendor stands aside at the start, with an alarm" {
 	sign "$L" customer=One
 	start_emqxd "$PUBLIC"
