@@ -183,6 +183,9 @@ open_failed(struct cstore_raft *g, const char *what, int rv)
 	const char *why = raft_errmsg(&g->raft);
 
 	g->after_err = cstore_raft_err(rv);
+	if (g->after_err == EM_IO) /* a disk may be better the next time */
+		cstore_child_die(g->child, "the log in %s cannot be %s: %s", g->folder,
+		    what, *why != '\0' ? why : raft_strerror(rv));
 	snprintf(g->after_text, sizeof g->after_text, "the log in %s cannot be %s: %s",
 	    g->folder, what, *why != '\0' ? why : raft_strerror(rv));
 	g->after = CSTORE_KIND_NONE;
@@ -268,8 +271,13 @@ open_now(struct cstore_raft *g, enum cstore_open_mode mode, uint64_t applied)
 	cstore_write_birth(g);
 	cstore_send_birth(g);
 	rv = raft_init(&g->raft, &g->io, &g->fsm, g->id, g->name);
-	if (rv != 0)
+	if (rv != 0) {
+		/* That is no disk that may be better the next time. */
+		if (cstore_raft_err(rv) == EM_MALFORMED)
+			cstore_child_done(c, g->after_req, EM_MALFORMED, "%s: %s",
+			    g->folder, g->io.errmsg);
 		cstore_child_die(c, "%s: %s", g->folder, g->io.errmsg);
+	}
 	g->raft.data = g;
 	configure(g);
 	if (!begin_members(g, mode))

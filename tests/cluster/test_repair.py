@@ -148,6 +148,25 @@ def lost_all():
         assert role(node) == "alone", node.members()
 
 
+def broken_head():
+    """the same, of one whose broken file the child can tell of"""
+    with House(3) as h:
+        h.start()
+        h.join()
+        wait_until("all vote", 40, lambda: is_whole(h))
+        filling.retain(h[1], 300, "before")
+        h[3].stop()
+        for name in os.listdir(h[3].path("data", "raft", "meta")):
+            if name.startswith("metadata"):
+                with open(h[3].path("data", "raft", "meta", name), "wb") as f:
+                    f.write(b"\xa5" * 32)
+        h[3].start()
+        wait_until("it joins anew", 60, lambda: "cluster_joined_anew" in log(h[3]))
+        wait_until("all vote", 60, lambda: is_whole(h))
+        wait_until("it has all", 20, lambda: filling.retained(h[3]) == 300)
+        wait_until("it can be set there", 20, lambda: set_key(h[3], 99))
+
+
 def removed_meanwhile():
     """a member without a log that was removed meanwhile is alone"""
     with House(3) as h:
@@ -192,7 +211,7 @@ def leads_without_rows():
 
 if __name__ == "__main__":
     ALL = [wrong_list, interrupted, lost_log, broken_log, lost_all, removed_meanwhile,
-           leads_without_rows]
+           leads_without_rows, broken_head]
     if os.environ.get("ONLY"):
         ALL = [t for t in ALL if t.__name__ == os.environ["ONLY"]]
     elif not LONG:
