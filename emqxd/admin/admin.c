@@ -4,6 +4,7 @@
 #include "ipc/base/mem.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/worker.h"
+#include "emqxd/cluster/errand.h"
 #include "emqxd/license/license.h"
 #include "emqxd/admin/control.h"
 #include "emqxd/admin/remote.h"
@@ -76,6 +77,7 @@ admin_worker_death(void)
 	if (worker_self()->kind == WORKER_ADMIN) {
 		remote_stop();
 		license_give_up();
+		errand_give_up();
 		control_stop(self()->control);
 		remote_death();
 	}

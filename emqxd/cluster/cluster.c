@@ -227,6 +227,7 @@ cluster_birth(const struct cluster_me *me, struct fault *f)
 	all->own = c;
 	all->licence = me->licence;
 	node_slot_set(ROOM_CLUSTER, all);
+	list_init(&all->errands);
 	clean_birth();
 	members_birth();
 	join_note_birth();
@@ -365,10 +366,10 @@ cluster_worker_death(void)
 	/* Who waits for an answer has one, then nobody asks. */
 	link_house_stop(cluster_house());
 	levels_death();
+	ordering_death(); /* who fetches is answered */
 	join_death();
 	heal_death();
 	finding_death();
-	ordering_death();
 	takeover_wire_stop();
 	views_free(&cluster_inside()->views);
 	figures_free(&cluster_inside()->figures);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* errand: see errand.h. */
 #include "emqxd/cluster/errand.h"
+#include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join.h"
 #include "emqxd/core/worker.h"
 #include "ipc/base/list.h"
@@ -36,7 +37,31 @@ on_home(struct letter *l)
 {
 	struct errand *e = LIST_OWNER(l, struct errand, letter);
 
+	if (e->done == NULL) {
+		errand_free(&e);
+		return;
+	}
+	list_del(&e->under_way);
 	e->done(e);
+}
+
+void
+errand_give_up(void)
+{
+	struct cluster *c = cluster_inside();
+
+	while (c != NULL && !list_is_empty(&c->errands)) {
+		struct errand *e = LIST_OWNER(c->errands.next, struct errand, under_way);
+		/* The other one is the link thread's for now. */
+		struct errand *end = errand_new(e->what, e->done, e->arg);
+
+		list_del(&e->under_way);
+		e->done = NULL;
+		end->err = EM_CANCELLED;
+		str_add(&end->text, "emqxd stops, and this is not done");
+		str_add(&end->hint, "emqx_ctl cluster status after its next start");
+		end->done(end);
+	}
 }
 
 static void
@@ -109,6 +134,7 @@ on_link(struct letter *l)
 void
 errand_send(struct errand *e)
 {
+	list_push(&cluster_inside()->errands, &e->under_way);
 	e->letter = (struct letter){ .open = on_link };
 	worker_post(worker_link(), &e->letter);
 }

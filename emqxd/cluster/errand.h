@@ -9,6 +9,7 @@
 #include "emqxd/cluster/finding.h"
 #include "emqxd/cluster/status.h"
 #include "emqxd/core/mailbox.h"
+#include "ipc/base/list.h"
 #include "ipc/base/str.h"
 
 enum errand_what {
@@ -26,7 +27,9 @@ typedef void errand_fn(struct errand *e);
 
 struct errand {
 	struct letter letter;
-	errand_fn *done;
+	/* The admin thread's. */
+	struct list_node under_way;
+	errand_fn *done; /* NULL: nobody waits for it any more */
 	void *arg;
 	enum errand_what what;
 	bool is_dry_run, recover;
@@ -44,5 +47,7 @@ struct errand *errand_new(enum errand_what what, errand_fn *done, void *arg);
 /* @done follows, which frees it. */
 void errand_send(struct errand *e);
 void errand_free(struct errand **ep);
+/* The process ends: who waits is told so, now.  On the admin thread. */
+void errand_give_up(void);
 
 #endif

@@ -8,6 +8,7 @@
 #define CLUSTER_INSIDE_H
 
 #include "emqxd/core/worker.h"
+#include "ipc/base/list.h"
 
 struct cluster_licence;
 struct figures_all;
@@ -30,6 +31,7 @@ struct cluster {
 	struct clean *clean;         /* clean.c: set on main */
 	struct heal *heal;           /* heal.c */
 	struct finding *finding;     /* finding.c */
+	struct list_node errands;    /* errand.c: the admin thread's, under way */
 };
 
 static inline struct cluster *

@@ -209,6 +209,7 @@ ordering_death(void)
 		return;
 	timer_cancel(&o->pace);
 	ordering_fetch_death(o);
+	ordering_restore_death(o);
 	MEM_FREE(cluster_inside()->ordering);
 }
 

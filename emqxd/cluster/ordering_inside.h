@@ -16,12 +16,13 @@ enum {
 
 struct ordering {
 	struct link_house *house;
-	struct cstore *cstore;              /* NULL: not started */
-	struct ordering_fetching *fetching; /* the one under way */
-	bool wants[CSTORE_GROUP_N];         /* rows shall be fetched */
-	uint64_t wanted[CSTORE_GROUP_N];    /* up to this index at least */
-	char asked[NODES_NAME_MAX + 1];     /* last, where this node leads itself */
-	struct list_node given;             /* exports */
+	struct cstore *cstore;                /* NULL: not started */
+	struct ordering_fetching *fetching;   /* the one under way */
+	struct ordering_restoring *restoring; /* the same */
+	bool wants[CSTORE_GROUP_N];           /* rows shall be fetched */
+	uint64_t wanted[CSTORE_GROUP_N];      /* up to this index at least */
+	char asked[NODES_NAME_MAX + 1];       /* last, where this node leads itself */
+	struct list_node given;               /* exports */
 	unsigned given_n;
 	uint64_t given_last; /* number */
 	struct timer pace;
@@ -35,6 +36,8 @@ void ordering_begin_rows(void);
 /* ordering_fetch.c */
 void ordering_fetch_birth(struct ordering *o);
 void ordering_fetch_death(struct ordering *o);
+/* ordering_restore.c: the store has ended, and answers no more. */
+void ordering_restore_death(struct ordering *o);
 /* Fetches what is wanted, if nothing is under way and the leader can be asked. */
 void ordering_fetch_wanted(struct ordering *o);
 /* Drops exports that nobody asks for any more. */

@@ -6,7 +6,7 @@
 #include "emqxd/cluster/ordering_inside.h"
 #include "ipc/base/mem.h"
 
-struct restoring {
+struct ordering_restoring {
 	struct store_export *export;
 	enum change_group group;
 	char *dir;
@@ -16,19 +16,19 @@ struct restoring {
 };
 
 static void
-finish(struct restoring *r, em_err err)
+finish(struct ordering_restoring *r, em_err err)
 {
-	store_export_close(&r->export);
-	if (ordering_self() != NULL)
-		r->done(r->arg, err);
-	mem_free(r->dir);
-	mem_free(r);
+	change_done_fn *done = r->done;
+	void *arg = r->arg;
+
+	ordering_restore_death(ordering_self());
+	done(arg, err);
 }
 
 static void on_part(void *arg, em_err err, struct slice part, bool is_last);
 
 static void
-begin_group(struct restoring *r)
+begin_group(struct ordering_restoring *r)
 {
 	r->export = store_export_open_backup(r->group, r->dir);
 	store_export_next(r->export, on_part, r);
@@ -37,9 +37,9 @@ begin_group(struct restoring *r)
 static void
 on_imported(void *arg, em_err err)
 {
-	struct restoring *r = arg;
+	struct ordering_restoring *r = arg;
 
-	if (err != EM_OK || ordering_self() == NULL) {
+	if (err != EM_OK) {
 		finish(r, err);
 		return;
 	}
@@ -59,7 +59,7 @@ on_imported(void *arg, em_err err)
 static void
 on_part(void *arg, em_err err, struct slice part, bool is_last)
 {
-	struct restoring *r = arg;
+	struct ordering_restoring *r = arg;
 
 	r->is_last = is_last;
 	if (err == EM_OK)
@@ -71,9 +71,22 @@ on_part(void *arg, em_err err, struct slice part, bool is_last)
 void
 ordering_restore(const char *dir, change_done_fn *done, void *arg)
 {
-	struct restoring *r = MEM_NEW(struct restoring);
+	struct ordering_restoring *r = MEM_NEW(struct ordering_restoring);
 
-	*r = (struct restoring){ .dir = mem_strdup(dir), .done = done, .arg = arg };
+	*r = (struct ordering_restoring){
+		.dir = mem_strdup(dir), .done = done, .arg = arg
+	};
+	ordering_self()->restoring = r;
 	ordering_begin_rows();
 	begin_group(r);
+}
+
+void
+ordering_restore_death(struct ordering *o)
+{
+	if (o->restoring == NULL)
+		return;
+	store_export_close(&o->restoring->export);
+	mem_free(o->restoring->dir);
+	MEM_FREE(o->restoring);
 }
