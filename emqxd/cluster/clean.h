@@ -3,7 +3,7 @@
  * clean: members that were stopped for longer than cluster.autoclean are removed.
  *
  * What lives here: the leader's look at who is silent, and the list of those that were
- * removed so, on every node (rows of CHANGE_MEMBER, member.h).  What does not: what a node
+ * removed so, on every node (rows of CHANGE_MEMBER, model/member.h).  What does not: what a node
  * does that hears of its removal (heal.h).
  *
  * One at a time, only with a quorum, and only while most members run.  Silence is measured

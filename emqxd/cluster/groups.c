@@ -4,27 +4,18 @@
 #include "emqxd/cluster/groups_inside.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/core/log.h"
+#include "emqxd/cstore/cstore_log.h"
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/str.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
-
-static const char *const group_name[CSTORE_GROUP_N] = { "meta", "ret" };
 
 struct groups *
 groups(void)
 {
 	return cluster_inside()->groups;
-}
-
-const char *
-groups_name(enum cstore_group g)
-{
-	return group_name[g];
 }
 
 /* CSTORE_GROUP_N: there is none of that name. */
@@ -33,7 +24,8 @@ group_of(struct slice name)
 {
 	unsigned g = 0;
 
-	while (g < CSTORE_GROUP_N && !slice_eq_str(name, group_name[g]))
+	while (g < CSTORE_GROUP_N &&
+	       !slice_eq_str(name, cstore_log_name((enum cstore_group)g)))
 		g++;
 	return (enum cstore_group)g;
 }
@@ -65,8 +57,8 @@ dial(struct groups *all, const struct cstore_event *e)
 
 	d->request = e->request;
 	d->life = all->life;
-	link_raft_connect(all->house, slice_str(e->name), slice_str(group_name[e->group]),
-	    on_stream, d);
+	link_raft_connect(all->house, slice_str(e->name),
+	    slice_str(cstore_log_name(e->group)), on_stream, d);
 }
 
 static void
@@ -95,7 +87,7 @@ note_state(struct groups *all, const struct cstore_event *e)
 	part->differs_since = (mono_t){ 0 };
 	if (e->name[0] != '\0')
 		all->trouble[0] = '\0';
-	LOG(INFO, "cluster_leader", "group", group_name[e->group], "leader", e->name,
+	LOG(INFO, "cluster_leader", "group", cstore_log_name(e->group), "leader", e->name,
 	    "term", e->term);
 }
 
@@ -124,8 +116,8 @@ on_cstore(void *arg, const struct cstore_event *e)
 		all->part[e->group].is_unusable = e->err != EM_OK;
 		if (e->err == EM_OK)
 			break;
-		LOG(ERROR, "cluster_log_unusable", "group", group_name[e->group], "error",
-		    err_name(e->err), "why", e->text);
+		LOG(ERROR, "cluster_log_unusable", "group", cstore_log_name(e->group),
+		    "error", err_name(e->err), "why", e->text);
 		note_trouble(all, e->text);
 		break;
 	case CSTORE_ENTRY:
@@ -154,8 +146,9 @@ groups_start(const struct groups_start *s)
 
 		all->part[g] = (struct groups_part){ .lag = -1 };
 		if (cstore_group_open(all->cstore, (enum cstore_group)g, &how) != EM_OK)
-			LOG(ERROR, "cluster_log_unusable", "group", group_name[g],
-			    "error", "state", "why", "it is open");
+			LOG(ERROR, "cluster_log_unusable", "group",
+			    cstore_log_name((enum cstore_group)g), "error", "state",
+			    "why", "it is open");
 	}
 	groups_watch_start(all);
 }
@@ -172,54 +165,32 @@ groups_stop(void)
 	all->raft_id = 0;
 }
 
-static void
-remove_folder(const char *path)
-{
-	DIR *dir = opendir(path);
-	struct dirent *d;
-
-	if (dir == NULL)
-		return;
-	while ((d = readdir(dir)) != NULL)
-		(void)unlinkat(dirfd(dir), d->d_name, 0);
-	closedir(dir);
-	if (rmdir(path) != 0)
-		LOG(ERROR, "cluster_log_stays", "error", err_name(err_from_errno(errno)),
-		    "why", path);
-}
-
 void
 groups_remove_logs(const char *folder)
 {
 	for (unsigned g = 0; g < CSTORE_GROUP_N; g++) {
-		struct str path = { 0 };
+		char *path = cstore_log_path(folder, (enum cstore_group)g);
+		int error = cstore_log_remove(path);
 
-		str_addf(&path, "%s/%s", folder, group_name[g]);
-		remove_folder(str_get(&path));
-		str_fini(&path);
+		if (error != 0)
+			LOG(ERROR, "cluster_log_stays", "error",
+			    err_name(err_from_errno(error)), "why", path);
+		mem_free(path);
 	}
-}
-
-static bool
-has_log(const char *folder, const char *name)
-{
-	struct str path = { 0 };
-	bool has;
-
-	/* libraft writes them by turns, before all else. */
-	str_addf(&path, "%s/%s/metadata1", folder, name);
-	has = access(str_get(&path), F_OK) == 0;
-	path.p[path.n - 1] = '2';
-	has = has || access(str_get(&path), F_OK) == 0;
-	str_fini(&path);
-	return has;
 }
 
 bool
 groups_have_logs(const char *folder)
 {
-	return has_log(folder, group_name[CSTORE_META]) &&
-	       has_log(folder, group_name[CSTORE_RET]);
+	bool have = true;
+
+	for (unsigned g = 0; g < CSTORE_GROUP_N; g++) {
+		char *path = cstore_log_path(folder, (enum cstore_group)g);
+
+		have = have && cstore_log_is_there(path);
+		mem_free(path);
+	}
+	return have;
 }
 
 /* ---- life */

@@ -4,8 +4,8 @@
  *
  * What lives here: the child's life (cstore.h), the streams between children over the
  * links, changes of who is in a group, asked of its leader wherever that is, the rule of
- * who votes (member.h) applied by the leader, and the comparison of what this node takes
- * for the members with what the leader does.  What does not: entries (order.h), and
+ * who votes (model/member.h) applied by the leader, and the comparison of what this node takes
+ * for the members with what the leader does.  What does not: entries (ordering.h), and
  * whether this node is a member at all (join.h).
  *
  * libraft 0.15 may leave a node with a list of members that was never agreed on, and a

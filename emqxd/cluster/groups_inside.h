@@ -49,7 +49,6 @@ struct groups {
 };
 
 struct groups *groups(void);
-const char *groups_name(enum cstore_group g);
 void groups_ask_birth(struct groups *all);
 void groups_ask_death(struct groups *all);
 void groups_watch_start(struct groups *all);

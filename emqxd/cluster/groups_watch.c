@@ -19,6 +19,7 @@
 #include "emqxd/cluster/members.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
+#include "emqxd/cstore/cstore_log.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/rbuf.h"
 #include "ipc/base/wbuf.h"
@@ -109,7 +110,7 @@ tell_change(enum cstore_group g, struct groups_part *part, const struct member_c
 	if (part->told.raft_id == c->raft_id && part->told.what == c->what)
 		return;
 	part->told = *c;
-	LOG(INFO, "cluster_change", "group", groups_name(g), "node", name, "what",
+	LOG(INFO, "cluster_change", "group", cstore_log_name(g), "node", name, "what",
 	    c->what == MEMBER_PROMOTE  ? "voter"
 	    : c->what == MEMBER_DEMOTE ? "standby"
 				       : "remove");
@@ -239,8 +240,8 @@ compare(struct groups *all, enum cstore_group g, const char *leader, struct rbuf
 	if (mono_add(part->differs_since, DIFFERS).ns > clock_mono().ns)
 		return;
 	part->differs_since = (mono_t){ 0 };
-	LOG(ERROR, "cluster_members_differ", "group", groups_name(g), "is_left_out",
-	    !has_me);
+	LOG(ERROR, "cluster_members_differ", "group", cstore_log_name(g), "is_left_out",
+	    !has_me, "is_log_unusable", part->is_unusable);
 	all->ops->on_diverged(g, leader);
 }
 

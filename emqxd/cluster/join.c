@@ -4,7 +4,7 @@
  *
  * JOIN_ASK, asked of a guest's or member's link: u8 flags (1: only look), name and address
  * (2 bytes of size each), u64 site.  Answer: the leaders' names of both groups, u8 n, then n
- * times name, address, u64 site.
+ * times name, address, u64 site; behind them the licence in force there, with 2 bytes of size.
  */
 #include "emqxd/cluster/join.h"
 #include "emqxd/cluster/cluster.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ordering_inside: what order's files share.  Only inside them. */
+/* ordering_inside: what ordering's files share.  Only inside them. */
 #ifndef CLUSTER_ORDERING_INSIDE_H
 #define CLUSTER_ORDERING_INSIDE_H
 

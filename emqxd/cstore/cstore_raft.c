@@ -7,11 +7,11 @@
  * is started again.
  */
 #include "emqxd/cstore/cstore_raft.h"
+#include "emqxd/cstore/cstore_log.h"
 #include "ipc/base/hash.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/str.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -62,40 +62,6 @@ cstore_raft_member(const struct cstore_raft *g, uint64_t id)
 	return -1;
 }
 
-/* ---- the folder of a log */
-
-static char *
-folder_of(const struct cstore_child *c, enum cstore_group group)
-{
-	static const char *const names[] = {
-		[CSTORE_META] = "meta", [CSTORE_RET] = "ret"
-	};
-	struct str path = { 0 };
-
-	_Static_assert(sizeof names / sizeof names[0] == CSTORE_GROUP_N, "no folder");
-	str_addf(&path, "%s/%s", c->folder, names[group]);
-	return str_take(&path);
-}
-
-/* Only files of libraft are in it. */
-static int
-remove_folder(const char *path)
-{
-	DIR *dir = opendir(path);
-	struct dirent *e;
-	int rc = 0;
-
-	if (dir == NULL)
-		return errno == ENOENT ? 0 : -1;
-	while ((e = readdir(dir)) != NULL) {
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
-		    unlinkat(dirfd(dir), e->d_name, 0) != 0)
-			rc = -1;
-	}
-	closedir(dir);
-	return rc == 0 ? rmdir(path) : -1;
-}
-
 /* ---- closing */
 
 static void
@@ -112,13 +78,14 @@ static void open_again(struct cstore_child *c, const struct cstore_raft *old);
 void
 cstore_raft_wipe(struct cstore_child *c, const struct cstore_frame *f)
 {
-	char *path = folder_of(c, f->group);
+	char *path = cstore_log_path(c->folder, f->group);
+	int error = cstore_log_remove(path);
 
-	if (remove_folder(path) == 0)
+	if (error == 0)
 		cstore_child_done(c, f->req, EM_OK, "%s", "");
 	else
-		cstore_child_done(c, f->req, err_from_errno(errno),
-		    "%s cannot be removed: %s", path, strerror(errno));
+		cstore_child_done(c, f->req, err_from_errno(error),
+		    "%s cannot be removed: %s", path, strerror(error));
 	mem_free(path);
 }
 
@@ -259,7 +226,7 @@ open_now(struct cstore_raft *g, enum cstore_open_mode mode, uint64_t applied)
 	int rv;
 
 	g->magic = CSTORE_RAFT_MAGIC;
-	g->folder = folder_of(c, g->group);
+	g->folder = cstore_log_path(c->folder, g->group);
 	c->group[g->group] = g;
 	if (mkdir(g->folder, 0700) != 0 && errno != EEXIST)
 		cstore_child_die(c, "%s cannot be made: %s", g->folder, strerror(errno));
