@@ -205,6 +205,10 @@ join_force_leave(
 	} else if (e->place == 0) {
 		join_fail(
 		    EM_USAGE, "emqx_ctl cluster leave", "a node does not remove itself");
+	} else if (strcmp(groups_leader(CSTORE_META), str_get(&j->victim)) == 0 &&
+		   e->peer != NULL && link_peer_is_reachable(e->peer)) {
+		join_fail(EM_STATE, "emqx_ctl cluster leave, typed on that node",
+		    "%s runs, and leads: nothing has changed", str_get(&j->victim));
 	} else if (is_dry_run && (groups_have_quorum() || with_recovery)) {
 		finish_ok(members_count() - 1);
 	} else if (groups_have_quorum()) {

@@ -4,7 +4,9 @@
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/ordering_inside.h"
 #include "emqxd/core/log.h"
+#include "emqxd/model/member.h"
 #include "emqxd/model/nodes.h"
+#include "emqxd/store/entry.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/rbuf.h"
 
@@ -110,6 +112,27 @@ static const struct store_order ops = { from_store_propose, from_store_applied }
 
 /* ---- from other nodes */
 
+/* Would it remove this node, which leads?  Who asked for that takes it for dead; and a leader
+ * that removes itself may be gone before the others know that this is agreed on. */
+static bool
+removes_me(struct slice entry)
+{
+	struct entry_head head;
+	struct rbuf r = entry_open(entry, &head);
+
+	for (uint16_t i = 0; i < head.n; i++) {
+		struct entry_change c;
+		struct member m;
+
+		entry_next(&r, CHANGE_GROUP_META, head.site, &c);
+		if (c.kind == CHANGE_MEMBER && slice_eq_str(c.key, nodes_me()) &&
+		    (c.what != ENTRY_PUT ||
+			(member_read(c.key, c.blob, &m) == EM_OK && m.is_cleaned)))
+			return true;
+	}
+	return false;
+}
+
 static void
 on_propose(struct link_peer *from, struct link_ask ask, struct slice body, void *arg)
 {
@@ -125,6 +148,8 @@ on_propose(struct link_peer *from, struct link_ask ask, struct slice body, void 
 		return;
 	/* What is in the log cannot be taken out of it again. */
 	err = store_check_entry((enum change_group)g, entry, link_peer_site(from));
+	if (err == EM_OK && g == CSTORE_META && removes_me(entry))
+		err = EM_STATE;
 	if (err != EM_OK || entry.n > CSTORE_ENTRY_MAX)
 		LOG(WARN, "cluster_proposal_refused", "node", link_peer_name(from),
 		    "bytes", entry.n, "error", err_name(err != EM_OK ? err : EM_TOOBIG));

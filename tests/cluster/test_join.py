@@ -104,6 +104,9 @@ def force_leave():
         h.join()
         wait_until("all vote", 20, lambda: sorted(
             r["role"] for r in h[1].members().values()) == ["leader", "voter", "voter"])
+        leader = next(n for n in h.nodes if n.members()[n.name]["role"] == "leader")
+        other = next(n for n in h.nodes if n is not leader)
+        expect_exit(other, 1, "runs, and leads", "cluster", "force-leave", leader.name, "--yes")
         h[3].kill()
         shutil.rmtree(h[3].path("data"))  # its disk was replaced
         h[3].start()
