@@ -63,14 +63,26 @@ on_let_out(void *arg, em_err err, const char *text)
 	join_go_alone(on_alone);
 }
 
+/* A row is still there; or, after EM_TIMEOUT, perhaps not. */
+static void
+fail_row(em_err err, const char *what)
+{
+	if (err == EM_TIMEOUT)
+		join_fail(err, "emqx_ctl cluster status, in a while",
+		    "it is not known whether it is a member still: the cluster did not "
+		    "answer in time");
+	else
+		join_fail(err, err == EM_NOQUORUM ? join_hint_recover : NULL, "%s: %s",
+		    what, err_text(err));
+}
+
 static void
 on_own_row_gone(void *arg, em_err err)
 {
 	struct join *j = arg;
 
 	if (err != EM_OK)
-		join_fail(err, err == EM_NOQUORUM ? join_hint_recover : NULL,
-		    "this node is still a member: %s", err_text(err));
+		fail_row(err, "this node is still a member");
 	else
 		join_change_both(j, CSTORE_REMOVE, j->raft_id, slice_str(nodes_me()),
 		    HEARD, on_let_out);
@@ -184,8 +196,7 @@ on_row_gone(void *arg, em_err err)
 		join_change_both(j, CSTORE_REMOVE, j->old_id,
 		    slice_str(str_get(&j->victim)), JOIN_CHANGE_LIMIT, on_other_out);
 	else
-		join_fail(err, err == EM_NOQUORUM ? join_hint_recover : NULL,
-		    "nothing has changed: %s", err_text(err));
+		fail_row(err, "nothing has changed");
 }
 
 void
