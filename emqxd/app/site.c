@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* site: see site.h. */
 #include "emqxd/app/site.h"
+#include "emqxd/core/file.h"
 #include "ipc/base/rand.h"
 #include "ipc/base/str.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { DIGITS = 16 };
 
@@ -40,36 +39,14 @@ read_site(const char *path, uint64_t *site, struct fault *f)
 	return EM_MALFORMED;
 }
 
-static int
-write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-	int error = 0;
-	size_t n = strlen(text);
-
-	if (fd < 0)
-		return errno;
-	if (write(fd, text, n) != (ssize_t)n || fsync(fd) != 0)
-		error = errno != 0 ? errno : EIO;
-	if (close(fd) != 0 && error == 0)
-		error = errno;
-	return error;
-}
-
-/* A power cut leaves no file or a whole one. */
 static em_err
 write_site(const char *path, uint64_t site, struct fault *f)
 {
-	struct str tmp = { 0 };
 	char text[DIGITS + 2];
 	int error;
 
-	str_addf(&tmp, "%s.new", path);
 	snprintf(text, sizeof text, "%016" PRIx64 "\n", site);
-	error = write_file(str_get(&tmp), text);
-	if (error == 0 && rename(str_get(&tmp), path) != 0)
-		error = errno;
-	str_fini(&tmp);
+	error = file_replace(path, slice_str(text));
 	return error == 0 ? EM_OK : refuse(f, path, "written", error);
 }
 

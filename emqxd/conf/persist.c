@@ -9,6 +9,7 @@
 #include "emqxd/conf/hocon_parse.h"
 #include "emqxd/conf/keys.h"
 #include "emqxd/conf/load.h"
+#include "emqxd/core/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -466,62 +467,24 @@ persist_is_foreign(const struct persist *p)
 	return is_foreign;
 }
 
-static int
-write_new(const char *path, const struct str *text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640), error = 0;
-	size_t done = 0;
-
-	if (fd < 0)
-		return errno;
-	while (error == 0 && done < text->n) {
-		ssize_t n = write(fd, text->p + done, text->n - done);
-
-		if (n < 0)
-			error = errno;
-		else
-			done += (size_t)n;
-	}
-	if (error == 0 && fsync(fd) != 0)
-		error = errno;
-	close(fd);
-	return error;
-}
-
-static int
-sync_folder(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), error = 0;
-
-	if (fd < 0)
-		return errno;
-	if (fsync(fd) != 0)
-		error = errno;
-	close(fd);
-	return error;
-}
-
 /* A power cut leaves the former file or the new one. */
 static int
 replace(const struct persist *p, const char *path, const struct str *text, bool keep)
 {
-	struct str tmp = { 0 }, dir = { 0 }, kept = { 0 };
+	struct str dir = { 0 }, kept = { 0 };
 	int error = 0;
 
 	folder_path(p->dir, &dir);
-	str_addf(&tmp, "%s.new", path);
 	str_addf(&kept, "%s.before", path);
 	if (mkdir(str_get(&dir), 0750) != 0 && errno != EEXIST)
 		error = errno;
+	if (error == 0 && keep) {
+		(void)unlink(str_get(&kept));
+		if (link(path, str_get(&kept)) != 0)
+			error = errno;
+	}
 	if (error == 0)
-		error = write_new(str_get(&tmp), text);
-	if (error == 0 && keep && rename(path, str_get(&kept)) != 0)
-		error = errno;
-	if (error == 0 && rename(str_get(&tmp), path) != 0)
-		error = errno;
-	if (error == 0)
-		error = sync_folder(str_get(&dir));
-	str_fini(&tmp);
+		error = file_replace(path, str_slice(text));
 	str_fini(&dir);
 	str_fini(&kept);
 	return error;

@@ -8,6 +8,7 @@
 #include "emqxd/conf/snapshot.h"
 #include "emqxd/core/alarm.h"
 #include "emqxd/core/clock.h"
+#include "emqxd/core/file.h"
 #include "emqxd/core/jobs.h"
 #include "emqxd/core/log.h"
 #include "emqxd/core/worker.h"
@@ -193,7 +194,7 @@ static void
 on_save(struct job *j)
 {
 	struct saving *s = LIST_OWNER(j, struct saving, job);
-	int error = license_file_write(s->path, str_slice(&s->text));
+	int error = file_replace(s->path, str_slice(&s->text));
 
 	if (error != 0)
 		LOG(WARN, "license_history_not_saved", "file", s->path, "error",

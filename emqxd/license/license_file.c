@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* license_file: see license_file.h. */
 #include "emqxd/license/license_file.h"
+#include "emqxd/core/file.h"
 #include "emqxd/license/license_key.h"
 #include "ipc/base/mem.h"
 
@@ -93,57 +94,6 @@ license_file_read_history(const char *path, struct str *out, struct fault *f)
 	return read_path(path, HISTORY_MAX, out, &written, f);
 }
 
-/* ---- writing */
-
-static int
-write_new(const char *path, struct slice text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-	int error = 0;
-
-	if (fd < 0)
-		return errno;
-	errno = 0;
-	if (write(fd, text.p, text.n) != (ssize_t)text.n || fsync(fd) != 0)
-		error = errno != 0 ? errno : EIO;
-	if (close(fd) != 0 && error == 0)
-		error = errno;
-	return error;
-}
-
-static int
-sync_folder_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *dir =
-	    slash != NULL ? mem_dup(path, (size_t)(slash - path)) : mem_strdup(".");
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int error = fd < 0 || fsync(fd) != 0 ? errno : 0;
-
-	if (fd >= 0)
-		close(fd);
-	mem_free(dir);
-	return error;
-}
-
-int
-license_file_write(const char *path, struct slice text)
-{
-	struct str tmp = { 0 };
-	int error;
-
-	str_addf(&tmp, "%s.new", path);
-	error = write_new(str_get(&tmp), text);
-	if (error == 0 && rename(str_get(&tmp), path) != 0)
-		error = errno;
-	if (error == 0)
-		error = sync_folder_of(path);
-	else
-		(void)unlink(str_get(&tmp));
-	str_fini(&tmp);
-	return error;
-}
-
 /* ---- the copy */
 
 void
@@ -225,7 +175,7 @@ replace(struct license_file_kept *k, struct slice text, struct fault *f)
 	if (text.n == 0)
 		error = unlink(str_get(&k->path)) == 0 || errno == ENOENT ? 0 : errno;
 	else
-		error = license_file_write(str_get(&k->path), text);
+		error = file_replace(str_get(&k->path), text);
 	if (error != 0)
 		return failed(f, "error_writing_license", str_get(&k->path), error);
 	if (text.n > 0)

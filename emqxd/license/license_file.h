@@ -26,9 +26,6 @@ EM_MUST_USE em_err license_file_read_fd(
 EM_MUST_USE em_err license_file_read_history(
     const char *path, struct str *out, struct fault *f);
 
-/* Puts @text in place of the file, or leaves it as it was: 0, or errno. */
-EM_MUST_USE int license_file_write(const char *path, struct slice text);
-
 struct license_file_kept {
 	struct str path;   /* of the copy; empty: there is none */
 	struct str backup; /* of the one before; empty: there was none, or the same */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* license_file: this node's copy, and backups of those before. */
 #include "emqxd/license/license_file.h"
+#include "emqxd/core/file.h"
 #include "emqxd/license/license_key.h"
 #include "tests/unit/tap.h"
 
@@ -112,7 +113,7 @@ TEST(a_licence_is_read_from_a_small_regular_file_only)
 	OK(license_file_read("/dev/zero", &text, &written, &f) == EM_MALFORMED);
 	OK(license_file_read(dir, &text, &written, &f) == EM_MALFORMED);
 	memset(big, 'A', sizeof big);
-	EQ(license_file_write(str_get(&path), slice_of(big, sizeof big)), 0);
+	EQ(file_replace(str_get(&path), slice_of(big, sizeof big)), 0);
 	OK(license_file_read(str_get(&path), &text, &written, &f) == EM_TOOBIG);
 	fault_clear(&f);
 	str_fini(&text);
