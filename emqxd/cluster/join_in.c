@@ -17,6 +17,7 @@
 #include "emqxd/cluster/ordering.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
+#include "emqxd/session/session_end.h"
 #include "emqxd/store/ordered.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/rand.h"
@@ -135,7 +136,7 @@ static void
 be_in(struct join *j)
 {
 	if (!j->is_again)
-		join_end_sessions();
+		session_end_all();
 	heal_joined();
 	LOG(INFO, "cluster_joined", "node", nodes_me(), "asked", str_get(&j->target));
 	join_note_write(JOIN_SETTLED, 0, on_noted_member, j);

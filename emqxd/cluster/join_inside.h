@@ -109,7 +109,4 @@ extern const char join_hint_recover[];
 void join_recover(struct join *j);
 void join_recover_birth(struct join *j);
 
-/* All sessions of this node end, soon. */
-void join_end_sessions(void);
-
 #endif

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * join_sessions: sessions of a node that joins end: what they were owed belongs to another
- * broker than the one that their clients will find.  Each worker ends its own, some a turn.
- */
-#include "emqxd/cluster/join_inside.h"
+/* session_end: see session_end.h.  Each worker ends its own, some a turn. */
+#include "emqxd/session/session_end.h"
 #include "emqxd/core/loop.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/model/end.h"
 #include "emqxd/session/registry.h"
 #include "emqxd/session/session.h"
+#include "ipc/base/list.h"
 #include "ipc/base/mem.h"
 
 enum { A_TURN = 100 };
@@ -41,7 +39,7 @@ on_sweep(struct letter *l)
 }
 
 void
-join_end_sessions(void)
+session_end_all(void)
 {
 	for (unsigned i = 0; i < worker_count(); i++) {
 		struct sweep *s = MEM_NEW(struct sweep);
