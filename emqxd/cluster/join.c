@@ -75,7 +75,7 @@ join_take(enum join_task task, join_done_fn *done, void *arg)
 	j->done = done;
 	j->arg = arg;
 	j->err = EM_OK;
-	j->is_detached = j->gives_up = j->is_again = false;
+	j->is_detached = j->gives_up = j->is_again = j->only_looks = false;
 	str_reset(&j->target);
 	str_reset(&j->leader);
 	str_reset(&j->backup);

@@ -433,17 +433,17 @@ on_looked(struct link_peer *p, em_err err, struct slice body, void *arg)
 }
 
 static void
-ask(struct join *j, bool only_look)
+ask(struct join *j)
 {
 	struct wbuf w = wbuf_growing(1024);
 	em_err err;
 
-	wbuf_u8(&w, only_look ? 1 : 0);
+	wbuf_u8(&w, j->only_looks ? 1 : 0);
 	wbuf_bytes16(&w, slice_str(nodes_me()));
 	wbuf_bytes16(&w, slice_str(j->advertise));
 	wbuf_u64(&w, nodes_site());
 	err = link_request(j->guest, LINK_JOIN_ASK, wbuf_slice(&w), ASK_LIMIT,
-	    only_look ? on_looked : on_answer, j);
+	    j->only_looks ? on_looked : on_answer, j);
 	wbuf_fini(&w);
 	if (err != EM_OK)
 		join_fail(err, NULL, "%s cannot be asked: %s", str_get(&j->target),
@@ -460,20 +460,7 @@ on_guest(struct link_peer *guest, const struct fault *f, void *arg)
 		join_fail(
 		    f->err, f->hint != NULL ? f->hint : hint_for(f->err), "%s", f->text);
 	else
-		ask(j, false);
-}
-
-static void
-on_guest_to_look(struct link_peer *guest, const struct fault *f, void *arg)
-{
-	struct join *j = arg;
-
-	j->guest = guest;
-	if (guest == NULL)
-		join_fail(
-		    f->err, f->hint != NULL ? f->hint : hint_for(f->err), "%s", f->text);
-	else
-		ask(j, true);
+		ask(j);
 }
 
 void
@@ -497,8 +484,8 @@ join_cluster(struct slice target, bool is_dry_run, join_done_fn *done, void *arg
 	} else if (!cluster_address_of(target, &j->address)) {
 		join_fail(EM_USAGE, NULL, "NAME@HOST or NAME@HOST:PORT is expected");
 	} else {
-		link_guest_open(j->house, str_slice(&j->address),
-		    is_dry_run ? on_guest_to_look : on_guest, j);
+		j->only_looks = is_dry_run;
+		link_guest_open(j->house, str_slice(&j->address), on_guest, j);
 	}
 }
 
