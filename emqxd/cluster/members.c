@@ -245,30 +245,33 @@ tell(struct members *t, enum members_event event)
 		t->on_event(event, t->arg);
 }
 
-/* Who leaves must hear that it may: its links stay for a while. */
+/* Who leaves must hear that it may: its links stay for a while.  Not longer: by their end it
+ * hears that it is no member. */
 static void
 on_sweep(struct timer *timer)
 {
 	struct members *t = LIST_OWNER(timer, struct members, sweep);
+	mono_t now = clock_mono(), next = { 0 };
 
 	for (size_t i = t->v.n; i-- > 0;) {
 		struct entry *e = t->v.p[i];
 
 		if (!e->is_expected || e->leaves.ns == 0)
 			continue;
-		if (e->leaves.ns <= clock_mono().ns)
+		if (e->leaves.ns <= now.ns)
 			drop(t, i);
-		else
-			timer_arm(timer, LINGER, on_sweep);
+		else if (next.ns == 0 || e->leaves.ns < next.ns)
+			next = e->leaves;
 	}
+	if (next.ns != 0)
+		timer_arm(timer, mono_since(next, now), on_sweep);
 }
 
 static void
 let_go_after(struct members *t, struct entry *e, span_t wait)
 {
 	e->leaves = mono_add(clock_mono(), wait);
-	if (!timer_is_armed(&t->sweep))
-		timer_arm(&t->sweep, LINGER, on_sweep);
+	timer_arm(&t->sweep, span_ns(0), on_sweep); /* it finds who is the next */
 }
 
 static void

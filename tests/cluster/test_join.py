@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 
-from house import House, run, wait_until
+from house import House, LONG, run, wait_until
 
 
 def expect_exit(node, rc, text, *words):
@@ -139,4 +139,4 @@ def refused():
 
 
 if __name__ == "__main__":
-    run(alone, three, leave, last, force_leave, refused, *([stale] if os.environ.get("CHAOS_MINUTES") else []))
+    run(alone, three, leave, last, force_leave, refused, *([stale] if LONG else []))
