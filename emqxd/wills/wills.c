@@ -403,6 +403,9 @@ wills_on_frame(struct wills *w, unsigned place, enum wills_frame frame, struct s
 	uint64_t a;
 	uint8_t is_end;
 
+	/* Who is heard is not dead, though this node may not reach it yet. */
+	if (!w->peer[place].is_up)
+		w->peer[place].lost = clock_mono();
 	switch (frame) {
 	case WILLS_SET: wills_kept_set(w, place, body); return;
 	case WILLS_GONE:
@@ -429,6 +432,8 @@ wills_new(void)
 	struct wills *w = MEM_NEW(struct wills);
 
 	list_init(&w->dead);
+	list_init(&w->over);
+	list_init(&w->busy);
 	return w;
 }
 

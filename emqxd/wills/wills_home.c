@@ -9,6 +9,7 @@
 #include "ipc/base/mem.h"
 
 #define A_LOOK 64u /* sessions between two looks at the clock */
+#define LOOKS 8u   /* a tick of the wheel: the link thread has other work too */
 
 struct wills_worker {
 	struct wills *w;
@@ -27,6 +28,7 @@ tell(struct session *s, const struct session_will *will, bool by_walk)
 {
 	uint64_t hash = claim_hash(session_clientid(s));
 	struct wbuf bytes = wbuf_growing(WILLS_MOST);
+	struct wills_note *note;
 
 	if (will != NULL)
 		will_flat_put(&bytes, s, will);
@@ -34,10 +36,10 @@ tell(struct session *s, const struct session_will *will, bool by_walk)
 		metric_inc(METRIC_WILLS_REFUSED); /* too large for other nodes */
 		bytes.n = 0;
 	}
+	note = wills_note(self()->w, WILLS_NOTE_WILL, hash, by_walk, wbuf_slice(&bytes));
+	note->letter.bytes = by_walk ? (uint32_t)(sizeof *note + bytes.n) : 0;
 	/* At once: what waits for the others to know comes behind it. */
-	worker_post_now(worker_link(),
-	    &wills_note(self()->w, WILLS_NOTE_WILL, hash, by_walk, wbuf_slice(&bytes))
-		 ->letter);
+	worker_post_now(worker_link(), &note->letter);
 	wbuf_fini(&bytes);
 }
 
@@ -70,9 +72,13 @@ on_step(struct timer *t)
 {
 	struct wills_worker *me = LIST_OWNER(t, struct wills_worker, step);
 
-	if (!registry_step(&me->at, A_LOOK, look, NULL)) {
-		walked(me);
-		return;
+	for (unsigned i = 0; i < LOOKS; i++) {
+		if (!registry_step(&me->at, A_LOOK, look, NULL)) {
+			walked(me);
+			return;
+		}
+		if (loop_is_late() || mailbox_is_full(worker_link()))
+			break;
 	}
 	timer_arm(t, span_ms(1), on_step);
 }

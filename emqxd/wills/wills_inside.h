@@ -9,8 +9,8 @@
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/model/nodes.h"
+#include "emqxd/routes/hashes.h"
 #include "emqxd/wills/wills.h"
-#include "ipc/base/hash.h"
 #include "ipc/base/list.h"
 
 enum wills_what {
@@ -39,20 +39,30 @@ struct wills_note {
 struct wills_note *wills_note(struct wills *w, enum wills_what what, uint64_t number,
     bool flag, struct slice bytes);
 
-/* One process of another node: its wills. */
+/* One process of another node: its wills.  There may be very many: what goes over all of
+ * them is done in steps, while it stands among the busy. */
 struct wills_life {
-	struct list_node node; /* among the dead */
+	struct list_node node; /* among the dead, or those that are over */
+	struct list_node busy;
 	struct wills *w;
-	struct map rows; /* by hash; of a dead one also those that were published */
-	size_t due;      /* that are not yet */
+	struct hashes rows;     /* by hash */
+	struct list_node waits; /* no timer yet; in the order of their rounds */
+	struct list_node timed;
+	struct list_node published; /* of a dead one */
 	uint64_t site, incarnation;
+	uint32_t round;    /* of its ALL */
+	bool sweeps;       /* rows of former rounds go */
 	bool has_returned; /* as another process, or it is a member no more */
+	bool is_over;      /* all rows go */
+	unsigned place;    /* is told then what was published; 0: nobody */
+	mono_t died;
+	span_t grace;
+	unsigned timers;
 };
 
 struct wills_peer {
 	struct wills_life *life; /* NULL: nothing was told */
 	uint64_t site;           /* whose place it is */
-	uint32_t round;          /* of its ALL */
 	bool is_up;
 	mono_t lost;     /* when it went down */
 	mono_t again;    /* no look before */
@@ -66,7 +76,10 @@ struct wills {
 	struct wills_conf conf;
 	struct timer tick;
 	struct wills_peer peer[NODES_MAX];
-	struct list_node dead;   /* lives with wills that are due */
+	struct list_node dead;   /* lives with wills that are due, or were published */
+	struct list_node over;   /* lives whose rows go */
+	struct list_node busy;   /* lives, by their second node */
+	struct timer work;       /* armed: there are such */
 	uint64_t members;        /* a sum of their sites */
 	bool has_others, is_out; /* @is_out: has told the others that it has none */
 

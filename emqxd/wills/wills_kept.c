@@ -5,6 +5,7 @@
  */
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
+#include "emqxd/core/loop.h"
 #include "emqxd/core/metric.h"
 #include "emqxd/model/metrics.h"
 #include "emqxd/session/claim.h"
@@ -16,8 +17,11 @@
 #include "ipc/base/wbuf.h"
 
 #define AT_ONCE 100u /* that are due in the same millisecond */
+#define A_STEP 4096u /* rows */
+#define A_LOOK 64u   /* rows between two looks at the clock */
 
 struct row {
+	struct list_node node; /* in one of the life's lists */
 	uint64_t hash;
 	struct wills_life *life;
 	uint64_t other; /* site of the other keeper; 0: none */
@@ -31,10 +35,18 @@ struct row {
 	uint8_t bytes[]; /* will_flat; published: the client id */
 };
 
-static struct slice
-key_of(const uint64_t *hash)
+/* @hash may be what a peer said. */
+static struct row *
+find(const struct wills_life *life, uint64_t hash)
 {
-	return slice_of(hash, sizeof *hash);
+	return hash != 0 ? (struct row *)(uintptr_t)hashes_get(&life->rows, hash) : NULL;
+}
+
+/* NULL: the list is empty. */
+static struct row *
+first_of(struct list_node *rows)
+{
+	return list_is_empty(rows) ? NULL : LIST_OWNER(rows->next, struct row, node);
 }
 
 static struct wills_life *
@@ -44,6 +56,10 @@ life_new(struct wills *w, unsigned place)
 
 	life->w = w;
 	list_init(&life->node);
+	list_init(&life->busy);
+	list_init(&life->waits);
+	list_init(&life->timed);
+	list_init(&life->published);
 	life->site = nodes_site_of(place);
 	w->peer[place].life = life;
 	return life;
@@ -55,39 +71,78 @@ row_free(struct row *row)
 	struct wills_life *life = row->life;
 
 	timer_cancel(&row->due);
-	if (!row->is_published) {
-		life->due--;
+	if (!row->is_published)
 		metric_sub(METRIC_WILLS_KEPT, 1);
-	}
-	map_take(&life->rows, key_of(&row->hash));
+	list_del(&row->node);
+	(void)!hashes_set(&life->rows, row->hash, 0);
 	life->w->held -= sizeof *row + row->n;
 	mem_free(row);
 }
 
-static void
+/* False: there is no memory; it is gone. */
+static bool
 row_add(struct row *row)
 {
 	struct wills_life *life = row->life;
 
-	if (!row->is_published) {
-		life->due++;
-		metric_inc(METRIC_WILLS_KEPT);
+	if (!hashes_set(&life->rows, row->hash, (uintptr_t)row)) {
+		mem_free(row);
+		return false;
 	}
+	if (!row->is_published)
+		metric_inc(METRIC_WILLS_KEPT);
+	list_push(row->is_published ? &life->published : &life->waits, &row->node);
 	life->w->held += sizeof *row + row->n;
-	map_put(&life->rows, key_of(&row->hash), row);
+	return true;
+}
+
+/* Any of them; NULL: there is none. */
+static struct row *
+any_row(struct wills_life *life)
+{
+	struct row *row = first_of(&life->published);
+
+	if (row == NULL)
+		row = first_of(&life->waits);
+	return row != NULL ? row : first_of(&life->timed);
 }
 
 static void
 life_free(struct wills_life *life)
 {
-	void *row;
-	size_t at;
+	struct row *row;
 
-	for (at = 0; map_next(&life->rows, &at, NULL, &row); at = 0)
+	while ((row = any_row(life)) != NULL)
 		row_free(row);
-	map_fini(&life->rows);
+	hashes_fini(&life->rows);
 	list_del(&life->node);
+	list_del(&life->busy);
 	mem_free(life);
+}
+
+static void work(struct wills *w);
+
+/* What is little is done at once: @life may be gone. */
+static void
+make_busy(struct wills_life *life)
+{
+	struct wills *w = life->w;
+
+	if (list_is_empty(&life->busy))
+		list_push(&w->busy, &life->busy);
+	if (!timer_is_armed(&w->work))
+		work(w);
+}
+
+/* Its rows go; @place is told what was published, 0: nobody.  @life may be gone. */
+static void
+life_end(struct wills_life *life, unsigned place)
+{
+	life->is_over = true;
+	life->place = place;
+	list_del(&life->node);
+	list_push(&life->w->over, &life->node);
+	make_busy(life);
 }
 
 /* ---- what a node tells */
@@ -119,19 +174,20 @@ wills_kept_set(struct wills *w, unsigned place, struct slice body)
 		.life = p->life,
 		.other = other,
 		.rank = rank,
-		.round = p->round,
+		.round = p->life->round,
 		.delay = head.delay,
 		.stamp = head.stamp,
 		.n = will.n };
 	memcpy(row->bytes, will.p, will.n);
-	row_add(row);
+	if (!row_add(row))
+		metric_inc(METRIC_WILLS_REFUSED);
 }
 
 void
 wills_kept_gone(struct wills *w, unsigned place, uint64_t hash)
 {
 	struct wills_life *life = w->peer[place].life;
-	struct row *row = life != NULL ? map_find(&life->rows, key_of(&hash)) : NULL;
+	struct row *row = life != NULL ? find(life, hash) : NULL;
 
 	if (row != NULL)
 		row_free(row);
@@ -141,9 +197,6 @@ void
 wills_kept_all(struct wills *w, unsigned place, uint64_t incarnation, bool is_end)
 {
 	struct wills_peer *p = &w->peer[place];
-	struct row *row, *last = NULL;
-	size_t at = 0;
-	void *v;
 
 	if (!is_end) {
 		if (p->life != NULL && p->life->incarnation != incarnation)
@@ -151,18 +204,13 @@ wills_kept_all(struct wills *w, unsigned place, uint64_t incarnation, bool is_en
 		wills_kept_return(w, place, incarnation);
 		if (p->life == NULL)
 			life_new(w, place)->incarnation = incarnation;
-		p->round++;
-		return;
+		p->life->round++;
+		p->life->sweeps = false;
+	} else if (p->life != NULL) {
+		/* What was not named again is no more. */
+		p->life->sweeps = true;
+		make_busy(p->life);
 	}
-	/* What was not named again is no more; rows go when the walk is past them. */
-	while (p->life != NULL && map_next(&p->life->rows, &at, NULL, &v)) {
-		row = v;
-		if (last != NULL)
-			row_free(last);
-		last = row->round != p->round ? row : NULL;
-	}
-	if (last != NULL)
-		row_free(last);
 }
 
 /* ---- the dead */
@@ -183,15 +231,15 @@ tell_done(const struct row *row)
 			    w->conf.links.arg, i, WILLS_DONE, wbuf_slice(&out));
 }
 
-/* Nothing of it is due any more; true: it is gone. */
-static bool
+/* Is there nothing more to do for a dead one? */
+static void
 look_at_life(struct wills_life *life)
 {
+	bool is_due = !list_is_empty(&life->waits) || !list_is_empty(&life->timed);
+
 	/* What was published is told when the node is there again as what it was. */
-	if (life->due > 0 || (life->rows.n > 0 && !life->has_returned))
-		return false;
-	life_free(life);
-	return true;
+	if (!is_due && (life->has_returned || list_is_empty(&life->published)))
+		life_end(life, 0);
 }
 
 static void
@@ -219,7 +267,7 @@ row_published(struct row *row, struct slice clientid)
 	memcpy(left->bytes, clientid.p, clientid.n);
 	tell_done(row);
 	row_free(row);
-	row_add(left);
+	(void)!row_add(left); /* else it may come twice */
 	look_at_life(life);
 }
 
@@ -247,6 +295,8 @@ on_due(struct timer *t)
 	struct slice will = slice_of(row->bytes, row->n);
 	struct will_flat_head head;
 
+	if (row->life->is_over)
+		return; /* it goes */
 	if (is_connected(row)) {
 		metric_inc(METRIC_WILLS_CANCELLED);
 		row_done(row);
@@ -269,33 +319,22 @@ wills_kept_inherit(struct wills *w, unsigned place, enum wills_death how)
 {
 	struct wills_peer *p = &w->peer[place];
 	struct wills_life *life = p->life;
-	span_t grace = how == WILLS_DEAD_SILENT ? span_ms(0) : WILLS_RETURN;
-	unsigned n = 0;
-	size_t at = 0;
-	void *v;
 
 	if (life == NULL)
 		return;
 	p->life = NULL;
-	if (life->rows.n == 0) {
-		life_free(life);
+	if (life->rows.live == 0) {
+		life_end(life, 0);
 		return;
 	}
 	life->has_returned = how == WILLS_DEAD_RETURNED;
+	life->died = p->lost;
+	life->grace = how == WILLS_DEAD_SILENT ? span_ms(0) : WILLS_RETURN;
 	list_push(&w->dead, &life->node);
 	LOG(INFO, "wills_inherited", "node",
 	    nodes_name(place) != NULL ? nodes_name(place) : "", "wills",
-	    (unsigned)life->rows.n);
-	while (map_next(&life->rows, &at, NULL, &v)) {
-		struct row *row = v;
-		mono_t due = mono_add(p->lost, span_s(row->delay));
-		span_t wait = mono_since(due, clock_mono());
-
-		if (wait.ns < grace.ns)
-			wait = grace;
-		timer_arm(
-		    &row->due, span_ns(wait.ns + span_ms(n++ / AT_ONCE).ns), on_due);
-	}
+	    (unsigned)life->rows.live);
+	make_busy(life);
 }
 
 static struct wills_life *
@@ -321,7 +360,7 @@ wills_kept_done(struct wills *w, uint64_t site, uint64_t incarnation, uint64_t h
 		if (w->peer[i].life != NULL && w->peer[i].life->site == site &&
 		    w->peer[i].life->incarnation == incarnation)
 			life = w->peer[i].life;
-	row = life != NULL ? map_find(&life->rows, key_of(&hash)) : NULL;
+	row = life != NULL ? find(life, hash) : NULL;
 	if (row == NULL || row->is_published)
 		return;
 	row_free(row);
@@ -329,51 +368,34 @@ wills_kept_done(struct wills *w, uint64_t site, uint64_t incarnation, uint64_t h
 		look_at_life(life);
 }
 
-static void
-tell_published(const struct wills_life *life, unsigned place)
-{
-	const struct wills_links *links = &life->w->conf.links;
-	size_t at = 0;
-	void *v;
-
-	while (map_next(&life->rows, &at, NULL, &v)) {
-		const struct row *row = v;
-		struct wbuf out = wbuf_growing(UINT16_MAX + 64u);
-
-		if (!row->is_published)
-			continue;
-		wbuf_u64(&out, life->site);
-		wbuf_u64(&out, life->incarnation);
-		wbuf_u64(&out, row->hash);
-		wbuf_u64(&out, row->stamp);
-		wbuf_bytes(&out, slice_of(row->bytes, row->n));
-		if (out.err == EM_OK) /* else it may come twice */
-			(void)!links->send(
-			    links->arg, place, WILLS_DONE, wbuf_slice(&out));
-		wbuf_fini(&out);
-	}
-}
-
 void
 wills_kept_return(struct wills *w, unsigned place, uint64_t incarnation)
 {
 	struct wills_life *life = find_dead(w, nodes_site_of(place), incarnation);
 
-	if (life != NULL) {
-		tell_published(life, place);
-		life_free(life);
-	}
+	if (life != NULL)
+		life_end(life, place);
 	wills_kept_forget(w, nodes_site_of(place));
+}
+
+static struct wills_life *
+find_awaited(struct wills *w, uint64_t site)
+{
+	LIST_EACH (n, &w->dead) {
+		struct wills_life *life = LIST_OWNER(n, struct wills_life, node);
+
+		if (life->site == site && !life->has_returned)
+			return life;
+	}
+	return NULL;
 }
 
 void
 wills_kept_forget(struct wills *w, uint64_t site)
 {
-	LIST_EACH_SAFE (n, &w->dead) {
-		struct wills_life *life = LIST_OWNER(n, struct wills_life, node);
+	struct wills_life *life;
 
-		if (life->site != site)
-			continue;
+	while ((life = find_awaited(w, site)) != NULL) {
 		life->has_returned = true;
 		look_at_life(life);
 	}
@@ -383,7 +405,7 @@ void
 wills_kept_drop(struct wills *w, unsigned place)
 {
 	if (w->peer[place].life != NULL)
-		life_free(w->peer[place].life);
+		life_end(w->peer[place].life, 0);
 	w->peer[place].life = NULL;
 }
 
@@ -392,8 +414,100 @@ wills_kept_drop_all(struct wills *w)
 {
 	for (unsigned i = 0; i < NODES_MAX; i++)
 		wills_kept_drop(w, i);
+	timer_cancel(&w->work);
 	while (!list_is_empty(&w->dead))
 		life_free(LIST_OWNER(w->dead.next, struct wills_life, node));
+	while (!list_is_empty(&w->over))
+		life_free(LIST_OWNER(w->over.next, struct wills_life, node));
+}
+
+/* ---- what goes over all rows of a life, in steps */
+
+static void
+tell_published(const struct row *row)
+{
+	const struct wills_life *life = row->life;
+	const struct wills_links *links = &life->w->conf.links;
+	struct wbuf out = wbuf_growing(UINT16_MAX + 64u);
+
+	wbuf_u64(&out, life->site);
+	wbuf_u64(&out, life->incarnation);
+	wbuf_u64(&out, row->hash);
+	wbuf_u64(&out, row->stamp);
+	wbuf_bytes(&out, slice_of(row->bytes, row->n));
+	if (out.err == EM_OK) /* else it may come twice */
+		(void)!links->send(links->arg, life->place, WILLS_DONE, wbuf_slice(&out));
+	wbuf_fini(&out);
+}
+
+/* The node is dead: the row is due by its timer. */
+static void
+set_timer(struct row *row)
+{
+	struct wills_life *life = row->life;
+	mono_t due = mono_add(life->died, span_s(row->delay));
+	span_t wait = mono_since(due, clock_mono());
+
+	if (wait.ns < life->grace.ns)
+		wait = life->grace;
+	wait = span_ns(wait.ns + span_ms(life->timers++ / AT_ONCE).ns);
+	timer_arm(&row->due, wait, on_due);
+	list_del(&row->node);
+	list_push(&life->timed, &row->node);
+}
+
+static void
+let_go(struct row *row)
+{
+	if (row->is_published && row->life->place != 0)
+		tell_published(row);
+	row_free(row);
+}
+
+/* There is no more to do in steps. */
+static void
+leave_busy(struct wills_life *life)
+{
+	list_del(&life->busy);
+	if (!list_is_empty(&life->node))
+		look_at_life(life);
+}
+
+/* One row, or what comes behind the last; @life may be gone. */
+static void
+step(struct wills_life *life)
+{
+	struct row *row = life->is_over ? any_row(life) : first_of(&life->waits);
+	bool is_dead = !list_is_empty(&life->node);
+
+	if (life->is_over && row == NULL)
+		life_free(life);
+	else if (life->is_over)
+		let_go(row);
+	else if (row != NULL && life->sweeps && row->round != life->round)
+		row_free(row);
+	else if (row != NULL && is_dead)
+		set_timer(row);
+	else
+		leave_busy(life);
+}
+
+static void
+on_work(struct timer *t)
+{
+	work(LIST_OWNER(t, struct wills, work));
+}
+
+static void
+work(struct wills *w)
+{
+	for (unsigned n = 1; !list_is_empty(&w->busy); n++) {
+		step(LIST_OWNER(w->busy.next, struct wills_life, busy));
+		if (n >= A_STEP || (n % A_LOOK == 0 && loop_is_late()))
+			break;
+	}
+	if (!list_is_empty(&w->busy))
+		timer_arm(&w->work, span_ms(1), on_work);
 }
 
 uint64_t
