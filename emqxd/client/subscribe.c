@@ -217,6 +217,8 @@ struct run {
 	bool is_settled;   /* the other nodes know of them */
 	uint32_t claimed; /* the number of the filter, from 1 on, that was claimed last */
 	bool is_refused;  /* it is another client's */
+	struct subscribe_claim
+	    *claim; /* it is this one's, until it is subscribed or not */
 };
 
 /* What outlives the turn in which it came. */
@@ -225,6 +227,26 @@ struct subscribe_rest {
 	struct run run;
 	uint8_t bytes[]; /* codes, then filters */
 };
+
+/* A filter that one client has for itself, with other nodes. */
+struct subscribe_claim {
+	struct exclusive_claim claim; /* first */
+	struct channel *ch;           /* NULL: it has ended */
+	uint8_t bytes[];              /* filter, client id */
+};
+
+static void
+end_claim(struct run *r, bool is_subscribed)
+{
+	struct subscribe_claim *c = r->claim;
+
+	if (c == NULL)
+		return;
+	if (!is_subscribed && c->claim.is_new)
+		exclusive_give(c->claim.filter, c->claim.clientid);
+	r->claim = NULL;
+	mem_free(c);
+}
 
 /* False: that was the last.  *is_fatal: the connection must end with 0x82. */
 static bool
@@ -240,6 +262,7 @@ run_one(struct channel *ch, struct run *r, bool *is_fatal)
 		code = r->claimed == r->done + 1 && r->is_refused
 			   ? REASON_QUOTA_EXCEEDED
 			   : subscribe_one(ch, &filter, r->subid, is_fatal);
+		end_claim(r, code < REASON_UNSPECIFIED_ERROR);
 	} else {
 		if (!mqtt_unsubscribe_next(&r->rest, &name))
 			return false;
@@ -252,30 +275,23 @@ run_one(struct channel *ch, struct run *r, bool *is_fatal)
 	return true;
 }
 
-/* ---- filters that one client has for itself, with other nodes */
-
-struct subscribe_claim {
-	struct exclusive_claim claim; /* first */
-	struct channel *ch;           /* NULL: it has ended */
-	uint8_t bytes[];              /* filter, client id */
-};
-
 static void
 on_claimed(struct exclusive_claim *of, em_err err)
 {
 	struct subscribe_claim *c = (struct subscribe_claim *)of;
 	struct channel *ch = c->ch;
+	struct run gone = { .claim = NULL }, *r = &gone;
 
-	if (ch == NULL) {
-		if (err == EM_OK && of->is_new)
-			exclusive_give(of->filter, of->clientid);
-		mem_free(c);
-		return;
+	if (ch != NULL) {
+		ch->extra->claiming = NULL;
+		r = &ch->extra->subscribing->run;
+		r->is_refused = err != EM_OK;
 	}
-	ch->extra->claiming = NULL;
-	ch->extra->subscribing->run.is_refused = err != EM_OK;
-	mem_free(c);
-	channel_read_on(ch);
+	r->claim = c;
+	if (ch == NULL || err != EM_OK)
+		end_claim(r, err != EM_OK); /* who did not get it has nothing to give */
+	if (ch != NULL)
+		channel_read_on(ch);
 }
 
 /* Is the next filter one that must be asked for?  Then it was, and the packet waits. */
@@ -350,6 +366,8 @@ subscribe_leave(struct channel *ch)
 		ch->extra->settling->ch = NULL;
 	if (ch->extra->claiming != NULL)
 		ch->extra->claiming->ch = NULL;
+	if (ch->extra->subscribing != NULL)
+		end_claim(&ch->extra->subscribing->run, false);
 	ch->extra->settling = NULL;
 	ch->extra->claiming = NULL;
 }
