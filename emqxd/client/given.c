@@ -18,14 +18,15 @@ static void
 on_claimed(struct exclusive_claim *c, em_err err)
 {
 	struct given *g = (struct given *)c;
-	struct session *s = registry_find(c->clientid);
-	bool is_claimed = err == EM_OK;
 
-	if (is_claimed)
+	if (err == EM_OK) {
+		struct session *s = registry_find(c->clientid);
+
 		err = s != NULL ? session_subscribe(s, SLICE_NONE, c->filter, g->opts)
 				: EM_NOTFOUND;
-	if (is_claimed && err != EM_OK && c->is_new)
-		exclusive_give(c->filter, c->clientid);
+		if (err != EM_OK && c->is_new)
+			exclusive_give(c->filter, c->clientid);
+	}
 	if (g->done != NULL)
 		g->done(g->arg, err);
 	mem_free(g);

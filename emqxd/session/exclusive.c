@@ -34,12 +34,13 @@ struct exclusive {
 	_Atomic(const struct exclusive_remote *) remote;
 };
 
+/* NULL: the node has ended; letters are opened after that. */
 static struct exclusive *
 self(void)
 {
 	struct session_node *n = node_slot(ROOM_SESSION);
 
-	return n->exclusive;
+	return n != NULL ? n->exclusive : NULL;
 }
 
 static struct holder *
@@ -181,6 +182,10 @@ exclusive_claimed(struct exclusive_claim *c, bool is_busy)
 	struct exclusive *e = self();
 	struct holder *h;
 
+	if (e == NULL) {
+		c->done(c, EM_BUSY);
+		return;
+	}
 	/* Who had it before keeps it: the others know it as his. */
 	is_busy = is_busy && c->is_new;
 	lock_take(&e->lock);
@@ -238,9 +243,8 @@ struct ending {
 };
 
 static void
-on_ending(struct letter *l)
+end_one(const struct ending *n)
 {
-	struct ending *n = LIST_OWNER(l, struct ending, letter);
 	struct slice filter = slice_of(n->bytes, n->filter_n);
 	struct slice clientid = slice_of(n->bytes + n->filter_n, n->clientid_n);
 	struct session *s = registry_find(clientid);
@@ -254,6 +258,15 @@ on_ending(struct letter *l)
 			exclusive_lost(filter, clientid, n->place);
 	} else if (s != NULL || !claim_is_bringing(clientid))
 		exclusive_give(filter, clientid);
+}
+
+static void
+on_ending(struct letter *l)
+{
+	struct ending *n = LIST_OWNER(l, struct ending, letter);
+
+	if (session_worker() != NULL) /* NULL: the thread has ended */
+		end_one(n);
 	mem_free(n);
 }
 

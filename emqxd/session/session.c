@@ -433,11 +433,8 @@ session_subscribe(
 	if (EM_UNLIKELY(s->is_frozen))
 		return EM_BUSY;
 	if ((s->subscriber.n >= zone->max_subscriptions || limit_is_reached()) &&
-	    router_find(&s->subscriber, group, filter) == NULL) {
-		if (o.exclusive)
-			exclusive_give(filter, session_clientid(s)); /* a claim's */
+	    router_find(&s->subscriber, group, filter) == NULL)
 		return EM_FULL;
-	}
 	if (o.exclusive && (err = exclusive_take(filter, session_clientid(s))) != EM_OK)
 		return err;
 	err = router_subscribe(&s->subscriber, group, filter, o, &is_new);

@@ -153,6 +153,20 @@ def sys():
         ear.stop()
 
 
+def exclusive_at_the_end():
+    """a node that is stopped while others are asked for a filter of $exclusive/ ends well"""
+    with house(3, "mqtt.exclusive_subscription = true") as h:
+        c = Client(h[1], "asks")
+        h[2].pause()
+        try:
+            c.client.subscribe("$exclusive/x", 1)
+            wait_until("it is claimed", 5, lambda: h[1].rows("exclusive", "list", "--node", h[1].name))
+            h[1].stop()
+        finally:
+            h[2].go_on()
+        c.client.loop_stop()
+
+
 def exclusive():
     """of two clients at two nodes one has a filter for itself; the list names all"""
     with house(3, "mqtt.exclusive_subscription = true") as h:
@@ -221,4 +235,4 @@ def given():
 
 
 if __name__ == "__main__":
-    run_together(lists, kick_many, one_is_gone, sys, exclusive, given)
+    run_together(lists, kick_many, one_is_gone, sys, exclusive, exclusive_at_the_end, given)
