@@ -31,7 +31,8 @@ enum coming_state {
 /* One that comes here, or of which it is not known yet where it is. */
 struct coming {
 	struct takeover *t;
-	struct list_node node; /* in `coming` or `waiting` */
+	struct list_node node; /* in `coming`, or waiting in its line */
+	struct line *line;
 	uint64_t number;
 	uint64_t left;  /* places that are still to be asked */
 	unsigned place; /* that is asked */
@@ -62,9 +63,16 @@ struct going {
 	struct takeover_note *first, *last; /* parts that did not fit yet */
 };
 
+/* Those who come from one node, so that one that stands still holds up its own only. */
+struct line {
+	struct list_node waiting; /* in the order in which they came */
+	unsigned n;               /* on their way */
+};
+
 struct takeover {
 	struct takeover_links links;
-	struct list_node coming, waiting, going;
+	struct list_node coming, going;
+	struct line from[NODES_MAX];
 	struct map comings; /* by number */
 	unsigned n_coming, n_waiting, n_going;
 	unsigned n_going_to[NODES_MAX];
@@ -160,8 +168,10 @@ coming_free(struct takeover *t, struct coming *c)
 {
 	if (c->state == COMING_WAITS)
 		t->n_waiting--;
-	else
+	else {
 		t->n_coming--;
+		c->line->n--;
+	}
 	if (c->is_fencing)
 		fence_cancel(&c->fence);
 	list_del(&c->node);
@@ -244,17 +254,40 @@ ask_one(struct takeover *t, struct coming *c)
 }
 
 static void
-start_more(struct takeover *t)
+start_more_of(struct takeover *t, struct line *line)
 {
-	while (t->n_coming < TAKEOVER_MOST && !list_is_empty(&t->waiting)) {
-		struct coming *c = LIST_OWNER(t->waiting.next, struct coming, node);
+	while (line->n < TAKEOVER_MOST && !list_is_empty(&line->waiting)) {
+		struct coming *c = LIST_OWNER(line->waiting.next, struct coming, node);
 
 		list_del(&c->node);
 		list_push(&t->coming, &c->node);
 		t->n_waiting--;
 		t->n_coming++;
+		line->n++;
 		c->until = mono_add(clock_mono(), TAKEOVER_SETTLES);
 		ask_one(t, c);
+	}
+}
+
+static void
+start_more(struct takeover *t)
+{
+	for (unsigned i = 0; i < NODES_MAX && t->n_waiting > 0; i++)
+		start_more_of(t, &t->from[i]);
+}
+
+/* Who waited too long for his turn. */
+static void
+give_up_waiting(struct takeover *t, struct line *line)
+{
+	mono_t now = clock_mono();
+
+	while (!list_is_empty(&line->waiting)) {
+		struct coming *c = LIST_OWNER(line->waiting.next, struct coming, node);
+
+		if (now.ns < c->last.ns)
+			return;
+		coming_over(t, c, TAKEOVER_LOST);
 	}
 }
 
@@ -263,15 +296,17 @@ on_ask(struct takeover *t, const struct takeover_note *note)
 {
 	struct slice id = slice_of(note->bytes, note->n);
 	struct worker *home = worker_get(note->letter.from);
+	uint64_t places = places_of(t, id);
 	struct coming *c;
 
-	if (places_of(t, id) == 0) {
+	if (places == 0) {
 		takeover_post(home,
 		    takeover_note(t, TAKEOVER_NOTE_OVER, 0, note->number, SLICE_NONE));
 		return;
 	}
 	c = mem_new(sizeof *c + id.n);
 	c->t = t;
+	c->line = &t->from[__builtin_ctzll(places)];
 	c->number = note->number;
 	c->how = (enum takeover_how)note->count;
 	c->since = note->since;
@@ -279,7 +314,7 @@ on_ask(struct takeover *t, const struct takeover_note *note)
 	c->id_n = id.n;
 	memcpy(c->id, id.p, id.n);
 	map_put(&t->comings, slice_of(&c->number, sizeof c->number), c);
-	list_push(&t->waiting, &c->node);
+	list_push(&c->line->waiting, &c->node);
 	t->n_waiting++;
 }
 
@@ -653,13 +688,8 @@ on_tick(struct timer *timer)
 			ask_again(t, c);
 		}
 	}
-	while (!list_is_empty(&t->waiting)) { /* in the order in which they came */
-		struct coming *c = LIST_OWNER(t->waiting.next, struct coming, node);
-
-		if (now.ns < c->last.ns)
-			break;
-		coming_over(t, c, TAKEOVER_LOST);
-	}
+	for (unsigned i = 0; i < NODES_MAX && t->n_waiting > 0; i++)
+		give_up_waiting(t, &t->from[i]);
 	LIST_EACH_SAFE (n, &t->going) {
 		struct going *g = LIST_OWNER(n, struct going, node);
 
@@ -683,8 +713,9 @@ takeover_new(const struct takeover_links *links)
 	t->links = *links;
 	t->twins.links = &t->links;
 	list_init(&t->coming);
-	list_init(&t->waiting);
 	list_init(&t->going);
+	for (unsigned i = 0; i < NODES_MAX; i++)
+		list_init(&t->from[i].waiting);
 	return t;
 }
 
@@ -726,8 +757,10 @@ takeover_free(struct takeover **tp)
 	CHECK(!timer_is_armed(&t->tick));
 	while (!list_is_empty(&t->coming))
 		coming_free(t, LIST_OWNER(t->coming.next, struct coming, node));
-	while (!list_is_empty(&t->waiting))
-		coming_free(t, LIST_OWNER(t->waiting.next, struct coming, node));
+	for (unsigned i = 0; i < NODES_MAX; i++)
+		while (!list_is_empty(&t->from[i].waiting))
+			coming_free(
+			    t, LIST_OWNER(t->from[i].waiting.next, struct coming, node));
 	while (!list_is_empty(&t->going))
 		going_free(t, LIST_OWNER(t->going.next, struct going, node));
 	map_fini(&t->comings);

@@ -39,7 +39,7 @@
  * when its client came and whether it is connected; one that is stays, then the later one
  * (the higher site id, when it is the same nanosecond), the other is ended with 0x8E.
  *
- * Bounds: TAKEOVER_MOST sessions on their way in each direction, the others wait;
+ * Bounds: TAKEOVER_MOST sessions on their way here from each node, the others wait;
  * TAKEOVER_WINDOW parts of each; TAKEOVER_PATIENCE without a sign of the other end.
  *
  * Threads: a struct takeover is the link thread's, its takeover_worker_*() are for client

@@ -15,6 +15,7 @@
 
 #define ID SLICE_LIT("traveller")
 #define PEER 1u
+#define STILL 2u /* stands still */
 
 struct sent {
 	enum takeover_frame frame;
@@ -36,6 +37,8 @@ static em_err
 on_send(void *arg, unsigned place, enum takeover_frame frame, struct slice body)
 {
 	(void)arg;
+	if (place == STILL)
+		return EM_OK;
 	EQ(place, PEER);
 	if (is_down)
 		return EM_UNREACHABLE;
@@ -53,7 +56,8 @@ static uint64_t
 on_places(void *arg, uint64_t hash)
 {
 	(void)arg;
-	OK(hash == claim_hash(ID));
+	if (hash != claim_hash(ID))
+		return UINT64_C(1) << STILL;
 	return (somebody_has_it ? UINT64_C(1) << PEER : 0) | is_also_here | have_it_too;
 }
 
@@ -154,6 +158,9 @@ house_of_two(void)
 	nodes_birth("emqx@here", 7);
 	OK(nodes_add(SLICE_LIT("emqx@there"), 8, &place) == EM_OK);
 	EQ(place, PEER);
+	nodes_set_running(place, true);
+	OK(nodes_add(SLICE_LIT("emqx@still"), 9, &place) == EM_OK);
+	EQ(place, STILL);
 	nodes_set_running(place, true);
 	router_birth(session_deliver);
 	retain_birth();
@@ -443,6 +450,47 @@ TEST(who_cannot_be_asked_holds_up_nobody)
 	end_all();
 }
 
+static unsigned given_up;
+
+static void
+on_given_up(struct claim *c)
+{
+	(void)c;
+	given_up++;
+}
+
+TEST(a_node_that_stands_still_holds_up_those_only_whose_session_it_has)
+{
+	static struct claim stuck[TAKEOVER_MOST + 10];
+	static char id[TAKEOVER_MOST + 10][16];
+	unsigned n = TAKEOVER_MOST + 10, coming, waiting, going;
+
+	begin();
+	settle_in();
+	as(new_home);
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(id[i], sizeof id[i], "stuck%u", i);
+		stuck[i] =
+		    (struct claim){ .clientid = slice_str(id[i]), .done = on_given_up };
+		claim_begin(&stuck[i]);
+	}
+	turn();
+	turn();
+	takeover_counts(takeover, &coming, &waiting, &going);
+	EQ(coming, TAKEOVER_MOST);
+	EQ(waiting, 10);
+	come_and_wait(false);
+	OK(!is_at(old_home) && is_at(new_home));
+	EQ(given_up, 0);
+	worker_act_as(worker_link());
+	nodes_set_running(STILL, false);
+	takeover_on_down(takeover, STILL);
+	while (given_up < n)
+		turn();
+	nothing_is_on_the_way();
+	end_all();
+}
+
 TEST(a_client_that_is_back_at_the_old_node_keeps_its_session_there)
 {
 	bool present;
@@ -521,7 +569,7 @@ TEST(several_that_have_it_settle_first_which_of_them_stays)
 	settle_in();
 	have_it_too = UINT64_C(1) << (PEER + 1);
 	come(false);
-	for (unsigned i = 0; i < 20; i++)
+	for (unsigned i = 0; i < 4; i++) /* much less than TAKEOVER_SETTLES */
 		turn();
 	EQ(frames[TAKEOVER_TAKE], 0);
 	have_it_too = 0;
