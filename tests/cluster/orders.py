@@ -22,7 +22,7 @@ class Orders:
         self.rng = world.rng(self.name)
         self.acked, self.now = {}, {}
         self.open = {k: [] for k in self.keys}
-        self.given_up = {k: [] for k in self.keys}  # of which nobody knows: they may come later
+        self.given_up = {k: [] for k in self.keys}  # of which nobody knows
         self.refused = set()
         self.is_busy = False
 
@@ -35,7 +35,8 @@ class Orders:
                 self.is_busy = False
 
     def ctl(self, node, *words):
-        """(exit code, stderr); runs on a thread of its own."""
+        """(exit code, stderr); runs on a thread of its own. The daemon answers before the tool
+        gives up: what a tool does not wait for may come into force until then."""
         try:
             rc, _, err = node.ctl(*words, "--timeout", "12s", timeout=20)
         except Exception as e:  # pylint: disable=broad-except
@@ -58,6 +59,7 @@ class Orders:
         elif rc in (0, 7):  # 7: a node that runs did not say yet that it has it
             self.acked[key] = value
             self.open[key].clear()
+            self.given_up[key].clear()  # behind a newer one nothing comes into force
             self.world.count(self.name + " acknowledged" + (", by some" if rc else ""))
         elif "no quorum" in err.lower():
             self.open[key].remove(value)
