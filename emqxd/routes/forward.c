@@ -421,9 +421,9 @@ on_batch(struct forward *f, struct peer *p, struct rbuf *r)
 			    router_remote_share(rec.group, rec.filter, rec.tried, &rec.m);
 			p->taken = rec.number;
 			p->must_ack = f->has_work = true;
-			if (result.receivers == 0)
-				count_dropped(1);
 		}
+		if (result.receivers == 0) /* who was here has gone */
+			count_dropped(1);
 		message_done(&rec.m);
 		if (result.is_full != NULL)
 			hold(f, p, true);

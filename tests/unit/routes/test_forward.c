@@ -323,6 +323,30 @@ publisher_waits(const char *topic, const char *text, uint8_t qos)
 	return result.is_full == worker_link();
 }
 
+TEST(what_comes_for_somebody_who_has_gone_is_counted)
+{
+	struct ear e = { .s.home = 0 };
+	uint64_t dropped;
+
+	begin_nodes();
+	dropped = counted(METRIC_MESSAGES_FORWARD_DROPPED);
+	sub(&e, "", "t", 0);
+	set(1, "", "t", 1);
+	pub_qos("t", "a", 1);
+	all_turns(2);
+	hear_sent();
+	all_turns(2);
+	EQ(e.got, 2); /* from here, and as another node's */
+	EQ(counted(METRIC_MESSAGES_FORWARD_DROPPED), dropped);
+	gone(&e);
+	pub_qos("t", "b", 1);
+	all_turns(2);
+	hear_sent();
+	all_turns(2);
+	EQ(counted(METRIC_MESSAGES_FORWARD_DROPPED), dropped + 1);
+	set(1, "", "t", 0);
+}
+
 TEST(when_a_link_is_full_qos_0_goes_first_and_publishers_wait)
 {
 	char text[2000];
@@ -359,7 +383,7 @@ TEST(when_a_link_is_full_qos_0_goes_first_and_publishers_wait)
 	hear_sent();
 	all_turns(4);
 	EQ(e.got, n);
-	EQ(counted(METRIC_MESSAGES_FORWARD_DROPPED), dropped + 2);
+	EQ(counted(METRIC_MESSAGES_FORWARD_DROPPED), dropped + 3); /* and "elsewhere" here */
 	gone(&e);
 	set(1, "", "t", 0);
 	set(2, "", "elsewhere", 0);
