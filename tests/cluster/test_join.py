@@ -112,6 +112,10 @@ def force_leave():
         h[3].start()
         expect_exit(h[3], 8, "cluster force-leave", "cluster", "join", h[1].address, "--yes")
         h[3].kill()
+        shutil.rmtree(h[3].path("data"))  # its disk was replaced
+        h[3].start()
+        expect_exit(h[3], 8, "cluster force-leave", "cluster", "join", h[1].address, "--yes")
+        h[3].kill()
         wait_until("it is seen", 15, lambda: h[3].name not in h[1].running())
         h[1].ok("cluster", "force-leave", h[3].name, "--yes")
         for node in h.nodes[:2]:
