@@ -229,6 +229,24 @@ start_parts(struct gather *g, const struct op *op, const struct cmd *cmd)
 
 /* ---- here: the end */
 
+/* The list ends with what it has, and says of whom there may be more. */
+static void
+tell_lost(struct gather *g)
+{
+	struct str text = { 0 };
+
+	if (g->lost.n > 0)
+		str_addf(&text, "no answer from %s", str_get(&g->lost));
+	if (g->broken.n > 0)
+		str_addf(&text, "%s%s was lost: not all of its rows are here",
+		    text.n > 0 ? "; " : "", str_get(&g->broken));
+	if (text.n > 0) {
+		fault_set(&g->fault, EM_PARTLY, "%s", str_get(&text));
+		fault_hint(&g->fault, "how they are: emqx_ctl cluster status");
+	}
+	str_fini(&text);
+}
+
 /* What calls for several values come to. */
 static void
 sum_up(struct gather *g)
@@ -236,15 +254,12 @@ sum_up(struct gather *g)
 	if (g->failed > 0 && g->fault.err == EM_OK)
 		fault_set(&g->fault, g->failed < g->calls ? EM_PARTLY : g->first,
 		    "%zu of %zu failed", g->failed, g->calls);
-	if (g->lost.n == 0)
-		return;
-	if (g->whom == WHOM_OTHERS && !g->was_found && g->fault.err != EM_OK) {
+	if (g->lost.n > 0 && g->whom == WHOM_OTHERS && !g->was_found &&
+	    g->fault.err != EM_OK)
 		fault_hint(
 		    &g->fault, "no answer from %s: it may be there", str_get(&g->lost));
-	} else if (g->whom == WHOM_ALL && g->fault.err == EM_OK) {
-		fault_set(&g->fault, EM_PARTLY, "no answer from %s", str_get(&g->lost));
-		fault_hint(&g->fault, "how they are: emqx_ctl cluster status");
-	}
+	else if (g->whom != WHOM_OTHERS && g->fault.err == EM_OK)
+		tell_lost(g);
 }
 
 static void
@@ -267,6 +282,7 @@ free_gather(struct gather *g)
 		mem_free(g->missing.p[i].row);
 	VEC_FINI(&g->missing);
 	str_fini(&g->lost);
+	str_fini(&g->broken);
 	str_fini(&g->far_next);
 	str_fini(&g->far_note);
 	str_fini(&g->note);

@@ -63,6 +63,7 @@ on_far_row(void *arg, struct slice row)
 	struct far *far = arg;
 	struct gather *g = far->gather;
 
+	far->rows++;
 	if (g->missing.n > 0) {
 		take_one_of_many(far, row);
 		gather_pump(g);
@@ -80,7 +81,9 @@ on_far_row(void *arg, struct slice row)
 static void
 add_lost(struct gather *g, const struct far *far)
 {
-	str_addf(&g->lost, "%s%s", g->lost.n > 0 ? ", " : "", far->name);
+	struct str *list = far->rows > 0 ? &g->broken : &g->lost;
+
+	str_addf(list, "%s%s", list->n > 0 ? ", " : "", far->name);
 }
 
 static void
@@ -94,13 +97,14 @@ fail(struct gather *g, em_err err, const struct fault *f)
 		gather_stop(g);
 }
 
-/* Where several are asked, one that is away, or too old to know, is only told of. */
+/* Where several are asked, one that is away, or too old to know, is only told of; so is one
+ * that had begun to answer. */
 static void
 take_far_fault(struct gather *g, const struct far *far, const struct fault *f)
 {
 	if (g->whom == WHOM_OTHERS && (f->err == EM_NOTFOUND || g->was_found))
 		return;
-	if (g->whom != WHOM_NODE && f->err == EM_UNREACHABLE)
+	if (f->err == EM_UNREACHABLE && (g->whom != WHOM_NODE || far->rows > 0))
 		add_lost(g, far);
 	else if (g->whom == WHOM_OTHERS || g->fault.err == EM_OK)
 		fail(g,

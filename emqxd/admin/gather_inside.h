@@ -52,7 +52,8 @@ struct far {
 	struct gather *gather;
 	struct remote_call *call; /* NULL: it has answered */
 	char *name;
-	size_t at; /* where its next row is looked for among those that are missing */
+	uint64_t rows; /* that came */
+	size_t at;     /* where its next row is looked for among those that are missing */
 };
 
 struct gather {
@@ -60,8 +61,9 @@ struct gather {
 	enum whom whom;
 	struct far *far;
 	unsigned n_far, far_away;
-	bool was_found;  /* on another node */
-	struct str lost; /* nodes that did not answer */
+	bool was_found;    /* on another node */
+	struct str lost;   /* nodes that did not answer */
+	struct str broken; /* that did, and were lost before their end */
 	struct str far_next, far_note;
 	struct str note; /* of the operation */
 	struct gather_asker who;

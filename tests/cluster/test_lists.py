@@ -129,6 +129,29 @@ def one_is_gone():
             c.client.loop_stop()
 
 
+def lost_midway():
+    """a node that dies while its list streams: what it had sent, exit 7, and which it was"""
+    with house(2) as h:
+        client = paho.Client("many")
+        client.connect(h[2].host, h[2].mqtt)
+        client.loop_start()
+        for at in range(0, 12000, 500):
+            client.subscribe([("a/rather/long/filter/of/number/%d" % (at + i), 1) for i in range(500)])
+        words = ("subscriptions", "list", "--node", h[2].name)
+        wait_until("they are there", 30, lambda: 12000 in [
+            r["value"] for r in h[2].rows("broker", "stats") if r["name"] == "subscriptions.count"])
+        tool = subprocess.Popen([BUILD + "/emqx_ctl", "--socket", h[1].path("ctl.sock"), *words, "-o", "jsonl"],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        first = tool.stdout.readline()  # and then it does not read on
+        h[2].kill()
+        wait_until("it is seen", 15, lambda: h[2].name not in h[1].running())
+        out, err = tool.communicate(timeout=60)
+        got = [json.loads(line) for line in [first, *out.splitlines()]]
+        assert tool.returncode == 7 and h[2].name in err, (tool.returncode, err)
+        assert 1 < len(got) < 12000 and {r["node"] for r in got} == {h[2].name}, len(got)
+        client.loop_stop()
+
+
 def sys():
     """$SYS/brokers names all that run, and what nodes tell of themselves is heard anywhere"""
     with house(3, 'sys_topics.sys_msg_interval = "1s"', 'sys_topics.sys_heartbeat_interval = "1s"') as h:
@@ -235,4 +258,4 @@ def given():
 
 
 if __name__ == "__main__":
-    run_together(lists, kick_many, one_is_gone, sys, exclusive, exclusive_at_the_end, given)
+    run_together(lists, kick_many, one_is_gone, lost_midway, sys, exclusive, exclusive_at_the_end, given)

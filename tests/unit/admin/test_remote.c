@@ -44,9 +44,9 @@ post(const char *node, struct slice piece)
 static const struct rpc_ops loopback = { .send = post };
 
 static void
-deliver_all(void)
+deliver(size_t n)
 {
-	while (line.box.n > 0) {
+	for (; n > 0 && line.box.n > 0; n--) {
 		struct posted l = line.box.p[0];
 
 		line.box.n--;
@@ -55,6 +55,20 @@ deliver_all(void)
 		    slice_str(l.is_for_b ? "a@host" : "b@host"), slice_of(l.p, l.n));
 		mem_free(l.p);
 	}
+}
+
+static void
+deliver_all(void)
+{
+	deliver(SIZE_MAX);
+}
+
+static void
+drop_all(void)
+{
+	for (size_t i = 0; i < line.box.n; i++)
+		mem_free(line.box.p[i].p);
+	line.box.n = 0;
 }
 
 /* ---- the house */
@@ -113,14 +127,20 @@ struct house {
 };
 
 static void
+turn(void)
+{
+	for (unsigned w = 0; w < 2; w++) {
+		worker_act_as(worker_get(w));
+		mailbox_open_all(worker_get(w));
+		mailbox_post_all(worker_get(w));
+	}
+}
+
+static void
 go_on(void)
 {
 	for (unsigned i = 0; i < 2000; i++) {
-		for (unsigned w = 0; w < 2; w++) {
-			worker_act_as(worker_get(w));
-			mailbox_open_all(worker_get(w));
-			mailbox_post_all(worker_get(w));
-		}
+		turn();
 		deliver_all();
 	}
 }
@@ -277,6 +297,32 @@ TEST(a_node_that_is_lost_ends_what_was_asked_of_it)
 	OK(h.heard.is_over);
 	EQ(h.heard.err, EM_UNREACHABLE);
 	STR_EQ(str_get(&h.heard.text), "node 'b@host' was lost");
+	tear_down(&h);
+}
+
+TEST(a_list_ends_with_what_a_node_had_sent_when_it_was_lost)
+{
+	struct house h;
+	unsigned all;
+
+	build(&h);
+	ask(&h, CMD_LOG_ROOM_LEVEL, op_get(CMD_LOG_ROOM_LEVEL), 2,
+	    (const char *const[]){ "node=b@host", NULL });
+	deliver_all();
+	for (unsigned i = 0; i < 100; i++)
+		turn();
+	OK(line.box.n > 6);
+	deliver(6);
+	drop_all();
+	remote_lost(SLICE_LIT("b@host"));
+	OK(!h.heard.is_over);
+	all = h.heard.n;
+	EQ(all, 2);
+	gather_credit(h.gather, 1000);
+	go_on();
+	OK(h.heard.is_over && h.heard.n > all);
+	EQ(h.heard.err, EM_PARTLY);
+	STR_EQ(str_get(&h.heard.text), "b@host was lost: not all of its rows are here");
 	tear_down(&h);
 }
 
