@@ -60,11 +60,13 @@ struct license_done {
 	em_err err;
 	struct fault *fault; /* of an error: the caller's to take */
 	wall_t at;           /* that it was given: by this every node knows it */
+	const char *would;   /* it was only tried: what it would be, half a sentence */
 };
 typedef void license_done_fn(void *arg, const struct license_done *d);
 
 /* Each verifies first and changes nothing when that fails.  One at a time: EM_BUSY.  EM_OK:
- * @done follows on this thread, unless the process ends; then all nodes agree on it. */
+ * @done follows on this thread, perhaps within the call, unless the process ends; then all
+ * nodes agree on it.  @by NULL: no more than that is done, and nothing is changed. */
 /* @fd: an open file, taken, or -1: the configured one, read again. */
 EM_MUST_USE em_err license_reload(int fd, struct slice path, const char *by,
     license_done_fn *done, void *arg, struct fault *f);

@@ -16,6 +16,7 @@
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
 
+#include <inttypes.h>
 #include <unistd.h>
 
 enum ask_step { ASK_READING, ASK_CHANGING };
@@ -28,7 +29,8 @@ struct license_ask {
 	char *path; /* its name, and what is opened */
 	struct str text;
 	struct fault fault;
-	char *by;
+	char *by; /* NULL: it is only tried */
+	struct str would;
 	license_done_fn *done;
 	void *arg;
 	wall_t at;
@@ -42,6 +44,7 @@ ask_free(struct license_ask **ap)
 	if (a->fd >= 0)
 		close(a->fd);
 	str_fini(&a->text);
+	str_fini(&a->would);
 	fault_clear(&a->fault);
 	mem_free(a->path);
 	mem_free(a->by);
@@ -54,7 +57,10 @@ static void
 finish(struct license *l)
 {
 	struct license_ask *a = l->ask;
-	struct license_done d = { .err = a->fault.err, .fault = &a->fault, .at = a->at };
+	struct license_done d = { .err = a->fault.err,
+		.fault = &a->fault,
+		.at = a->at,
+		.would = str_get(&a->would) };
 
 	l->ask = NULL;
 	a->done(a->arg, &d);
@@ -220,6 +226,25 @@ check_date(const struct license_key *key, struct fault *f)
 	return EM_STATE;
 }
 
+/* What would be in force, half a sentence. */
+static void
+describe(struct license_ask *a, const struct license_key *key)
+{
+	uint8_t now[LICENSE_KEY_MAX];
+	char end[LICENSE_DATE_TEXT];
+
+	if (key == NULL) {
+		str_add(&a->would, "what each node has configured");
+		return;
+	}
+	str_add(&a->would, "the licence of ");
+	str_add_escaped(&a->would, key->customer);
+	str_addf(&a->would, ", %" PRIu64 " sessions, until %s", key->max_sessions,
+	    license_date_print(key->end, end));
+	if (slice_eq(license_key_text(key), slice_of(now, license_text(now))))
+		str_add(&a->would, ", which is in force already");
+}
+
 /* Verifies and sends. */
 static em_err
 send(struct license *l, struct license_ask *a, struct fault *f)
@@ -238,6 +263,11 @@ send(struct license *l, struct license_ask *a, struct fault *f)
 			return err;
 		}
 	}
+	if (a->by == NULL) {
+		describe(a, key);
+		license_key_free(&key);
+		return EM_OK;
+	}
 	c = change_of(l, a, key);
 	license_key_free(&key);
 	if (c == NULL)
@@ -255,7 +285,7 @@ on_read(struct letter *letter)
 
 	if (l == NULL)
 		ask_free(&a);
-	else if (a->fault.err != EM_OK || send(l, a, &a->fault) != EM_OK)
+	else if (a->fault.err != EM_OK || send(l, a, &a->fault) != EM_OK || a->by == NULL)
 		finish(l);
 }
 
@@ -281,7 +311,8 @@ ask_new(const char *by, license_done_fn *done, void *arg)
 	struct license_ask *a = MEM_NEW(struct license_ask);
 
 	a->fd = -1;
-	a->by = mem_dup(by, strnlen(by, LICENSE_ROW_BY_MAX));
+	if (by != NULL)
+		a->by = mem_dup(by, strnlen(by, LICENSE_ROW_BY_MAX));
 	a->done = done;
 	a->arg = arg;
 	return a;
@@ -351,11 +382,14 @@ license_update(
 	a = ask_new(by, done, arg);
 	str_add_slice(&a->text, text);
 	err = send(l, a, f);
-	if (err == EM_OK)
-		l->ask = a;
-	else
+	if (err != EM_OK) {
 		ask_free(&a);
-	return err;
+		return err;
+	}
+	l->ask = a;
+	if (by == NULL)
+		finish(l);
+	return EM_OK;
 }
 
 void

@@ -9,6 +9,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define COUNT 24
 #define REPORT_LIMIT \
@@ -217,11 +219,58 @@ on_all(void *arg, struct license_all_node *const *nodes, size_t n)
 
 /* ---- another one */
 
+static int
+by_name(const void *a, const void *b)
+{
+	const unsigned *x = a, *y = b;
+
+	return strcmp(nodes_name(*x), nodes_name(*y));
+}
+
+static void
+would_row(struct op_ctx *op, unsigned place, const char *would)
+{
+	struct row_writer *row = op_row(op);
+
+	row_str(row, "node", nodes_name(place));
+	if (nodes_is_running(place))
+		row_strf(row, "result", "would take %s", would);
+	else
+		row_str(row, "result", "not running: would take it when it returns");
+	op_row_end(op);
+}
+
+/* A dry run: those that run would take it. */
+static em_err
+tell_would(struct op_ctx *op, const char *would)
+{
+	unsigned place[NODES_MAX], n = 0, running = 0;
+
+	for (unsigned i = 0; i < nodes_end(); i++) {
+		if (nodes_name(i) == NULL)
+			continue;
+		place[n++] = i;
+		running += nodes_is_running(i);
+	}
+	if (2 * running <= n)
+		return op_fault(op, EM_NOQUORUM,
+		    "no quorum: %u of %u members are heard; nothing would be changed",
+		    running, n);
+	qsort(place, n, sizeof *place, by_name);
+	for (unsigned i = 0; i < n; i++)
+		would_row(op, place[i], would);
+	return EM_OK;
+}
+
 static void
 on_done(void *arg, const struct license_done *d)
 {
 	struct op_ctx *op = arg;
 
+	if (d->err == EM_OK && op_is_dry_run(op)) {
+		op_done(op, tell_would(op, d->would));
+		return;
+	}
 	if (d->err == EM_OK) {
 		license_all_ask(d->at, op->uid, REPORT_LIMIT, on_all, op);
 		return;
@@ -231,13 +280,17 @@ on_done(void *arg, const struct license_done *d)
 	op_done(op, d->err);
 }
 
-static void
+/* NULL: it is only tried. */
+static const char *
 asker_of(const struct op_ctx *op, char by[BY_MAX])
 {
+	if (op_is_dry_run(op))
+		return NULL;
 	if (nodes_count() > 1)
 		snprintf(by, BY_MAX, "uid %u at %s", (unsigned)op->uid, nodes_me());
 	else
 		snprintf(by, BY_MAX, "uid %u", (unsigned)op->uid);
+	return by;
 }
 
 static em_err
@@ -247,13 +300,14 @@ reload_call(struct op_ctx *op)
 	char by[BY_MAX];
 	em_err err;
 
-	asker_of(op, by);
-	err = license_reload(
-	    fd, params_text(op->params, "file"), by, on_done, op, &op->fault);
+	err = license_reload(fd, params_text(op->params, "file"), asker_of(op, by),
+	    on_done, op, &op->fault);
 	return err == EM_OK ? EM_AGAIN : err;
 }
 
-const struct op op_LICENSE_RELOAD = { .where = OP_ADMIN, .call = reload_call };
+const struct op op_LICENSE_RELOAD = {
+	.where = OP_ADMIN, .call = reload_call, .can_dry_run = true
+};
 
 static em_err
 update_call(struct op_ctx *op)
@@ -261,12 +315,14 @@ update_call(struct op_ctx *op)
 	char by[BY_MAX];
 	em_err err;
 
-	asker_of(op, by);
-	err = license_update(params_text(op->params, "key"), by, on_done, op, &op->fault);
+	err = license_update(
+	    params_text(op->params, "key"), asker_of(op, by), on_done, op, &op->fault);
 	return err == EM_OK ? EM_AGAIN : err;
 }
 
-const struct op op_LICENSE_UPDATE = { .where = OP_ADMIN, .call = update_call };
+const struct op op_LICENSE_UPDATE = {
+	.where = OP_ADMIN, .call = update_call, .can_dry_run = true
+};
 
 /* ---- history */
 

@@ -54,6 +54,24 @@ pub() { mosquitto_pub -h 127.0.0.1 -p "$PORT" -t x -m x "$@"; }
 	[ ! -e "$EMQXD_DIR/data/licenses/emqx.lic" ]
 }
 
+@test "license reload --dry-run: verifies, says what each node would take, and changes nothing" {
+	sign "$L" customer='A B' email=a@b.c deployment=prod start=20260101 days=3650 customer_type=1 max_sessions=1000
+	start_emqxd "$PUBLIC"
+	run -0 --separate-stderr ctl license reload "$L" --dry-run
+	[[ $output == 'emqxd@127.0.0.1: would take the licence of A B, 1000 sessions, until 20'* ]]
+	[ "$stderr" = 'nothing was changed (--dry-run)' ]
+	[ "$(info source)" = none ]
+	[ ! -e "$EMQXD_DIR/data/licenses/emqx.lic" ]
+	run -1 ctl license reload "$EMQXD_DIR/out" --dry-run
+	run -0 --separate-stderr ctl license update default --dry-run
+	[ "$output" = 'emqxd@127.0.0.1: would take what each node has configured' ]
+	run -0 --separate-stderr ctl license update "@$L" --dry-run
+	[[ $output == *'the licence of A B'* ]]
+	ctl license reload "$L"
+	run -0 --separate-stderr ctl license reload "$L" --dry-run
+	[[ $output == *', which is in force already' ]]
+}
+
 @test "license reload: in force at once, with EMQX's lines, a copy, and over a restart" {
 	sign "$L" customer='A B' email=a@b.c deployment=prod start=20260101 days=3650 customer_type=1 max_sessions=1000
 	start_emqxd "$PUBLIC"

@@ -52,6 +52,10 @@ class Three:
         h[3].stop()
         wait_until("it is seen", 15, lambda: h[3].name not in h[1].running())
         second = vendor.sign("second.lic", "customer=Second", "max_sessions=2000")
+        out = h[1].ok("license", "reload", second, "--dry-run").splitlines()
+        assert [line.split(": ", 1)[0] for line in out] == [n.name for n in h.nodes], out
+        assert ["would take the licence of Second, 2000 sessions" in line for line in out] == [True, True, False], out
+        assert out[2].endswith("not running: would take it when it returns") and info(h[2])["customer"] == "First"
         lines = give(h[1], second)
         for node in h.nodes[:2]:
             assert lines[node.name].startswith("ok, copy %s, backup " % node.path("data", "licenses", "emqx.lic")), lines
@@ -155,6 +159,8 @@ class Three:
         h[2].kill()
         h[3].kill()
         wait_until("no quorum", 20, lambda: not h[1].rows("cluster", "status")[0]["quorum"])
+        rc, out, err = h[1].ctl("license", "reload", vendor.sign("two.lic", "customer=Two"), "--dry-run")
+        assert rc == 1 and "no quorum" in err, (rc, out, err)
         rc, out, err = h[1].ctl("license", "reload", vendor.sign("two.lic", "customer=Two"))
         assert rc == 1 and out == "" and "no quorum" in err, (rc, out, err)
         assert before[0] == (info(h[1])["hash"], copy_of(h[1]), backups(h[1]))
