@@ -4,6 +4,9 @@
 #include "emqxd/core/log.h"
 #include "emqxd/observe/trace.h"
 #include "emqxd/admin/op.h"
+#include "emqxd/ops/elsewhere.h"
+
+#define ELSEWHERE_LIMIT span_s(2)
 
 /* In the order of the command's values: client, topic, ip_address. */
 static enum observe_trace_kind
@@ -40,6 +43,23 @@ list_call(struct op_ctx *op)
 
 const struct op op_TRACE_LIST = { .where = OP_ADMIN, .call = list_call };
 
+/* It is traced here: but that is not where the client is. */
+static void
+on_where(void *arg, const char *node)
+{
+	struct op_ctx *op = arg;
+	struct str id = { 0 };
+
+	str_add_escaped(&id, params_text(op->params, "value"));
+	if (node != NULL)
+		op_note(op,
+		    "client '%s' is on node '%s' now, where this trace does not see it: "
+		    "run emqx_ctl trace start there",
+		    str_get(&id), node);
+	str_fini(&id);
+	op_done(op, EM_OK);
+}
+
 static em_err
 start_call(struct op_ctx *op)
 {
@@ -62,7 +82,10 @@ start_call(struct op_ctx *op)
 	row_str(row, "level", log_level_name(level));
 	row_text(row, "destination", path);
 	op_row_end(op);
-	return EM_OK;
+	if (kind_of(op) != TRACE_CLIENT)
+		return EM_OK;
+	elsewhere_find(value, op->uid, ELSEWHERE_LIMIT, on_where, op);
+	return EM_AGAIN;
 }
 
 const struct op op_TRACE_START = { .where = OP_ADMIN, .call = start_call };

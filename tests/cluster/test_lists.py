@@ -71,6 +71,11 @@ def lists():
             assert isinstance(json.loads(out), (list, dict)), words
         assert h[1].rows("clients", "show", "c3a")[0]["clientid"] == "c3a"
         assert h[1].rows("subscriptions", "show", "c2a")[0]["clientid"] == "c2a"
+        for node, client, where in ((h[1], "c3a", h[3].name), (h[3], "c3a", None), (h[1], "c1a", None), (h[1], "none", None)):
+            rc, out, err = node.ctl("trace", "start", "client", client, node.path(client + ".log"))
+            assert rc == 0 and "c" in out, (rc, out, err)
+            assert ("is on node" in err) == (where is not None) and (where or "") in err, (client, err)
+            node.ok("trace", "stop", "client", client)
         out = subprocess.run(
             [BUILD + "/emqx_ctl", "__complete", "clients", "list", "--node", "emqx"], check=False, text=True,
             capture_output=True, env={**os.environ, "EMQX_SOCKET": h[1].path("ctl.sock")}).stdout
