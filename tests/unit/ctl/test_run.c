@@ -186,7 +186,8 @@ TEST(several_at_once_need_yes_where_nobody_can_be_asked)
 	    "emqx_ctl: log set-level has no --dry-run\n"
 	    "  hint: these have one: cluster join, cluster leave, cluster "
 	    "force-leave, cluster discovery enable, listeners stop, listeners restart, "
-	    "clients kick, retainer clean, conf set, conf unset\n");
+	    "clients kick, retainer clean, license reload, license update, conf set, "
+	    "conf unset\n");
 	EQ(d.calls, 3);
 	EQ(run(&t, "clients kick a"), 0);
 	EQ(run(&t, "listeners stop tcp:default"), 0); /* EMQX's own form */
