@@ -146,13 +146,13 @@ def lost_midway():
         wait_until("they are there", 30, lambda: 12000 in [
             r["value"] for r in h[2].rows("broker", "stats") if r["name"] == "subscriptions.count"])
         tool = subprocess.Popen([BUILD + "/emqx_ctl", "--socket", h[1].path("ctl.sock"), *words, "-o", "jsonl"],
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        first = tool.stdout.readline()  # and then it does not read on
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        first = os.read(tool.stdout.fileno(), 1)  # rows come; and then it does not read on
         h[2].kill()
         wait_until("it is seen", 15, lambda: h[2].name not in h[1].running())
         out, err = tool.communicate(timeout=60)
-        got = [json.loads(line) for line in [first, *out.splitlines()]]
-        assert tool.returncode == 7 and h[2].name in err, (tool.returncode, err)
+        got = [json.loads(line) for line in (first + out).decode().splitlines()]
+        assert tool.returncode == 7 and h[2].name in err.decode(), (tool.returncode, err)
         assert 1 < len(got) < 12000 and {r["node"] for r in got} == {h[2].name}, len(got)
         client.loop_stop()
 
