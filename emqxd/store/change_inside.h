@@ -123,6 +123,7 @@ struct store {
 	struct timer calm;
 	struct ordered group[CHANGE_GROUP_N];
 	uint64_t clock; /* of stamps: stamp_next() */
+	struct stamp_wall wall;
 	struct timer pace;
 	struct timer again;           /* entries that the disk did not take */
 	VEC(struct change *) flushes; /* that wait for a group */

@@ -27,9 +27,6 @@
 #define LOST span_s(1)   /* without a leader for so long: no quorum */
 #define REPEAT span_s(1) /* without anything back */
 #define LATE span_s(10)  /* then a change of META is given up */
-#define YOUNG span_s(5)  /* a change that is not stamped again for what overtook it */
-#define YOUNG_AHEAD span_s(30) /* the same, when a clock was ahead of ours */
-#define BEHIND_MAX 64u   /* changes that are looked through for a later one of the row */
 #define AT_END span_s(2) /* that the store waits for entries to come back */
 
 struct ordered *
@@ -249,69 +246,14 @@ ordered_is_own(const struct ordered *o, uint64_t site, uint64_t incarnation, uin
 	       o->own.p[o->own_at].seq == seq;
 }
 
-static em_err
-on_stamp(struct slice key, struct slice blob, void *arg)
-{
-	struct rbuf r = rbuf_of(blob);
-	struct stamp *out = arg;
-
-	(void)key;
-	out->clock = rbuf_u64(&r);
-	out->site = rbuf_u64(&r);
-	return r.err;
-}
-
-static void
-set_stamp(struct store *s, struct change *c)
-{
-	c->stamp = (struct stamp){ 0 };
-	/* What is not there, or cannot be read, has none. */
-	if (c->what == CHANGE_EXPIRE)
-		(void)!kv_get(s->kv, TABLE_STAMPS, change_key(c), on_stamp, &c->stamp);
-	else
-		c->stamp.clock = stamp_next(&s->clock, clock_wall());
-}
-
-static bool
-is_changed_in(const struct change_list *l, const struct change *c, unsigned *most)
-{
-	for (const struct change *d = l->first; d != NULL; d = change_behind(d))
-		if ((*most)-- == 0 ||
-		    (d->kind == c->kind && slice_eq(change_key(d), change_key(c))))
-			return true;
-	return false;
-}
-
-/* It came behind what holds, but its stamp is older: this node had not heard of that one yet,
- * and the clocks do not say which is the newer: by what is acknowledged it is this one.
- * Not so what has waited for long, through a split perhaps. */
-static bool
-goes_again(struct store *s, struct ordered *o, struct change *c)
-{
-	wall_t wall = clock_wall();
-	bool is_ahead = wall.ns < 0 || s->clock > (uint64_t)wall.ns;
-	unsigned most = BEHIND_MAX;
-
-	if (c->what == CHANGE_EXPIRE || is_over(c->at, is_ahead ? YOUNG_AHEAD : YOUNG) ||
-	    is_changed_in(&o->sent, c, &most) || is_changed_in(&o->waiting, c, &most))
-		return false;
-	set_stamp(s, c);
-	change_list_add(&o->waiting, c);
-	return true;
-}
-
 void
 ordered_came_back(struct store *s, struct ordered *o, const uint8_t *outcome)
 {
 	struct own_entry e = o->own.p[o->own_at++];
 
 	for (uint32_t i = 0; i < e.n; i++) {
-		struct change *c = change_list_take(&o->sent);
-		bool is_overtaken = outcome == NULL || outcome[i] == APPLY_OVERTAKEN;
-
-		if (outcome != NULL && is_overtaken && goes_again(s, o, c))
-			continue;
-		end(s, c, EM_OK, is_overtaken);
+		end(s, change_list_take(&o->sent), EM_OK,
+		    outcome == NULL || outcome[i] == APPLY_OVERTAKEN);
 		o->answered++;
 	}
 	if (o->own_at >= 2 * ORDERED_WINDOW) {
@@ -376,6 +318,30 @@ may_take(const struct ordered *o, const struct change *c)
 	if (o->group == CHANGE_GROUP_META && has_lost(o))
 		return EM_NOQUORUM;
 	return bytes_of(o) + change_size(c) > WAITING_MAX ? EM_FULL : EM_OK;
+}
+
+static em_err
+on_stamp(struct slice key, struct slice blob, void *arg)
+{
+	struct rbuf r = rbuf_of(blob);
+	struct stamp *out = arg;
+
+	(void)key;
+	out->clock = rbuf_u64(&r);
+	out->site = rbuf_u64(&r);
+	return r.err;
+}
+
+static void
+set_stamp(struct store *s, struct change *c)
+{
+	c->stamp = (struct stamp){ 0 };
+	/* What is not there, or cannot be read, has none. */
+	if (c->what == CHANGE_EXPIRE)
+		(void)!kv_get(s->kv, TABLE_STAMPS, change_key(c), on_stamp, &c->stamp);
+	else
+		c->stamp.clock = stamp_next(
+		    &s->clock, stamp_wall(&s->wall, clock_wall(), clock_mono()));
 }
 
 void

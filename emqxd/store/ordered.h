@@ -20,9 +20,7 @@
  * not proposed.  One that was proposed and does not come back is answered EM_TIMEOUT after
  * ten seconds, with all behind it, and not proposed again: it may still happen if somebody's
  * log has it, but not behind a change that is made after the answer.  Group RET: changes wait, up to 32 MiB, then EM_FULL;
- * each has a stamp (stamp.h), and one that is older than its row changes nothing: but a change
- * that came behind that row within some seconds is stamped and proposed again before it is
- * answered, since a clock that was ahead made the row, or this node lacked it.  A deleted
+ * each has a stamp (stamp.h), and one that is older than its row changes nothing.  A deleted
  * row leaves its stamp behind for ten minutes of the entries' own time.  A blob of up to 15 MiB
  * goes in parts (entry.h); what is larger is EM_TOOBIG, as is one above 4 MiB in META.
  *

@@ -3,8 +3,6 @@
  * whoever gets the same entries has the same rows. */
 #include "tests/unit/store/whole.h"
 
-#include "emqxd/store/change_inside.h"
-
 TEST(alone_a_change_of_an_orderable_kind_is_a_transaction_and_leaves_no_stamp)
 {
 	fresh();
@@ -318,53 +316,13 @@ TEST(of_two_changes_of_a_row_the_newer_one_wins_in_whatever_order_they_come)
 	apply(7, &proposed, 0);
 	settle();
 	STR_EQ(str_get(&follows), "a=new a=same b- a=own! ");
-	wipe();
-}
-
-TEST(of_two_at_once_the_one_behind_in_the_log_holds_whatever_the_clocks_say)
-{
-	fresh_as(1);
+	/* One that was overtaken on its way. */
 	put("a", "late", "late");
 	settle();
-	foreign(1, 2, 1, ENTRY_PUT, "a", "ahead",
-	    (uint64_t)worker_store()->now_wall.ns + 1000 * S);
-	apply(2, &proposed, 0);
+	foreign(8, 2, 3, ENTRY_PUT, "a", "newest", now + 1000 * S);
+	apply(9, &proposed, 1);
 	settle();
-	STR_EQ(str_get(&answers), "");
-	EQ(proposed.n, 2); /* with a newer stamp */
-	apply(3, &proposed, 1);
-	settle();
-	STR_EQ(str_get(&answers), "late:ok ");
-	STR_EQ(str_get(&follows), "a=ahead a=late! ");
-	/* But of its own only the last one. */
-	put("a", "1", "1");
-	put("a", "2", "2");
-	settle();
-	foreign(4, 2, 2, ENTRY_PUT, "a", "further",
-	    (uint64_t)worker_store()->now_wall.ns + 2000 * S);
-	for (unsigned i = 2; i < 5 && i < proposed.n; i++) {
-		apply(3 + i, &proposed, i);
-		settle();
-		pass(S / 10);
-	}
-	OK(strstr(str_get(&answers), "1:ok ") != NULL);
-	OK(strstr(str_get(&answers), "2:ok ") != NULL);
-	STR_EQ(str_get(&follows), "a=ahead a=late! a=further a=2! ");
-	wipe();
-}
-
-TEST(what_waited_for_long_is_overtaken_by_what_is_newer)
-{
-	fresh_as(1);
-	put("a", "early", "early");
-	settle();
-	store_self()->group[RET].sent.first->at.ns -= 6 * (int64_t)S;
-	foreign(
-	    1, 2, 1, ENTRY_PUT, "a", "newest", (uint64_t)worker_store()->now_wall.ns + 1);
-	apply(2, &proposed, 0);
-	settle();
-	STR_EQ(str_get(&answers), "a overtaken by newest early:ok ");
-	STR_EQ(str_get(&follows), "a=newest ");
+	STR_EQ(str_get(&answers), "own:ok a overtaken by newest late:ok ");
 	wipe();
 }
 
