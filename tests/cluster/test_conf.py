@@ -78,6 +78,8 @@ def given_up():
         h.need_cuts()
         h.start()
         h.join()
+        wait_until("all vote", 20, lambda: sorted(
+            r["role"] for r in h[1].members().values()) == ["leader", "voter", "voter"])
         said = {}
         leader = next(r["node"] for r in h[1].rows("cluster", "status") if r["role"] == "leader")
         few = next(n for n in h.nodes if n.name != leader)
