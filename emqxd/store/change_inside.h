@@ -84,12 +84,13 @@ struct ordered {
 	enum change_group group;
 	uint64_t site, incarnation, seq; /* seq: of the last one packed */
 	bool has_leader;
-	mono_t lost_at;   /* the leader */
-	mono_t moved_at;  /* something came back, or all was proposed again */
-	bool is_repeated; /* since something came back */
-	uint64_t clock;   /* the highest of all entries */
-	em_err last;      /* how the last change was taken */
-	uint64_t held;    /* bytes that press publishers */
+	mono_t lost_at;    /* the leader */
+	mono_t moved_at;   /* something came back, or all was proposed again */
+	bool is_repeated;  /* since something came back */
+	unsigned silences; /* since then: repeats that nothing came of */
+	uint64_t clock;    /* the highest of all entries */
+	em_err last;       /* how the last change was taken */
+	uint64_t held;     /* bytes that press publishers */
 	struct change_list waiting, sent;
 	VEC(struct own_entry) own; /* those of `sent`, from `own_at` on */
 	size_t own_at;

@@ -25,7 +25,8 @@
 #define WAITING_MAX (32u << 20)
 #define PACE span_ms(100)
 #define LOST span_s(1)   /* without a leader for so long: no quorum */
-#define REPEAT span_s(1) /* without anything back */
+#define REPEAT span_s(1) /* without anything back; then twice as long each time */
+#define SILENCES_MAX 3u
 #define LATE span_s(10)  /* then a change of META is given up */
 #define AT_END span_s(2) /* that the store waits for entries to come back */
 
@@ -264,6 +265,7 @@ ordered_came_back(struct store *s, struct ordered *o, const uint8_t *outcome)
 	}
 	o->moved_at = clock_mono();
 	o->is_repeated = false;
+	o->silences = 0;
 	show(o);
 	release_flushes(s);
 }
@@ -383,8 +385,11 @@ look_at(struct store *s, struct ordered *o)
 		return;
 	if (o->group == CHANGE_GROUP_META && is_over(o->own.p[o->own_at].at, LATE))
 		withdraw(s, o);
-	else if (is_over(o->moved_at, REPEAT))
+	else if (is_over(o->moved_at, span_ms(span_to_ms(REPEAT) << o->silences))) {
+		/* A slow link has all of it still: more would only lie behind it. */
+		o->silences += o->silences < SILENCES_MAX;
 		ordered_pack_again(o);
+	}
 }
 
 static void

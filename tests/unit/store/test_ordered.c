@@ -76,6 +76,9 @@ TEST(what_does_not_come_back_is_proposed_again_by_the_same_number)
 	pass(2 * S / 3);
 	EQ(proposed.n, 4);
 	OK(slice_eq(bytes_at(&proposed, 0), bytes_at(&proposed, 2)));
+	/* A slow link is not asked each second for the same again. */
+	pass(S + S / 5);
+	EQ(proposed.n, 4);
 	/* Another leader: at once. */
 	store_set_leader(META, true);
 	settle();
