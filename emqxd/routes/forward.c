@@ -652,7 +652,7 @@ forward_lost(struct forward *f, unsigned place)
 void
 forward_dead(struct forward *f, unsigned place)
 {
-	lent_take_all(&peer_of(f, place)->lent, pick_again);
+	count_dropped(lent_take_all(&peer_of(f, place)->lent, pick_again));
 }
 
 void

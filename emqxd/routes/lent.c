@@ -56,6 +56,14 @@ lent_fini(struct lent *l)
 	map_fini(&l->by_number);
 }
 
+static void
+note_unlent(struct lent *l, uint64_t number)
+{
+	l->unlent++;
+	if (number > l->unlent_to)
+		l->unlent_to = number;
+}
+
 void
 lent_add(struct lent *l, uint64_t number, struct slice record)
 {
@@ -64,15 +72,19 @@ lent_add(struct lent *l, uint64_t number, struct slice record)
 	if (map_find(&l->by_number, key_of(&number)) != NULL)
 		return;
 	loan = mem_try(sizeof *loan + record.n);
-	if (loan == NULL)
+	if (loan == NULL) {
+		note_unlent(l, number);
 		return;
+	}
 	*loan = (struct loan){ .number = number, .round = l->round, .n = record.n };
 	memcpy(loan->bytes, record.p, record.n);
 	list_push(&l->list, &loan->node);
 	map_put(&l->by_number, key_of(&number), loan);
 	l->bytes += size_of(loan);
-	while (l->bytes > LENT_MAX)
+	while (l->bytes > LENT_MAX) {
+		note_unlent(l, first(l)->number);
 		drop(l, first(l));
+	}
 }
 
 void
@@ -82,8 +94,12 @@ lent_on_done(struct lent *l, struct rbuf *r)
 		uint64_t number = rbuf_u64(r);
 		struct loan *loan = map_find(&l->by_number, key_of(&number));
 
-		if (r->err == EM_OK && loan != NULL)
+		if (r->err != EM_OK)
+			return;
+		if (loan != NULL)
 			drop(l, loan);
+		else if (l->unlent > 0 && number <= l->unlent_to)
+			l->unlent--;
 	}
 }
 
@@ -103,14 +119,18 @@ lent_on_owed(struct lent *l, struct rbuf *r)
 {
 	uint8_t flags = rbuf_u8(r);
 
-	if (r->err == EM_OK && (flags & 1) != 0)
+	if (r->err == EM_OK && (flags & 1) != 0) {
 		l->round++;
+		l->unlent = 0; /* those that are not over stand in the list */
+	}
 	while (r->err == EM_OK && rbuf_left(r) > 0) {
 		uint64_t number = rbuf_u64(r);
 		struct loan *loan = map_find(&l->by_number, key_of(&number));
 
 		if (loan != NULL)
 			loan->round = l->round;
+		else if (r->err == EM_OK && number <= l->unlent_to)
+			l->unlent++;
 	}
 	if (r->err != EM_OK || (flags & 2) == 0)
 		return;
@@ -118,14 +138,16 @@ lent_on_owed(struct lent *l, struct rbuf *r)
 	sweep(l);
 }
 
-void
+uint64_t
 lent_take_all(struct lent *l, void (*take)(struct slice record))
 {
+	uint64_t lost = l->unlent;
 	struct loan *loan;
 
+	l->unlent = 0;
 	if (!l->is_on) {
 		lent_fini(l);
-		return;
+		return 0;
 	}
 	/* What is taken may be lent again, but not within this call. */
 	while ((loan = first(l)) != NULL) {
@@ -137,4 +159,5 @@ lent_take_all(struct lent *l, void (*take)(struct slice record))
 		take(record);
 		mem_free(loan);
 	}
+	return lost;
 }

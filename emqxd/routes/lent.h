@@ -8,8 +8,8 @@
  * gets what it had.  A copy that is not needed any more goes at once; when the node is dead (routes_dead()) another member
  * gets what is left.
  *
- * Bounds: LENT_MAX bytes a node; beyond that the oldest are lent no more: with the node
- * they would be lost.
+ * Bounds: LENT_MAX bytes a node; beyond that, or without memory, the oldest are lent no
+ * more: with the node they would be lost, and how many is known.
  *
  * Only inside routes/; the link thread.
  */
@@ -29,8 +29,10 @@ struct lent {
 	struct map by_number;
 	struct list_node list; /* the oldest first */
 	size_t bytes;
-	uint32_t round; /* of its OWED */
-	bool is_on;     /* it says what is over, as far as is known */
+	uint32_t round;     /* of its OWED */
+	uint64_t unlent;    /* taken, perhaps not over, and no copy is here */
+	uint64_t unlent_to; /* the highest number of them */
+	bool is_on;         /* it says what is over, as far as is known */
 };
 
 void lent_init(struct lent *l);
@@ -41,7 +43,8 @@ void lent_add(struct lent *l, uint64_t number, struct slice record);
 /* Frames: u64 numbers; u8 1: it is the first, 2: the last, u64 numbers. */
 void lent_on_done(struct lent *l, struct rbuf *r);
 void lent_on_owed(struct lent *l, struct rbuf *r);
-/* Each record, the oldest first, unless it never said what is over; nothing is lent then. */
-void lent_take_all(struct lent *l, void (*take)(struct slice record));
+/* Each record, the oldest first, unless it never said what is over; nothing is lent then.
+ * Returns how many are lost because no copy was here. */
+uint64_t lent_take_all(struct lent *l, void (*take)(struct slice record));
 
 #endif

@@ -196,3 +196,28 @@ TEST(nonsense_changes_nothing)
 	EQ(taken, 1);
 	begin();
 }
+
+TEST(what_no_copy_is_kept_of_is_counted_unless_it_is_over)
+{
+	static char large[LENT_MAX / 4];
+	uint32_t debt[6];
+
+	begin();
+	up();
+	memset(large, 'x', sizeof large - 1);
+	for (unsigned i = 0; i < 6; i++)
+		debt[i] = take_one(i + 1, large);
+	OK(lent.bytes <= LENT_MAX);
+	EQ(lent.unlent, 3); /* 1, 2 and 3: what is behind a record counts too */
+	EQ(owed_paid(&owed, debt[1]), PLACE);
+	OK(!owed_tell(&owed, PLACE, tell, NULL));
+	EQ(lent.unlent, 2);
+	/* Another link: all that are not over are told once more. */
+	owed_paid(&owed, debt[2]);
+	owed_up(&owed, PLACE, false);
+	up();
+	EQ(lent.unlent, 1);
+	EQ(lent_take_all(&lent, take), 1);
+	EQ(taken, 3);
+	EQ(lent_take_all(&lent, take), 0);
+}
