@@ -255,6 +255,7 @@ def given():
         b.client.publish("auto", "for a", 1)
         wait_until("a hears", 10, lambda: ("auto", "for a") in a.got)
         a.stop()
+        wait_until("it is nobody's", 10, lambda: "auto" not in [r["topic"] for r in h[1].rows("exclusive", "list")])
         late = Client(h[2], "late")
         wait_until("it is the next one's", 10, lambda: any(
             (r["topic"], r["clientid"]) == ("auto", "late") for r in h[1].rows("exclusive", "list")))
