@@ -149,7 +149,9 @@ open_failed(struct cstore_raft *g, const char *what, int rv)
 {
 	const char *why = raft_errmsg(&g->raft);
 
-	g->after_err = cstore_raft_err(rv);
+	/* libraft has one code for a disk that refuses and for a file that is too short. */
+	g->after_err =
+	    strstr(why, "short read") != NULL ? EM_MALFORMED : cstore_raft_err(rv);
 	if (g->after_err == EM_IO) /* a disk may be better the next time */
 		cstore_child_die(g->child, "the log in %s cannot be %s: %s", g->folder,
 		    what, *why != '\0' ? why : raft_strerror(rv));

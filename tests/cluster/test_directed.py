@@ -56,6 +56,7 @@ async def ends_while_asking(h):
     """A client waits at node 1 for its session, which is at a node that stands still."""
     c = Client("w")
     await c.connect(h[2].host, h[2].mqtt)
+    await c.subscribe("w", 1)  # then node 1 knows that, and before it whose session is where
     await c.abort()
     h[2].pause()
     waiting = asyncio.create_task(Client("w").connect(h[1].host, h[1].mqtt))
