@@ -167,7 +167,8 @@ attempt(struct groups_ask *a)
 	em_err err = EM_UNREACHABLE;
 
 	a->is_away = true;
-	if (strcmp(leader, nodes_me()) == 0 && groups_cstore() != NULL) {
+	/* Not by its name: others may still take it for what it was before it left. */
+	if (groups_cstore() != NULL && groups()->part[a->c.group].leads) {
 		cstore_change(groups_cstore(), a->c.group, a->c.what, a->c.raft_id,
 		    (const char *)a->c.name.p, on_changed, a);
 		return;
