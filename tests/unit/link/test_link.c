@@ -3,38 +3,12 @@
 #include "emqxd/core/metric.h"
 #include "emqxd/model/metrics.h"
 #include "ipc/base/mem.h"
-#include "tests/unit/link/houses.h"
+#include "tests/unit/link/two.h"
 
 #include <errno.h>
 #include <unistd.h>
 
-static struct home a, b, c;
-static struct link_peer *ab, *ba;
-
-static void
-two_begin(void)
-{
-	houses_begin();
-	houses_new(&a, "a", 1);
-	houses_new(&b, "b", 2);
-}
-
-static void
-two_up(void)
-{
-	two_begin();
-	ab = houses_know(&a, &b);
-	ba = houses_know(&b, &a);
-	HOUSES_UNTIL(houses_is_up(ab) && houses_is_up(ba));
-}
-
-static void
-two_end(void)
-{
-	houses_free(&a);
-	houses_free(&b);
-	houses_end();
-}
+static struct home c;
 
 TEST(two_members_reach_each_other_on_both_channels)
 {

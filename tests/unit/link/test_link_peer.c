@@ -2,31 +2,9 @@
 /* What becomes of a connection on which nothing comes, and who is told. */
 #include "emqxd/core/clock.h"
 #include "emqxd/link/link_inside.h"
-#include "tests/unit/link/houses.h"
+#include "tests/unit/link/two.h"
 
 #include <netinet/tcp.h>
-
-static struct home a, b;
-static struct link_peer *ab, *ba;
-
-static void
-two_up(void)
-{
-	houses_begin();
-	houses_new(&a, "a", 1);
-	houses_new(&b, "b", 2);
-	ab = houses_know(&a, &b);
-	ba = houses_know(&b, &a);
-	HOUSES_UNTIL(houses_is_up(ab) && houses_is_up(ba));
-}
-
-static void
-two_end(void)
-{
-	houses_free(&a);
-	houses_free(&b);
-	houses_end();
-}
 
 /* As if nothing had come for so long. */
 static void

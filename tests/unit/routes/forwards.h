@@ -204,4 +204,14 @@ hear_number(unsigned place, enum forward_frame frame, uint64_t number)
 	hear(place, frame, wbuf_slice(&w));
 }
 
+/* @e here and node a want t; returns how many were dropped before. */
+static inline uint64_t
+both_want(struct ear *e)
+{
+	begin_nodes();
+	sub(e, "", "t", 0);
+	set(1, "", "t", 1);
+	return counted(METRIC_MESSAGES_FORWARD_DROPPED);
+}
+
 #endif

@@ -66,12 +66,8 @@ pub_large(char what)
 TEST(of_a_large_one_no_rest_comes_when_its_link_broke_before)
 {
 	struct ear e = { .s.home = 0 };
-	uint64_t dropped;
+	uint64_t dropped = both_want(&e);
 
-	begin_nodes();
-	dropped = counted(METRIC_MESSAGES_FORWARD_DROPPED);
-	sub(&e, "", "t", 0);
-	set(1, "", "t", 1);
 	takes = 2;
 	pub_large('x');
 	EQ(e.got, 1);
@@ -99,12 +95,8 @@ TEST(of_a_large_one_no_rest_comes_when_its_link_broke_before)
 TEST(a_large_one_that_has_begun_goes_on_when_only_the_way_back_is_lost)
 {
 	struct ear e = { .s.home = 0 };
-	uint64_t dropped;
+	uint64_t dropped = both_want(&e);
 
-	begin_nodes();
-	dropped = counted(METRIC_MESSAGES_FORWARD_DROPPED);
-	sub(&e, "", "t", 0);
-	set(1, "", "t", 1);
 	takes = 2;
 	pub_large('x');
 	pub_large('y');
