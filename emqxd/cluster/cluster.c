@@ -14,7 +14,7 @@
 #include "emqxd/cluster/join_note.h"
 #include "emqxd/cluster/look.h"
 #include "emqxd/cluster/members.h"
-#include "emqxd/cluster/ordering.h"
+#include "emqxd/ordering/ordering.h"
 #include "emqxd/takeover/takeover_wire.h"
 #include "emqxd/wills/wills_wire.h"
 #include "emqxd/link/link_tls.h"

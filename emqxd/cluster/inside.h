@@ -19,7 +19,6 @@ struct cluster {
 	struct cluster_own *own;               /* cluster.c: set on main */
 	const struct cluster_licence *licence; /* cluster.h: set on main; or NULL */
 	struct link_house *house;              /* link.h: the links */
-	struct ordering *ordering;             /* ordering.c */
 	struct routes *routes;       /* routes.h: what the others' clients want */
 	struct members *members;     /* members.c: set on main */
 	struct groups *groups;       /* groups.c */

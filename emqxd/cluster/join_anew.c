@@ -12,7 +12,7 @@
 #include "emqxd/cluster/heal.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join_inside.h"
-#include "emqxd/cluster/ordering.h"
+#include "emqxd/ordering/ordering.h"
 #include "emqxd/core/log.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/rand.h"

@@ -14,7 +14,7 @@
 #include "emqxd/cluster/heal.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join_inside.h"
-#include "emqxd/cluster/ordering.h"
+#include "emqxd/ordering/ordering.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
 #include "emqxd/session/session_end.h"

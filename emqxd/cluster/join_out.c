@@ -3,7 +3,7 @@
 #include "emqxd/cluster/finding.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join_inside.h"
-#include "emqxd/cluster/ordering.h"
+#include "emqxd/ordering/ordering.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
 #include "emqxd/store/change.h"

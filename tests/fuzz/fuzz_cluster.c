@@ -15,8 +15,8 @@
 #include "emqxd/cluster/join_inside.h"
 #include "emqxd/cluster/levels.h"
 #include "emqxd/cluster/look.h"
-#include "emqxd/cluster/ordering.h"
-#include "emqxd/cluster/ordering_inside.h"
+#include "emqxd/ordering/ordering.h"
+#include "emqxd/ordering/ordering_inside.h"
 #include "emqxd/core/alarm.h"
 #include "emqxd/core/jobs.h"
 #include "emqxd/core/level.h"
@@ -346,8 +346,8 @@ forget_all(void)
 
 	for (unsigned i = 0; i < 3; i++)
 		turn();
-	ordering_fetch_death(room.ordering); /* what nobody asks for goes in a minute */
-	CHECK(room.ordering->given_n == 0);
+	ordering_fetch_death(ordering_self()); /* what nobody asks for goes in a minute */
+	CHECK(ordering_self()->given_n == 0);
 	while (child.calls.n > 0)
 		answer_child(EM_FAILED);
 	groups_ask_death(room.groups);

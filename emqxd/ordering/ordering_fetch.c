@@ -7,8 +7,7 @@
  * number, whether it was the last part, and the part.  One part is under way, so nothing
  * piles up; who stops asking loses his export after a while.
  */
-#include "emqxd/cluster/inside.h"
-#include "emqxd/cluster/ordering_inside.h"
+#include "emqxd/ordering/ordering_inside.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
 #include "ipc/base/mem.h"

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ordering: proposals there, entries here: see ordering.h. */
-#include "emqxd/cluster/ordering.h"
-#include "emqxd/cluster/inside.h"
-#include "emqxd/cluster/ordering_inside.h"
+#include "emqxd/ordering/ordering.h"
+#include "emqxd/ordering/ordering_inside.h"
 #include "emqxd/core/log.h"
 #include "emqxd/model/member.h"
 #include "emqxd/model/nodes.h"
@@ -21,9 +20,7 @@ _Static_assert((int)CSTORE_META == (int)CHANGE_GROUP_META &&
 struct ordering *
 ordering_self(void)
 {
-	struct cluster *c = cluster_inside();
-
-	return c != NULL ? c->ordering : NULL;
+	return node_slot(ROOM_ORDERING);
 }
 
 /* ---- from the store's thread */
@@ -219,7 +216,7 @@ ordering_birth(struct link_house *h)
 	struct ordering *o = MEM_NEW(struct ordering);
 
 	o->house = h;
-	cluster_inside()->ordering = o;
+	node_slot_set(ROOM_ORDERING, o);
 	link_on(h, LINK_ORDER_PROPOSE, on_propose, NULL);
 	ordering_fetch_birth(o);
 	timer_arm(&o->pace, PACE, on_pace);
@@ -235,7 +232,8 @@ ordering_death(void)
 	timer_cancel(&o->pace);
 	ordering_fetch_death(o);
 	ordering_restore_death(o);
-	MEM_FREE(cluster_inside()->ordering);
+	node_slot_set(ROOM_ORDERING, NULL);
+	mem_free(o);
 }
 
 void

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Facts of rows on their way between two nodes: here from one store to itself. */
-#include "emqxd/cluster/inside.h"
-#include "emqxd/cluster/ordering.h"
+#include "emqxd/ordering/ordering.h"
 #include "emqxd/core/alarm.h"
 #include "emqxd/core/jobs.h"
 #include "emqxd/core/qsbr.h"
@@ -13,7 +12,6 @@
 #include <unistd.h>
 
 static char dir[64];
-static struct cluster cluster;
 static struct ordering *giver; /* b's */
 static struct home a, b;
 static em_err fetched;
@@ -47,11 +45,10 @@ start(void)
 	worker_act_as(worker_store());
 	store_worker_birth();
 	worker_act_as(worker_link());
-	node_slot_set(ROOM_CLUSTER, &cluster);
 	houses_new(&a, "a", 1);
 	houses_new(&b, "b", 2);
 	ordering_birth(b.house);
-	giver = cluster.ordering;
+	giver = node_slot(ROOM_ORDERING);
 	ordering_birth(a.house);
 	houses_know(&b, &a);
 	return houses_know(&a, &b);
@@ -63,7 +60,7 @@ stop(void)
 	char path[100];
 
 	ordering_death();
-	cluster.ordering = giver;
+	node_slot_set(ROOM_ORDERING, giver);
 	ordering_death();
 	houses_free(&a);
 	houses_free(&b);
@@ -72,7 +69,6 @@ stop(void)
 	worker_act_as(worker_link());
 	mailbox_open_all(worker_link());
 	worker_act_as(worker_main());
-	node_slot_set(ROOM_CLUSTER, NULL);
 	store_death();
 	nodes_death();
 	alarm_death();

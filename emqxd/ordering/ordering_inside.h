@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ordering_inside: what ordering's files share.  Only inside them. */
-#ifndef CLUSTER_ORDERING_INSIDE_H
-#define CLUSTER_ORDERING_INSIDE_H
+#ifndef ORDERING_ORDERING_INSIDE_H
+#define ORDERING_ORDERING_INSIDE_H
 
-#include "emqxd/cluster/ordering.h"
+#include "emqxd/ordering/ordering.h"
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/store/ordered.h"

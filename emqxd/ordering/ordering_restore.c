@@ -3,7 +3,7 @@
  * ordering_restore: rows of a backup, part by part, into this node's store, as if another
  * node had given them out.
  */
-#include "emqxd/cluster/ordering_inside.h"
+#include "emqxd/ordering/ordering_inside.h"
 #include "ipc/base/mem.h"
 
 struct ordering_restoring {

@@ -13,8 +13,8 @@
  *
  * The link thread's.
  */
-#ifndef CLUSTER_ORDERING_H
-#define CLUSTER_ORDERING_H
+#ifndef ORDERING_ORDERING_H
+#define ORDERING_ORDERING_H
 
 #include "emqxd/cstore/cstore.h"
 #include "emqxd/link/link.h"
