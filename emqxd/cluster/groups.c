@@ -85,6 +85,7 @@ note_state(struct groups *all, const struct cstore_event *e)
 		part->led_since = worker_self()->now;
 	part->leads = e->state == CSTORE_LEADER;
 	part->differs_since = (mono_t){ 0 };
+	part->denied = 0;
 	if (e->name[0] != '\0')
 		all->trouble[0] = '\0';
 	LOG(INFO, "cluster_leader", "group", cstore_log_name(e->group), "leader", e->name,
@@ -236,7 +237,9 @@ groups_leader(enum cstore_group g)
 {
 	struct groups *all = groups();
 
-	return all->cstore != NULL ? cstore_status(all->cstore, g)->leader : "";
+	if (all->cstore == NULL || all->part[g].denied >= GROUPS_DENIED)
+		return "";
+	return cstore_status(all->cstore, g)->leader;
 }
 
 bool
@@ -274,7 +277,7 @@ groups_role(enum cstore_group g, uint64_t raft_id)
 	if (all->cstore == NULL)
 		return "-";
 	s = cstore_status(all->cstore, g);
-	if (s->leader_id == raft_id && raft_id != 0)
+	if (s->leader_id == raft_id && raft_id != 0 && groups_leader(g)[0] != '\0')
 		return "leader";
 	for (unsigned i = 0; i < s->members_n; i++)
 		if (s->member[i].id == raft_id)

@@ -75,6 +75,12 @@ typedef void groups_done_fn(void *arg, em_err err, const char *text);
  * @done is called later, once; with EM_CANCELLED when the room ends before. */
 void groups_change(const struct groups_change *c, groups_done_fn *done, void *arg);
 
+/* EM_OK: the member may give up its vote, most of the other voters run.  EM_STATE: it may
+ * not; @missing names those that do not run.  EM_NOQUORUM: no leader said so.  @done is
+ * called once, perhaps at once. */
+typedef void groups_spare_fn(void *arg, em_err err, const char *missing);
+void groups_spare_ask(uint64_t raft_id, groups_spare_fn *done, void *arg);
+
 /* By number, of what the leader said last, or of what this node has. */
 const char *groups_role(enum cstore_group g, uint64_t raft_id);
 

@@ -304,6 +304,7 @@ on_group_change(struct link_peer *from, struct link_ask ask, struct slice body, 
 	uint8_t g = rbuf_u8(&r), what = rbuf_u8(&r);
 	uint64_t raft_id = rbuf_u64(&r), site = rbuf_u64(&r);
 	struct slice name = rbuf_bytes16(&r), address = rbuf_bytes16(&r);
+	struct str missing = { 0 };
 	em_err err = EM_OK;
 
 	if (r.err != EM_OK || g >= CSTORE_GROUP_N || what > CSTORE_REMOVE ||
@@ -336,11 +337,15 @@ on_group_change(struct link_peer *from, struct link_ask ask, struct slice body, 
 	}
 	if (err != EM_OK)
 		link_reply(ask, err, slice_str("another node has that name"));
+	else if (what == CSTORE_MAKE_STANDBY &&
+		 !groups_spare_check((enum cstore_group)g, raft_id, &missing))
+		link_reply(ask, missing.n > 0 ? EM_DENIED : EM_BUSY, str_slice(&missing));
 	else if (what == CSTORE_ADD && old_seat(all, g, name, raft_id) != 0)
 		let_old_out(ask, (enum cstore_group)g, old_seat(all, g, name, raft_id));
 	else
 		change_here(
 		    ask, (enum cstore_group)g, (enum cstore_change)what, raft_id, name);
+	str_fini(&missing);
 }
 
 void

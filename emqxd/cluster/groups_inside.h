@@ -11,8 +11,12 @@
 #include "emqxd/core/worker.h"
 #include "emqxd/model/member.h"
 #include "ipc/base/list.h"
+#include "ipc/base/str.h"
 
-enum { GROUPS_ADDED_MAX = 64 };
+enum {
+	GROUPS_ADDED_MAX = 64,
+	GROUPS_DENIED = 3 /* denials, a second apart, until a leader is held for none */
+};
 
 /* A Raft id that was let in and has no row yet. */
 struct groups_added {
@@ -26,6 +30,8 @@ struct groups_part {
 	struct member_change told; /* which; raft_id 0: none */
 	bool is_asked;             /* the leader, about the members */
 	bool is_unusable;          /* the log cannot be opened */
+	unsigned
+	    denied; /* so often in a row the leader of the child's did not say it leads */
 	mono_t led_since;
 	mono_t differs_since;        /* ns 0: it does not */
 	int64_t lag;                 /* -1: not known */
@@ -55,6 +61,9 @@ void groups_watch_start(struct groups *all);
 void groups_watch_stop(struct groups *all);
 /* It was let in: its row follows. */
 void groups_watch_expect(struct groups_part *part, uint64_t raft_id);
+/* Of this node's view, which is the leader's: do most voters run without that one?  Adds
+ * the names of those that do not; none where one was removed and counts still. */
+bool groups_spare_check(enum cstore_group g, uint64_t raft_id, struct str *missing);
 /* The frame GROUP_STATE. */
 void groups_watch_birth(struct groups *all);
 

@@ -11,8 +11,10 @@
  * is compared is what the leader counts by now with what this node would count by, when it
  * has the whole log.  tests/cluster/test_repair.py forces such a list.
  *
- * GROUP_STATE, asked: u8 group.  Answer of the leader: u64 commit index, u8 n, then n
- * times u64 Raft id and u8 role.  Who does not lead answers EM_REFUSED.
+ * GROUP_STATE, asked: u8 group, and perhaps u64 Raft id of a voter that would leave.  Answer
+ * of the leader: u64 commit index, u8 n, then n times u64 Raft id and u8 role; of that
+ * voter u8 may it, and which others do not run (names, 2 bytes of size).  Who does not
+ * lead answers EM_REFUSED.
  */
 #include "emqxd/cluster/groups_inside.h"
 #include "emqxd/cluster/inside.h"
@@ -25,6 +27,7 @@
 #include "ipc/base/wbuf.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define TICK span_s(1)
 #define DIFFERS span_s(GROUPS_DIFFER_S)
@@ -144,11 +147,22 @@ keep_order(struct groups *all, enum cstore_group g)
 	cstore_change(all->cstore, g, what[c.what], c.raft_id, name, on_changed, part);
 }
 
+/* At most CSTORE_VOTERS_MAX names. */
+static void
+put_spare(struct wbuf *w, enum cstore_group g, uint64_t raft_id)
+{
+	struct str missing = { 0 };
+
+	wbuf_u8(w, groups_spare_check(g, raft_id, &missing));
+	wbuf_bytes16(w, str_slice(&missing));
+	str_fini(&missing);
+}
+
 static void
 on_group_state(struct link_peer *from, struct link_ask ask, struct slice body, void *arg)
 {
 	struct groups *all = arg;
-	uint8_t room[16 + 9 * CSTORE_MEMBERS_MAX];
+	uint8_t room[1024 + 9 * CSTORE_MEMBERS_MAX];
 	struct wbuf w = wbuf_fixed(room, sizeof room);
 	struct rbuf r = rbuf_of(body);
 	uint8_t g = rbuf_u8(&r);
@@ -170,6 +184,8 @@ on_group_state(struct link_peer *from, struct link_ask ask, struct slice body, v
 		wbuf_u64(&w, s->member[i].id);
 		wbuf_u8(&w, (uint8_t)s->member[i].role);
 	}
+	if (body.n > 1)
+		put_spare(&w, (enum cstore_group)g, rbuf_u64(&r));
 	link_reply(ask, w.err, wbuf_slice(&w));
 }
 
@@ -245,6 +261,26 @@ compare(struct groups *all, enum cstore_group g, const char *leader, struct rbuf
 	all->ops->on_diverged(g, leader);
 }
 
+/* A child that nobody calls, as one that does not vote, believes in the leader that it had
+ * for ever: so he is asked.  A voter's child notices silence by itself. */
+static void
+note_denial(struct groups *all, enum cstore_group g, const char *who, em_err err)
+{
+	const struct cstore_status *s = cstore_status(all->cstore, g);
+	struct groups_part *part = &all->part[g];
+	bool votes = false;
+
+	if (s->leader[0] == '\0' || strcmp(s->leader, who) != 0)
+		return;
+	for (unsigned i = 0; i < s->members_n; i++)
+		votes = votes || (s->member[i].id == all->raft_id &&
+				     s->member[i].role == CSTORE_VOTER);
+	if (err == EM_OK)
+		part->denied = 0;
+	else if ((err == EM_REFUSED || !votes) && part->denied < GROUPS_DENIED)
+		part->denied++;
+}
+
 struct look {
 	enum cstore_group g;
 	uint64_t life;
@@ -259,6 +295,7 @@ on_state(struct link_peer *p, em_err err, struct slice body, void *arg)
 
 	if (all != NULL && all->cstore != NULL && all->life == l->life) {
 		all->part[l->g].is_asked = false;
+		note_denial(all, l->g, link_peer_name(p), err);
 		if (err == EM_OK)
 			compare(all, l->g, link_peer_name(p), &r);
 	}
@@ -293,6 +330,7 @@ look(struct groups *all, enum cstore_group g)
 
 	if (p == NULL) {
 		all->part[g].lag = -1;
+		note_denial(all, g, groups_leader(g), EM_UNREACHABLE);
 		return;
 	}
 	if (all->part[g].is_asked)
@@ -304,6 +342,7 @@ look(struct groups *all, enum cstore_group g)
 		p, LINK_GROUP_STATE, slice_of(&body, 1), span_s(5), on_state, l) == EM_OK)
 		return;
 	all->part[g].is_asked = false;
+	note_denial(all, g, link_peer_name(p), EM_UNREACHABLE);
 	mem_free(l);
 }
 

@@ -43,7 +43,7 @@ struct join {
 	uint64_t raft_id, old_id;
 	bool is_detached; /* nobody waits for it, and it goes on until it is decided */
 	bool gives_up;    /* the same, and was told to leave */
-	bool only_looks;  /* JOIN_IN: a dry run */
+	bool only_looks;  /* JOIN_IN, JOIN_OUT: a dry run */
 	unsigned left;    /* of several at once */
 	em_err err;       /* the first of theirs */
 	struct str why;

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* join_out: leaving, removing a dead member. */
+/*
+ * join_out: leaving, removing a dead member.
+ *
+ * Who leaves asks the leaders first whether most of the other voters run (groups_spare.c),
+ * for a dry run too; another leads then; then it votes no more, and its row goes.  Where
+ * that ends before the row is gone, the leader makes it a voter again.
+ */
 #include "emqxd/cluster/finding.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join_inside.h"
@@ -11,7 +17,8 @@
 
 #include <string.h>
 
-#define TRANSFER_LIMIT span_s(5)
+#define LEADER_LIMIT span_s(5) /* to find one, or another */
+#define VOTE_LIMIT span_s(15)
 #define HEARD span_s(5) /* so long the others talk to who has no row any more */
 #define LOOK span_ms(50)
 
@@ -88,6 +95,46 @@ on_own_row_gone(void *arg, em_err err)
 		    HEARD, on_let_out);
 }
 
+/* Whom this node does not hear, to be named in a hint. */
+static const char *
+first_silent(void)
+{
+	for (unsigned i = 0; i < members_count(); i++) {
+		const struct members_entry *e = members_at(i);
+
+		if (e->peer != NULL && !link_peer_is_reachable(e->peer))
+			return link_peer_name(e->peer);
+	}
+	return "NODE";
+}
+
+/* Nothing of it is done, or the leader gives the vote back: the row is there. */
+static void
+fail_leave(em_err err, const char *missing)
+{
+	struct str hint = { 0 };
+
+	if (err == EM_NOQUORUM)
+		str_addf(&hint,
+		    "with most members lost for good: emqx_ctl cluster force-leave %s "
+		    "--recover, and leave then",
+		    first_silent());
+	else if (missing[0] != '\0')
+		str_addf(
+		    &hint, "emqx_ctl cluster force-leave %s first, or start it", missing);
+	else
+		str_add(&hint, "once emqx_ctl cluster status shows another voter");
+	if (err == EM_NOQUORUM)
+		join_fail(err, str_get(&hint),
+		    "no quorum: most members do not answer; nothing has changed");
+	else
+		join_fail(EM_STATE, str_get(&hint),
+		    "without this node most voters would not run%s%s: nothing has "
+		    "changed",
+		    missing[0] != '\0' ? ", for want of " : "", missing);
+	str_fini(&hint);
+}
+
 /* Those without its row do not talk to it: as a voter it would count against them. */
 static void
 on_votes_no_more(void *arg, em_err err, const char *text)
@@ -98,10 +145,59 @@ on_votes_no_more(void *arg, em_err err, const char *text)
 		return;
 	if (j->err == EM_OK)
 		remove_row(nodes_me(), on_own_row_gone);
+	else if (j->err == EM_DENIED) /* of several that leave at once */
+		fail_leave(EM_STATE, str_get(&j->why));
 	else
 		join_fail(j->err, j->err == EM_NOQUORUM ? join_hint_recover : NULL,
 		    "this node is still a member: %s", str_get(&j->why));
 }
+
+/* ---- would the others be most of the voters? */
+
+static void on_look(struct timer *t);
+
+static void
+on_spare(void *arg, em_err err, const char *missing)
+{
+	struct join *j = arg;
+	bool is_final = err == EM_OK || (err == EM_STATE && missing[0] != '\0');
+
+	if (join_self() == NULL || j->task != JOIN_OUT)
+		return;
+	if (!is_final && clock_mono().ns < j->until.ns)
+		timer_arm(&j->wait, LOOK, on_look);
+	else if (err != EM_OK)
+		fail_leave(err, missing);
+	else
+		j->then();
+}
+
+static void
+on_look(struct timer *t)
+{
+	struct join *j = LIST_OWNER(t, struct join, wait);
+
+	groups_spare_ask(j->raft_id, on_spare, j);
+}
+
+static void
+look_then(struct join *j, void (*then)(void))
+{
+	j->then = then;
+	j->until = mono_add(clock_mono(), LEADER_LIMIT);
+	timer_arm(&j->wait, span_ms(0), on_look);
+}
+
+static void
+give_up_vote(void)
+{
+	struct join *j = join_self();
+
+	join_change_both(j, CSTORE_MAKE_STANDBY, j->raft_id, slice_str(nodes_me()),
+	    VOTE_LIMIT, on_votes_no_more);
+}
+
+/* ---- another leads */
 
 static bool
 leads_any(void)
@@ -117,15 +213,10 @@ on_transfer_wait(struct timer *t)
 {
 	struct join *j = LIST_OWNER(t, struct join, wait);
 
-	if ((leads_any() || !groups_have_quorum()) && clock_mono().ns < j->until.ns) {
+	if ((leads_any() || !groups_have_quorum()) && clock_mono().ns < j->until.ns)
 		timer_arm(t, LOOK, on_transfer_wait);
-		return;
-	}
-	if (groups_have_quorum())
-		join_change_both(j, CSTORE_MAKE_STANDBY, j->raft_id,
-		    slice_str(nodes_me()), JOIN_CHANGE_LIMIT, on_votes_no_more);
 	else
-		on_own_row_gone(j, EM_NOQUORUM);
+		look_then(j, give_up_vote);
 }
 
 static void
@@ -134,6 +225,23 @@ on_transferred(void *arg, em_err err, const char *text)
 	(void)arg;
 	if (err != EM_OK)
 		LOG(INFO, "cluster_transfer_failed", "error", err_name(err), "why", text);
+}
+
+static void
+transfer(void)
+{
+	struct join *j = join_self();
+
+	if (j->only_looks) {
+		finish_ok(members_count() > 0 ? members_count() - 1 : 0);
+		return;
+	}
+	for (unsigned g = 0; g < CSTORE_GROUP_N; g++)
+		if (strcmp(groups_leader((enum cstore_group)g), nodes_me()) == 0)
+			cstore_transfer(groups_cstore(), (enum cstore_group)g, 0,
+			    on_transferred, NULL);
+	j->until = mono_add(clock_mono(), LEADER_LIMIT);
+	timer_arm(&j->wait, LOOK, on_transfer_wait);
 }
 
 void
@@ -149,26 +257,18 @@ join_leave(bool is_dry_run, join_done_fn *done, void *arg)
 	}
 	if (!join_take(JOIN_OUT, done, arg))
 		return;
+	j->only_looks = is_dry_run;
 	if (!j->is_member) {
 		join_fail(
 		    EM_STATE, NULL, "this node is alone: there is nothing to leave");
-		return;
-	}
-	if (is_dry_run) {
-		finish_ok(members_count() > 0 ? members_count() - 1 : 0);
-		return;
-	}
-	if (members_count() < 2) { /* the others have left: nobody is to be asked */
+	} else if (members_count() >= 2) {
+		look_then(j, transfer);
+	} else if (is_dry_run) {
+		finish_ok(0);
+	} else { /* the others have left: nobody is to be asked */
 		j->left = 0;
 		join_go_alone(on_alone);
-		return;
 	}
-	for (unsigned g = 0; g < CSTORE_GROUP_N; g++)
-		if (strcmp(groups_leader((enum cstore_group)g), nodes_me()) == 0)
-			cstore_transfer(groups_cstore(), (enum cstore_group)g, 0,
-			    on_transferred, NULL);
-	j->until = mono_add(clock_mono(), TRANSFER_LIMIT);
-	timer_arm(&j->wait, LOOK, on_transfer_wait);
 }
 
 /* ---- removing another */

@@ -97,6 +97,48 @@ def last():
         h.wait_whole([h[1], h[3]])
 
 
+def with_one_dead():
+    """a leave never takes the quorum away: with one of three dead it is refused, and says whom first"""
+    with House(3) as h:
+        h.start()
+        h.join()
+        wait_until("all vote", 20, lambda: sorted(
+            r["role"] for r in h[1].members().values()) == ["leader", "voter", "voter"])
+        h[3].kill()
+        for node in h.nodes[:2]:
+            wait_until("there is a leader", 15, lambda n=node: n.members()[n.name]["quorum"] and
+                       "leader" in [n.members()[m.name]["role"] for m in h.nodes[:2]] and
+                       h[3].name not in n.running())
+        for node in h.nodes[:2]:
+            for words in (["--dry-run"], ["--yes"]):
+                expect_exit(node, 1, "force-leave %s first" % h[3].name, "cluster", "leave", *words)
+        roles = sorted(h[1].members()[n.name]["role"] for n in h.nodes[:2])
+        assert roles == ["leader", "voter"], roles
+        h[1].ok("conf", "set", "mqtt.max_inflight", "17")
+        h[1].ok("cluster", "force-leave", h[3].name, "--yes")
+        wait_until("two vote", 20, lambda: len(h[2].members()) == 2)
+        h[2].ok("cluster", "leave", "--yes")
+        h.wait_whole(h.nodes[:1])
+        h[1].ok("conf", "set", "mqtt.max_inflight", "18")
+
+
+def pair():
+    """of a pair whose other one is dead there is no quorum: leave names force-leave --recover, which helps"""
+    with House(2) as h:
+        h.start()
+        h.join()
+        wait_until("both vote", 20, lambda: sorted(
+            r["role"] for r in h[1].members().values()) == ["leader", "voter"])
+        h[2].kill()
+        wait_until("no quorum", 15, lambda: not h[1].members()[h[1].name]["quorum"])
+        for words in (["--dry-run"], ["--yes"]):
+            expect_exit(h[1], 1, "force-leave %s --recover" % h[2].name, "cluster", "leave", *words)
+        assert len(h[1].members()) == 2
+        h[1].ok("cluster", "force-leave", h[2].name, "--recover", "--yes", timeout=60)
+        h[1].ok("cluster", "leave", "--yes")
+        assert h[1].rows("cluster", "status")[0]["role"] == "alone"
+
+
 def force_leave():
     """a dead member is removed, and no longer counts"""
     with House(3) as h:
@@ -143,4 +185,7 @@ def refused():
 
 
 if __name__ == "__main__":
-    run(alone, three, leave, last, force_leave, refused, *([stale] if LONG else []))
+    ALL = [alone, three, leave, last, with_one_dead, pair, force_leave, refused] + ([stale] if LONG else [])
+    if os.environ.get("ONLY"):
+        ALL = [t for t in ALL if t.__name__ in os.environ["ONLY"].split()]
+    run(*ALL)
