@@ -91,8 +91,39 @@ def three_of_five():
         assert sorted(h[1].members()) == [h[1].name, h[2].name]
 
 
+def stale_leader():
+    """a node that does not vote believes in no leader that is none any more, nor says so"""
+    with House(6) as h:
+        h.start()
+        h.join()
+        wait_until("five vote", 60, lambda: sorted(r["role"] for r in h[1].members().values()) ==
+                   ["leader", "standby"] + 4 * ["voter"])
+        roles = {n: r["role"] for n, r in h[1].members().items()}
+        leader = next(n for n in h.nodes if roles[n.name] == "leader")
+        standby = next(n for n in h.nodes if roles[n.name] == "standby")
+        voters_ = [n for n in h.nodes if roles[n.name] == "voter"]
+        for node in voters_[:3]:
+            node.kill()
+        left = [leader, standby, voters_[3]]
+        for node in left:
+            wait_until("%s sees it" % node.name, 20, lambda n=node: not any(
+                r["quorum"] or r["role"] == "leader" for r in n.members().values()))
+        expect_exit(standby, 1, "force-leave %s --recover" % min(n.name for n in voters_[:3]),
+                    "cluster", "leave", "--dry-run")
+        first = None
+        for node in (leader, voters_[3]):  # one of them may have more
+            rc, _, err = node.ctl("cluster", "force-leave", voters_[0].name, "--recover", "--yes", timeout=60)
+            assert "hears a leader" not in err, err
+            if rc == 0:
+                first = node
+                break
+        assert first is not None, err
+        wait_until("the others are in", 90, lambda: set_key(first, 92) and
+                   first.running() == sorted(n.name for n in left))
+
+
 if __name__ == "__main__":
-    ALL = [two_of_three, three_of_five]
+    ALL = [two_of_three, three_of_five, stale_leader]
     if os.environ.get("ONLY"):
         ALL = [t for t in ALL if t.__name__ == os.environ["ONLY"]]
     elif not LONG:
