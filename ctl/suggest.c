@@ -92,7 +92,8 @@ suggest_name(struct reach *r, const struct params *params, struct fault *f)
 		offer(r, p, p->text.n - SUGGEST_TAIL, &close, &near);
 	if (near.best.n == 0)
 		offer(r, p, 1, &far, &near);
-	if (near.best.n > 0)
+	/* Itself: another part of the daemon knows it, or did a moment ago. */
+	if (near.best.n > 0 && !slice_eq(near.best, p->text))
 		str_addf(&hint, "did you mean '%.*s'?", SLICE_FMT(near.best));
 	if (f->hint != NULL)
 		str_addf(&hint, "%s%s", hint.n > 0 ? "   " : "", f->hint);

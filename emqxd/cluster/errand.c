@@ -29,6 +29,7 @@ errand_free(struct errand **ep)
 	str_fini(&e->cluster);
 	str_fini(&e->backup);
 	str_fini(&e->licence);
+	str_fini(&e->others);
 	MEM_FREE(*ep);
 }
 
@@ -87,6 +88,9 @@ on_end(void *arg, const struct join_end *end)
 		str_add(&e->backup, end->backup);
 	if (end->licence != NULL)
 		str_add(&e->licence, end->licence);
+	if (end->others != NULL)
+		str_add(&e->others, end->others);
+	e->runs = end->runs;
 	finding_state(&e->finding);
 	go_home(e);
 }

@@ -37,8 +37,10 @@ struct errand {
 	uint64_t retained, sessions; /* JOIN: there were, for who asked */
 	/* The answer. */
 	em_err err;
-	struct str text, hint, cluster, backup, licence; /* of join.h's struct join_end */
-	unsigned n;                                      /* rows, or members */
+	struct str text, hint, cluster, backup, licence,
+	    others; /* of join.h's struct join_end */
+	bool runs;
+	unsigned n; /* rows, or members */
 	struct status_row rows[NODES_MAX];
 	struct finding_state finding; /* DISCOVERY: as it is; LEAVE, ENABLE: afterwards */
 };

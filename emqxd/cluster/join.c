@@ -75,12 +75,14 @@ join_take(enum join_task task, join_done_fn *done, void *arg)
 	j->done = done;
 	j->arg = arg;
 	j->err = EM_OK;
-	j->is_detached = j->gives_up = j->is_again = j->only_looks = false;
+	j->is_detached = j->gives_up = j->is_again = j->only_looks = j->victim_runs =
+	    false;
 	str_reset(&j->target);
 	str_reset(&j->leader);
 	str_reset(&j->backup);
 	str_reset(&j->licence);
 	str_reset(&j->victim);
+	str_reset(&j->others);
 	str_reset(&j->why);
 	return true;
 }
@@ -690,6 +692,7 @@ join_death(void)
 	str_fini(&j->backup);
 	str_fini(&j->licence);
 	str_fini(&j->victim);
+	str_fini(&j->others);
 	str_fini(&j->why);
 	MEM_FREE(cluster_inside()->join);
 }

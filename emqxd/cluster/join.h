@@ -32,6 +32,8 @@ struct join_end {
 	const char *cluster; /* JOIN: the member that was asked */
 	const char *backup;  /* JOIN: the folder with what was stored; or NULL */
 	const char *licence; /* JOIN: the cluster's, as that member has it; or NULL */
+	const char *others;  /* force-leave: names of further members that go; or NULL */
+	bool runs;           /* force-leave: whom it removes runs */
 	unsigned members;    /* that there are now */
 };
 typedef void join_done_fn(void *arg, const struct join_end *e);

@@ -40,10 +40,12 @@ struct join {
 	struct str target, address, leader, backup;
 	struct str licence; /* of the member that was asked */
 	struct str victim;  /* whose row goes */
+	struct str others;  /* whose rows go with it, ", " between */
+	bool victim_runs;
 	uint64_t raft_id, old_id;
 	bool is_detached; /* nobody waits for it, and it goes on until it is decided */
 	bool gives_up;    /* the same, and was told to leave */
-	bool only_looks;  /* JOIN_IN, JOIN_OUT: a dry run */
+	bool only_looks;  /* JOIN_IN, JOIN_OUT, JOIN_REMOVE: a dry run */
 	unsigned left;    /* of several at once */
 	em_err err;       /* the first of theirs */
 	struct str why;
@@ -105,6 +107,8 @@ void join_anew_without_log(void);
 void join_finish_in(const struct join_end *e);
 /* The group's leader, that member, has another list of members. */
 void join_anew(const char *leader);
+/* Of force-leave. */
+void join_finish_removed(struct join *j, unsigned members);
 extern const char join_hint_recover[];
 /* A quorum of this node alone; then the rows of those that are gone are deleted. */
 void join_recover(struct join *j);

@@ -110,7 +110,7 @@ first_silent(void)
 
 /* Nothing of it is done, or the leader gives the vote back: the row is there. */
 static void
-fail_leave(em_err err, const char *missing)
+fail_leave(em_err err, const char *who, const char *missing)
 {
 	struct str hint = { 0 };
 
@@ -129,8 +129,7 @@ fail_leave(em_err err, const char *missing)
 		    "no quorum: most members do not answer; nothing has changed");
 	else
 		join_fail(EM_STATE, str_get(&hint),
-		    "without this node most voters would not run%s%s: nothing has "
-		    "changed",
+		    "without %s most voters would not run%s%s: nothing has changed", who,
 		    missing[0] != '\0' ? ", for want of " : "", missing);
 	str_fini(&hint);
 }
@@ -146,7 +145,7 @@ on_votes_no_more(void *arg, em_err err, const char *text)
 	if (j->err == EM_OK)
 		remove_row(nodes_me(), on_own_row_gone);
 	else if (j->err == EM_DENIED) /* of several that leave at once */
-		fail_leave(EM_STATE, str_get(&j->why));
+		fail_leave(EM_STATE, "this node", str_get(&j->why));
 	else
 		join_fail(j->err, j->err == EM_NOQUORUM ? join_hint_recover : NULL,
 		    "this node is still a member: %s", str_get(&j->why));
@@ -167,7 +166,7 @@ on_spare(void *arg, em_err err, const char *missing)
 	if (!is_final && clock_mono().ns < j->until.ns)
 		timer_arm(&j->wait, LOOK, on_look);
 	else if (err != EM_OK)
-		fail_leave(err, missing);
+		fail_leave(err, "this node", missing);
 	else
 		j->then();
 }
@@ -273,6 +272,16 @@ join_leave(bool is_dry_run, join_done_fn *done, void *arg)
 
 /* ---- removing another */
 
+void
+join_finish_removed(struct join *j, unsigned members)
+{
+	join_finish(&(struct join_end){ .err = EM_OK,
+	    .text = "",
+	    .others = j->others.n > 0 ? str_get(&j->others) : NULL,
+	    .runs = j->victim_runs,
+	    .members = members });
+}
+
 static void
 on_other_out(void *arg, em_err err, const char *text)
 {
@@ -284,7 +293,7 @@ on_other_out(void *arg, em_err err, const char *text)
 		join_fail(j->err, NULL, "it is no member any more, but counts still: %s",
 		    str_get(&j->why));
 	else
-		finish_ok(members_count());
+		join_finish_removed(j, members_count());
 }
 
 static void
@@ -299,6 +308,29 @@ on_row_gone(void *arg, em_err err)
 		fail_row(err, "nothing has changed");
 }
 
+static void
+remove_other(struct join *j)
+{
+	if (j->only_looks)
+		join_finish_removed(j, members_count() - 1);
+	else
+		remove_row(str_get(&j->victim), on_row_gone);
+}
+
+/* Of one that runs: it counts for the quorum. */
+static void
+on_other_spare(void *arg, em_err err, const char *missing)
+{
+	struct join *j = arg;
+
+	if (join_self() == NULL || j->task != JOIN_REMOVE)
+		return;
+	if (err == EM_OK)
+		remove_other(j);
+	else
+		fail_leave(err, str_get(&j->victim), missing);
+}
+
 void
 join_force_leave(
     struct slice name, bool with_recovery, bool is_dry_run, join_done_fn *done, void *arg)
@@ -310,6 +342,7 @@ join_force_leave(
 		return;
 	e = members_find(name);
 	str_add_slice(&j->victim, name);
+	j->only_looks = is_dry_run;
 	if (e == NULL || !j->is_member) {
 		join_fail(EM_NOTFOUND, "emqx_ctl cluster status", "no member '%s'",
 		    str_get(&j->victim));
@@ -320,11 +353,13 @@ join_force_leave(
 		   e->peer != NULL && link_peer_is_reachable(e->peer)) {
 		join_fail(EM_STATE, "emqx_ctl cluster leave, typed on that node",
 		    "%s runs, and leads: nothing has changed", str_get(&j->victim));
-	} else if (is_dry_run && (groups_have_quorum() || with_recovery)) {
-		finish_ok(members_count() - 1);
 	} else if (groups_have_quorum()) {
 		j->old_id = e->m.raft_id;
-		remove_row(str_get(&j->victim), on_row_gone);
+		j->victim_runs = e->peer != NULL && link_peer_is_reachable(e->peer);
+		if (j->victim_runs)
+			groups_spare_ask(j->old_id, on_other_spare, j);
+		else
+			remove_other(j);
 	} else if (with_recovery) {
 		join_recover(j);
 	} else {

@@ -87,8 +87,7 @@ on_row_gone(void *arg, em_err err)
 		    "this node has a quorum again, but not all that are gone are "
 		    "removed");
 	else
-		join_finish(&(struct join_end){
-		    .err = EM_OK, .text = "", .members = members_count() });
+		join_finish_removed(j, members_count());
 }
 
 static bool
@@ -96,6 +95,27 @@ is_gone(const struct join *j, const struct members_entry *e)
 {
 	return e->place != 0 && (slice_eq(e->m.name, str_slice(&j->victim)) ||
 				    e->peer == NULL || !link_peer_is_reachable(e->peer));
+}
+
+/* How many are; the others than the one that was named, by name. */
+static unsigned
+name_gone(struct join *j)
+{
+	unsigned n = 0;
+
+	str_reset(&j->others);
+	for (unsigned i = 0; i < members_count(); i++) {
+		struct slice name = members_at(i)->m.name;
+
+		if (!is_gone(j, members_at(i)))
+			continue;
+		n++;
+		if (slice_eq(name, str_slice(&j->victim)))
+			continue;
+		str_add(&j->others, j->others.n > 0 ? ", " : "");
+		str_add_slice(&j->others, name);
+	}
+	return n;
 }
 
 static void
@@ -107,6 +127,7 @@ remove_gone(struct join *j)
 	for (unsigned i = 0; i < count && n < NODES_MAX; i++)
 		if (is_gone(j, members_at(i)))
 			str_add_slice(&names[n++], members_at(i)->m.name);
+	name_gone(j);
 	j->left = n + 1;
 	for (unsigned i = 0; i < n; i++) {
 		em_err err = join_delete_row(str_slice(&names[i]), on_row_gone);
@@ -186,6 +207,8 @@ answered(struct join *j)
 	else if (groups_cstore() == NULL)
 		join_fail(
 		    EM_STATE, NULL, "nothing has changed: this node has no log now");
+	else if (j->only_looks)
+		join_finish_removed(j, members_count() - name_gone(j));
 	else
 		recover(j);
 }

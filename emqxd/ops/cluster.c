@@ -89,6 +89,11 @@ left_row(struct op_ctx *op, const struct errand *e)
 	row_int(row, "members", e->n);
 	if (e->what == ERRAND_LEAVE && strcmp(e->finding.state, "paused") == 0)
 		row_str(row, "discovery", e->finding.state);
+	if (e->what == ERRAND_FORCE_LEAVE) {
+		row_str(row, "others", e->others.n > 0 ? str_get(&e->others) : NULL);
+		row_str(row, "note",
+		    e->runs ? "it runs: it goes on alone, with its clients" : NULL);
+	}
 	op_row_end(op);
 }
 

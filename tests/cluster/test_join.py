@@ -115,7 +115,14 @@ def with_one_dead():
         roles = sorted(h[1].members()[n.name]["role"] for n in h.nodes[:2])
         assert roles == ["leader", "voter"], roles
         h[1].ok("conf", "set", "mqtt.max_inflight", "17")
+        # Who runs counts as well.
+        for words in (["--dry-run"], ["--yes"]):
+            follower = next(n for n in h.nodes[:2] if h[1].members()[n.name]["role"] == "voter")
+            other = next(n for n in h.nodes[:2] if n is not follower)
+            expect_exit(other, 1, "force-leave %s first" % h[3].name, "cluster", "force-leave", follower.name, *words)
         h[1].ok("cluster", "force-leave", h[3].name, "--yes")
+        expect_exit(h[1], 3, "no member", "cluster", "force-leave", h[3].name, "--yes")
+        assert "did you mean '%s'" % h[3].name not in h[1].ctl("cluster", "force-leave", h[3].name, "--yes")[2]
         wait_until("two vote", 20, lambda: len(h[2].members()) == 2)
         h[2].ok("cluster", "leave", "--yes")
         h.wait_whole(h.nodes[:1])
@@ -149,6 +156,8 @@ def force_leave():
         leader = next(n for n in h.nodes if n.members()[n.name]["role"] == "leader")
         other = next(n for n in h.nodes if n is not leader)
         expect_exit(other, 1, "runs, and leads", "cluster", "force-leave", leader.name, "--yes")
+        out = leader.ok("cluster", "force-leave", other.name, "--dry-run")
+        assert "would be removed; 2 members would stay; it runs" in out, out
         h[3].kill()
         shutil.rmtree(h[3].path("data"))  # its disk was replaced
         h[3].start()

@@ -44,7 +44,11 @@ def two_of_three():
         expect_exit(h[1], 1, "no quorum", "cluster", "force-leave", h[2].name, "--yes")
         assert len(h[1].members()) == 3
         assert not set_key(h[1], 92)
-        h[1].ok("cluster", "force-leave", h[2].name, "--recover", "--yes", timeout=60)
+        out = h[1].ok("cluster", "force-leave", h[2].name, "--recover", "--dry-run")
+        assert "%s would be removed, and %s too; 1 members" % (h[2].name, h[3].name) in out, out
+        assert len(h[1].members()) == 3
+        said = h[1].rows("cluster", "force-leave", h[2].name, "--recover", "--yes")
+        assert (said[0]["others"], said[0]["members"]) == (h[3].name, 1), said
         assert list(h[1].members()) == [h[1].name], h[1].members()
         assert set_key(h[1], 93)
         filling.retain(h[1], 100, "after")
