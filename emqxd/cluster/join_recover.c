@@ -11,10 +11,13 @@
  * of those that did not answer are deleted.  Those that did answer, and any that stay by
  * their rows, are on no list of the leader's any more: they see that (groups_watch.c) and
  * join anew.  Of the dead, one that comes back is refused by the links, since no row names
- * it, and is told so by a leader (heal.h): so those that together were most of the old
- * cluster and find each other again are no second one for longer than it takes to reach a
- * member of this.  No number of an epoch is needed: a Raft id counts for one membership, and
- * the recovered list has none of theirs.
+ * it, and is told so by a leader (heal.h).  Those that together were most of the old cluster
+ * and find each other again are a second one, and say so (alarm cluster_disowned).  Neither
+ * hears the other's Raft: this node leads alone from the moment it opens its log again, so
+ * its child listens to nobody who is not on the recovered list (cstore_raft_may_hear), also
+ * while rows still name the dead; and by the time that anybody else may lead, no row does.
+ * No number of an epoch is needed: a Raft id counts for one membership, and the recovered
+ * list has none of theirs.
  *
  * GROUP_LAST, asked: nothing.  Answer: for each group u8 hears a leader, u64 term of the
  * last entry, u64 its index.

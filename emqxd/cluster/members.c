@@ -246,7 +246,8 @@ tell(struct members *t, enum members_event event)
 }
 
 /* Who leaves must hear that it may: its links stay for a while.  Not longer: by their end it
- * hears that it is no member. */
+ * hears that it is no member.  Who cannot be reached hears nothing: one that was removed
+ * while it was dead comes back to closed doors, however soon. */
 static void
 on_sweep(struct timer *timer)
 {
@@ -274,6 +275,12 @@ let_go_after(struct members *t, struct entry *e, span_t wait)
 	timer_arm(&t->sweep, span_ns(0), on_sweep); /* it finds who is the next */
 }
 
+static bool
+hears(const struct entry *e)
+{
+	return e->e.peer != NULL && link_peer_is_reachable(e->e.peer);
+}
+
 static void
 row_went(struct members *t, struct slice name)
 {
@@ -282,7 +289,7 @@ row_went(struct members *t, struct slice name)
 	bool was_me = is_there && is_me(t->v.p[at]);
 
 	wills_wire_removed(name);
-	if (is_there && !was_me && join_is_member()) {
+	if (is_there && !was_me && join_is_member() && hears(t->v.p[at])) {
 		t->v.p[at]->is_expected = true;
 		let_go_after(t, t->v.p[at], LINGER);
 	} else if (is_there)

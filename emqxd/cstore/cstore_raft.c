@@ -62,6 +62,12 @@ cstore_raft_member(const struct cstore_raft *g, uint64_t id)
 	return -1;
 }
 
+bool
+cstore_raft_may_hear(struct cstore_raft *g, uint64_t id)
+{
+	return raft_state(&g->raft) != RAFT_LEADER || cstore_raft_member(g, id) >= 0;
+}
+
 /* ---- closing */
 
 static void

@@ -154,6 +154,12 @@ void cstore_raft_look(struct cstore_raft *g);
 em_err cstore_raft_err(int rv);
 /* The index of the member in the configuration, or -1. */
 int cstore_raft_member(const struct cstore_raft *g, uint64_t id);
+/* May it talk to us?  libraft listens to whoever calls.  A leader has the newest list there
+ * is, so nobody else has a word for it: after a recovery (cstore_recover) those that were
+ * cut off may find each other and have a leader of their own, perhaps of a higher term, with
+ * a log that is not this one; what they say would take entries away that are agreed on.
+ * Who does not lead may not know a new member yet, and hears all that the links let in. */
+bool cstore_raft_may_hear(struct cstore_raft *g, uint64_t id);
 
 /* ---- cstore_feed.c */
 

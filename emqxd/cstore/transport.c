@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* transport: see transport.h. */
 #include "emqxd/cstore/transport.h"
+#include "emqxd/cstore/cstore_raft.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/rbuf.h"
 #include "ipc/base/wbuf.h"
@@ -61,7 +62,9 @@ read_preface(const struct transport *t, const uint8_t in[PREFACE])
 	uint32_t magic = rbuf_u32(&r), group = rbuf_u32(&r);
 	uint64_t from = rbuf_u64(&r), to = rbuf_u64(&r);
 
-	return magic == MAGIC && group == t->group && to == t->id ? from : 0;
+	if (magic != MAGIC || group != t->group || to != t->id)
+		return 0;
+	return cstore_raft_may_hear(t->child->group[t->group], from) ? from : 0;
 }
 
 /* Takes @fd. */

@@ -4,7 +4,8 @@
  * connection to (node, group) and gets a descriptor, and gets those of nodes that
  * connected.  Who is at the other end has been proven by the parent's links; the first 24
  * bytes of a connection say which raft ids mean each other, so that what is meant for an
- * id that this node had earlier comes nowhere.
+ * id that this node had earlier comes nowhere.  Nor does to a leader what comes from an id
+ * that is on its list no more: see cstore_raft_may_hear().
  *
  * A group that is held has no connections: to the others it is a node that is away.
  */

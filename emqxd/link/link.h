@@ -84,8 +84,8 @@ const char *link_kind_name(unsigned kind);
  * EM_EXISTS: there is a peer of that name. */
 EM_MUST_USE em_err link_peer_add(struct link_house *h, struct slice name,
     struct slice address, uint64_t site, unsigned place, struct link_peer **out);
-/* Ends its connections (with their events; requests are answered EM_UNREACHABLE) and
- * forgets it; the pointer is good until the end of the turn. */
+/* Ends its connections (with their events; requests are answered EM_UNREACHABLE), those of
+ * Raft too, and forgets it; the pointer is good until the end of the turn. */
 void link_peer_del(struct link_peer **pp);
 /* It is to be dialled elsewhere from the next time on. */
 void link_peer_move(struct link_peer *p, struct slice address);

@@ -243,6 +243,8 @@ void link_raft_enter(struct link_conn *c);
 void link_raft_ready(struct link_conn *c, uint32_t events);
 void link_raft_watch(struct link_conn *c); /* after bytes of it went out */
 void link_raft_lost(struct link_conn *c);
+/* All streams with that peer, in both directions. */
+void link_raft_end_all(const struct link_peer *p);
 void link_raft_bury(struct link_house *h);
 
 /* ---- link */

@@ -341,6 +341,7 @@ link_peer_del(struct link_peer **pp)
 		link_dial_cancel(&p->way[i].dial);
 	}
 	end_all(p, "the node is no member any more");
+	link_raft_end_all(p);
 	h->member[p->index] = NULL;
 	p->next_dead = h->dead_peers;
 	h->dead_peers = p;

@@ -3,7 +3,8 @@
  * link_raft: a connection of the channel RAFT, once known, only carries bytes between the
  * other node and a socketpair whose other end the engine has.  At most BOUND bytes wait in
  * each direction; the end of one direction is passed on when what came before it has gone,
- * and when both have ended, or one breaks, all is closed.
+ * and when both have ended, or one breaks, all is closed.  So it is when the other node is
+ * no peer any more.
  */
 #include "emqxd/link/link_inside.h"
 #include "emqxd/link/link_tls.h"
@@ -21,6 +22,7 @@ struct link_raft {
 	struct watch watch; /* our end of the pair */
 	uint32_t events;
 	struct link_conn *conn;
+	const struct link_peer *with;
 	struct link_buffer in; /* for the engine; what is for the node is the conn's */
 	bool net_ended, engine_ended; /* it sends no more */
 	bool net_told, engine_told;   /* and the other side knows */
@@ -254,6 +256,18 @@ link_raft_lost(struct link_conn *c)
 }
 
 void
+link_raft_end_all(const struct link_peer *p)
+{
+	LIST_EACH_SAFE (node, &p->house->all) {
+		struct link_conn *c = LIST_OWNER(node, struct link_conn, all);
+
+		if (c->raft != NULL && c->raft->with == p)
+			link_conn_fail(
+			    c, EM_UNREACHABLE, "%s is no member any more", p->name);
+	}
+}
+
+void
 link_raft_bury(struct link_house *h)
 {
 	while (h->dead_rafts != NULL) {
@@ -266,14 +280,15 @@ link_raft_bury(struct link_house *h)
 
 /* The engine's end, or -1 (the connection has ended). */
 static int
-begin(struct link_conn *c)
+begin(struct link_conn *c, const struct link_peer *with)
 {
 	struct link_raft *r = MEM_NEW(struct link_raft);
 	int fd[2] = { -1, -1 };
 
-	*r = (struct link_raft){
-		.conn = c, .watch = { .on_ready = on_engine }, .events = EPOLLIN
-	};
+	*r = (struct link_raft){ .conn = c,
+		.with = with,
+		.watch = { .on_ready = on_engine },
+		.events = EPOLLIN };
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd) == 0)
 		r->watch.fd = fd[0];
 	if (fd[0] < 0 || loop_watch(c->house->loop, &r->watch, r->events) != EM_OK) {
@@ -309,7 +324,7 @@ link_raft_enter(struct link_conn *c)
 
 	snprintf(group, sizeof group, "%s", c->hello->theirs.group);
 	c->peer = NULL; /* a stream has no part in whether the peer is up */
-	fd = begin(c);
+	fd = begin(c, p);
 	if (fd >= 0)
 		h->on_raft(p, slice_str(group), fd, h->on_raft_arg);
 }
@@ -325,7 +340,8 @@ on_dialled(struct link_conn *c, const struct fault *f, void *arg)
 	if (err == EM_OK && a->house->rafts_n >= LINK_RAFTS_MAX)
 		err = EM_BUSY;
 	if (err == EM_OK) {
-		fd = begin(c);
+		CHECK(c != NULL);
+		fd = begin(c, p);
 		err = fd >= 0 ? EM_OK : EM_IO;
 	} else if (c != NULL)
 		link_conn_end(c, err, NULL);

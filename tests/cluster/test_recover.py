@@ -53,7 +53,7 @@ def two_of_three():
         assert set_key(h[1], 93)
         filling.retain(h[1], 100, "after")
         assert is_retained(h[1], "before", 200)
-        # One after the other: together they would have a quorum of their own (test_removed.py).
+        # One after the other: together they have a quorum of their own.
         for node in h.nodes[1:]:
             node.start()
             wait_until("%s is alone" % node.name, 60, lambda n=node: n.members()[n.name]["role"] == "alone")
@@ -63,6 +63,50 @@ def two_of_three():
                    lambda: h[2].ctl("cluster", "join", h[1].address, "--yes", timeout=90)[0] == 0)
         wait_until("it has what was changed", 20, lambda: is_retained(h[2], "after", 100))
         h.wait_whole(h.nodes[:2])
+
+
+def log_of(node, event):
+    with open(node.path("err"), encoding="utf-8", errors="replace") as f:
+        return [line for line in f if event in line]
+
+
+def is_disowned(node):
+    return any(r["name"] == "cluster_disowned" and r["active"] for r in node.rows("alarms", "list"))
+
+
+def together():
+    """the two that were given up come back together at once: neither cluster hears the other"""
+    with House(3) as h:
+        h.start()
+        h.join()
+        voters(h[1], 3)
+        filling.retain(h[2], 50, "before")
+        wait_until("it is everywhere", 10, lambda: all(is_retained(n, "before", 50) for n in h.nodes))
+        for node in h.nodes[1:]:
+            node.kill()
+        wait_until("both are away", 20, lambda: h[1].running() == [h[1].name])
+        wait_until("it is seen", 30, lambda: not h[1].members()[h[1].name]["quorum"])
+        h[1].ok("cluster", "force-leave", h[2].name, "--recover", "--yes", timeout=60)
+        filling.retain(h[1], 20, "alone")
+        led = log_of(h[1], "cluster_leader")
+        for node in h.nodes[1:]:
+            node.start(wait=False)
+        for node in h.nodes[1:]:
+            node.wait_ready()
+            wait_until("they are a cluster", 30, lambda n=node: n.members()[n.name]["quorum"])
+            wait_until("the alarm", 40, lambda n=node: is_disowned(n))
+        filling.retain(h[3], 10, "theirs")
+        assert set_key(h[1], 93) and set_key(h[2], 94)
+        wait_until("the two agree", 10, lambda: is_retained(h[2], "theirs", 10))
+        assert list(h[1].members()) == [h[1].name], h[1].members()
+        assert is_retained(h[1], "before", 50) and is_retained(h[1], "alone", 20)
+        assert is_retained(h[1], "theirs", 0)
+        for node in h.nodes[1:]:
+            assert len(node.members()) == 3
+            assert is_retained(node, "before", 50) and is_retained(node, "alone", 0)
+        assert log_of(h[1], "cluster_leader") == led, log_of(h[1], "cluster_leader")
+        for node in h.nodes:
+            assert not log_of(node, "cstore_ended"), log_of(node, "cstore_ended")
 
 
 def three_of_five():
@@ -127,9 +171,9 @@ def stale_leader():
 
 
 if __name__ == "__main__":
-    ALL = [two_of_three, three_of_five, stale_leader]
+    ALL = [two_of_three, together, three_of_five, stale_leader]
     if os.environ.get("ONLY"):
         ALL = [t for t in ALL if t.__name__ == os.environ["ONLY"]]
     elif not LONG:
-        ALL = ALL[:1]
+        ALL = ALL[:2]
     run(*ALL)

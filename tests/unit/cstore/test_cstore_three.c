@@ -123,6 +123,51 @@ TEST(a_survivor_goes_on_alone_when_it_is_told_to)
 	NODES_UNTIL(cstore_status(node[now].c, CSTORE_META)->members_n == 1);
 }
 
+/* Who of the two others leads, or 0. */
+static unsigned
+leader_beside(unsigned alone)
+{
+	for (unsigned i = 1; i <= 3; i++) {
+		if (i != alone && leads(i))
+			return i;
+	}
+	return 0;
+}
+
+TEST(those_that_it_gave_up_come_back_together_and_it_does_not_hear_them)
+{
+	unsigned now = leader(), other, deaths = node[now].downs;
+
+	for (unsigned i = 1; i <= 3; i++) {
+		if (i == now)
+			continue;
+		node_start(i, NULL);
+		node_open(i, CSTORE_JOIN);
+	}
+	NODES_UNTIL((other = leader_beside(now)) != 0);
+	propose_some(other, 4000, 40);
+	propose_some(now, 4100, 5);
+	/* Of a higher term than its own, after another vote of theirs. */
+	node_stop(other);
+	node_start(other, NULL);
+	node_open(other, CSTORE_JOIN);
+	NODES_UNTIL((other = leader_beside(now)) != 0);
+	propose_some(other, 4200, 5);
+	OK(leads(now));
+	OK(has_row(&node[now], 4104) && !has_row(&node[now], 4000));
+	OK(has_row(&node[other], 4204) && !has_row(&node[other], 4100));
+	EQ(node[now].downs, deaths);
+	/* Nor when it starts again in the midst of their calls. */
+	node_stop(now);
+	node_start(now, NULL);
+	node_open(now, CSTORE_JOIN);
+	NODES_UNTIL(leads(now));
+	propose_some(now, 4300, 5);
+	propose_some(other, 4400, 5);
+	EQ(cstore_status(node[now].c, CSTORE_META)->members_n, 1);
+	OK(!has_row(&node[now], 4404));
+}
+
 /* Node 1 proposes until its log begins behind @index: whether it is to be cut is looked at
  * when an entry is applied, and one cut takes as long as the disk does. */
 static void

@@ -572,6 +572,29 @@ TEST(an_engine_that_closes_ends_the_others_stream_after_its_last_bytes)
 	two_end();
 }
 
+TEST(the_streams_of_who_is_no_member_any_more_end)
+{
+	struct link_peer *p;
+
+	raft_up();
+	p = link_peer_find(b.house, SLICE_LIT("a"));
+	OK(p != NULL);
+	link_peer_del(&p);
+	HOUSES_UNTIL((loop_hurry(worker_self()->loop), is_closed(raft_b)));
+	HOUSES_UNTIL((loop_hurry(worker_self()->loop), is_closed(raft_a)));
+	close(raft_a);
+	close(raft_b);
+	two_end();
+	/* those that it dialled too */
+	raft_up();
+	p = link_peer_find(a.house, SLICE_LIT("b"));
+	link_peer_del(&p);
+	HOUSES_UNTIL((loop_hurry(worker_self()->loop), is_closed(raft_a)));
+	close(raft_a);
+	close(raft_b);
+	two_end();
+}
+
 TEST(a_stream_to_nobody_is_refused)
 {
 	raft_a = -1;
