@@ -120,7 +120,7 @@ on_link(struct letter *l)
 		go_home(e);
 		break;
 	case ERRAND_JOIN:
-		join_cluster(str_slice(&e->node), e->is_dry_run, on_end, e);
+		join_cluster(str_slice(&e->node), e->is_dry_run, false, on_end, e);
 		break;
 	case ERRAND_LEAVE: join_leave(e->is_dry_run, on_end, e); break;
 	case ERRAND_DISCOVERY:

@@ -117,7 +117,7 @@ try(const char *target, bool only_look, seek_done_fn *done, void *arg)
 	if (only_look)
 		look_at(slice_str(a->target), on_looked, a);
 	else
-		join_cluster(slice_str(a->target), false, on_joined, a);
+		join_cluster(slice_str(a->target), false, true, on_joined, a);
 }
 
 static bool

@@ -76,7 +76,7 @@ join_take(enum join_task task, join_done_fn *done, void *arg)
 	j->arg = arg;
 	j->err = EM_OK;
 	j->is_detached = j->gives_up = j->is_again = j->only_looks = j->victim_runs =
-	    false;
+	    j->is_found = false;
 	str_reset(&j->target);
 	str_reset(&j->leader);
 	str_reset(&j->backup);

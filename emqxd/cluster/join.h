@@ -39,8 +39,10 @@ struct join_end {
 typedef void join_done_fn(void *arg, const struct join_end *e);
 
 /* At most one of these at a time: EM_BUSY.  @done follows, once, later. */
-/* @target: "name@host[:port]". */
-void join_cluster(struct slice target, bool is_dry_run, join_done_fn *done, void *arg);
+/* @target: "name@host[:port]".  @is_found: by discovery; else the node that answers there
+ * must have that name, EM_NOTFOUND. */
+void join_cluster(
+    struct slice target, bool is_dry_run, bool is_found, join_done_fn *done, void *arg);
 /* The same for a node whose cluster removed it, and which may still be a member by what it
  * knows: it goes alone when it is to be let in, and its sessions stay. */
 void join_again(struct slice target, join_done_fn *done, void *arg);

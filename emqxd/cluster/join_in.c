@@ -459,17 +459,25 @@ on_guest(struct link_peer *guest, const struct fault *f, void *arg)
 	if (guest == NULL)
 		join_fail(
 		    f->err, f->hint != NULL ? f->hint : hint_for(f->err), "%s", f->text);
+	else if (!j->is_found && !j->is_again &&
+		 !member_is_called(
+		     slice_str(link_peer_name(guest)), str_slice(&j->target)))
+		join_fail(EM_NOTFOUND, "give the name of that node, if it is meant",
+		    "%s is at %s, not %s", link_peer_name(guest), str_get(&j->address),
+		    str_get(&j->target));
 	else
 		ask(j);
 }
 
 void
-join_cluster(struct slice target, bool is_dry_run, join_done_fn *done, void *arg)
+join_cluster(
+    struct slice target, bool is_dry_run, bool is_found, join_done_fn *done, void *arg)
 {
 	struct join *j = join_self();
 
 	if (!join_take(JOIN_IN, done, arg))
 		return;
+	j->is_found = is_found;
 	str_add_slice(&j->target, target);
 	str_reset(&j->address);
 	if (slice_eq_str(target, nodes_me())) {

@@ -46,6 +46,7 @@ struct join {
 	bool is_detached; /* nobody waits for it, and it goes on until it is decided */
 	bool gives_up;    /* the same, and was told to leave */
 	bool only_looks;  /* JOIN_IN, JOIN_OUT, JOIN_REMOVE: a dry run */
+	bool is_found;    /* JOIN_IN: by discovery */
 	unsigned left;    /* of several at once */
 	em_err err;       /* the first of theirs */
 	struct str why;

@@ -36,6 +36,23 @@ member_is_name(struct slice name)
 	return name.n > 0 && is_printable(name, NODES_NAME_MAX);
 }
 
+/* What stands before the '@'; nothing: there is none. */
+static struct slice
+first_name(struct slice s)
+{
+	const uint8_t *at = s.n > 0 ? memchr(s.p, '@', s.n) : NULL;
+
+	return slice_head(s, at != NULL ? (size_t)(at - s.p) : 0);
+}
+
+bool
+member_is_called(struct slice name, struct slice target)
+{
+	struct slice want = first_name(target);
+
+	return want.n == 0 || slice_eq(want, first_name(name));
+}
+
 bool
 member_is_address(struct slice address)
 {

@@ -34,6 +34,11 @@ def three():
         h.start()
         out = h[2].ok("cluster", "join", h[1].address, "--dry-run")
         assert "would join" in out, out
+        for words in (("--dry-run",), ("--yes",)):
+            other = h[1].address.replace("emqx1@", "emqx9@")
+            expect_exit(h[2], 3, "not " + other, "cluster", "join", other, *words)
+            own = "%s:%d" % (h[2].name, h[1].port)
+            expect_exit(h[2], 3, "not " + own, "cluster", "join", own, *words)
         assert h[1].rows("cluster", "status")[0]["role"] == "alone"
         h.join()
         roles = sorted(r["role"] for r in h[1].members().values())

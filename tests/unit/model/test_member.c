@@ -54,6 +54,19 @@ TEST(who_was_removed_for_being_away_leaves_a_row_of_another_kind)
 	OK(!out.is_cleaned);
 }
 
+TEST(a_node_is_meant_by_what_stands_before_the_at)
+{
+	OK(member_is_called(SLICE_LIT("a@h"), SLICE_LIT("a@h")));
+	OK(member_is_called(SLICE_LIT("a@h"), SLICE_LIT("a@10.0.0.1:4370")));
+	OK(member_is_called(SLICE_LIT("a@h"), SLICE_LIT("10.0.0.1:4370")));
+	OK(member_is_called(SLICE_LIT("a@h"), SLICE_LIT("@h")));
+	OK(!member_is_called(SLICE_LIT("a@h"), SLICE_LIT("b@h")));
+	OK(!member_is_called(SLICE_LIT("a@h"), SLICE_LIT("ab@h")));
+	OK(!member_is_called(SLICE_LIT("ab@h"), SLICE_LIT("a@h")));
+	OK(!member_is_called(SLICE_LIT("h"), SLICE_LIT("a@h")));
+	OK(member_is_called(SLICE_LIT("h"), SLICE_NONE));
+}
+
 TEST(what_is_no_row_is_malformed)
 {
 	struct member m = { .address = SLICE_LIT("h:1"), .site = 1, .raft_id = 2 };
