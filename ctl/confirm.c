@@ -17,12 +17,31 @@ confirm_is_needed(const struct params *params)
 
 	switch (cmd->dangerous) {
 	case DANGER_NONE: return false;
-	case DANGER_ASK: return true;
+	case DANGER_ASK:
+	case DANGER_ALL: return true;
 	case DANGER_MANY:
 		if (cmd_find_opt(cmd, SLICE_LIT("filter")) != NULL &&
 		    params_has(params, "filter"))
 			return true;
 		return n > 0 && params_count(params, cmd->args[n - 1].name) > 1;
+	}
+	UNREACHABLE();
+}
+
+/* Why it is not done where nobody can be asked, or NULL: it is. */
+static const char *
+why_not_unasked(const struct params *params)
+{
+	const struct cmd *cmd = params->cmd;
+
+	switch (cmd->dangerous) {
+	case DANGER_NONE:
+	case DANGER_ASK: return NULL;
+	case DANGER_MANY: return "several at once need --yes where nobody can be asked";
+	case DANGER_ALL:
+		return params_has(params, cmd->args[0].name)
+			   ? NULL
+			   : "everything at once needs --yes where nobody can be asked";
 	}
 	UNREACHABLE();
 }
@@ -67,6 +86,7 @@ em_err
 confirm_command(const struct prefs *prefs, const struct params *params, bool can_ask,
     bool *agreed, struct fault *f)
 {
+	const char *why = why_not_unasked(params);
 	char answer;
 	em_err err;
 
@@ -74,10 +94,9 @@ confirm_command(const struct prefs *prefs, const struct params *params, bool can
 	if (prefs->yes || prefs->dry_run || !confirm_is_needed(params))
 		return EM_OK;
 	if (!can_ask) {
-		if (params->cmd->dangerous != DANGER_MANY)
+		if (why == NULL)
 			return EM_OK;
-		fault_set(
-		    f, EM_USAGE, "several at once need --yes where nobody can be asked");
+		fault_set(f, EM_USAGE, "%s", why);
 		fault_hint(f, "what would happen: --dry-run");
 		return EM_USAGE;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * confirm: dangerous commands ask on a terminal.  Where nobody can be asked,
- * EMQX's own forms run as ever; what its tool does not have (several at once)
- * needs --yes.
+ * EMQX's own forms run as ever; what its tool does not have (several at once),
+ * and what wipes all of the cluster, needs --yes.
  */
 #ifndef CTL_CONFIRM_H
 #define CTL_CONFIRM_H

@@ -94,11 +94,13 @@ enum cmd_arg_flag {
 	    1 << 3, /* an option that has its value only after '=': --watch[=2s] */
 };
 
-/* Asks on a terminal; without one only MANY of several values needs --yes (CTL.md 7). */
+/* Asks on a terminal; without one only MANY of several values and ALL of everything need
+ * --yes (CTL.md 7). */
 enum cmd_danger {
 	DANGER_NONE,
 	DANGER_MANY, /* when several things are named */
 	DANGER_ASK,
+	DANGER_ALL, /* as ASK; the more so without its first argument: then it is everything */
 };
 
 /* What a change reaches and how long it stays: said after each changing command. */

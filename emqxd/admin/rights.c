@@ -41,10 +41,22 @@ is_dangerous(const struct wire_req *req)
 
 	switch (cmd->dangerous) {
 	case DANGER_NONE: return false;
-	case DANGER_ASK: return true;
+	case DANGER_ASK:
+	case DANGER_ALL: return true;
 	case DANGER_MANY: return params_count(&req->params, cmd->args[0].name) > 1;
 	}
 	UNREACHABLE();
+}
+
+/* Of a dangerous one: more than EMQX's own forms of a command, which run as ever. */
+static bool
+wants_yes(const struct wire_req *req)
+{
+	const struct cmd *cmd = req->cmd;
+
+	return cmd->dangerous == DANGER_MANY ||
+	       (cmd->dangerous == DANGER_ALL &&
+		   !params_has(&req->params, cmd->args[0].name));
 }
 
 em_err
@@ -67,7 +79,7 @@ rights_check(
 		return EM_DENIED;
 	}
 	if (is_asked && (req->flags & (WIRE_REQ_YES | WIRE_REQ_DRY_RUN)) == 0 &&
-	    (conf->require_yes || req->cmd->dangerous == DANGER_MANY)) {
+	    (conf->require_yes || wants_yes(req))) {
 		fault_set(f, EM_USAGE, "not without --yes");
 		fault_hint(f, "--dry-run says what would happen");
 		return EM_USAGE;

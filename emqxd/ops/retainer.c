@@ -5,15 +5,20 @@
 #include "ipc/base/str.h"
 #include "emqxd/admin/admin.h"
 #include "emqxd/admin/op.h"
+#include "emqxd/cluster/errand.h"
 #include "emqxd/core/clock.h"
+#include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/model/topic.h"
 #include "emqxd/retain/retain.h"
-#include "emqxd/store/change.h"
+#include "emqxd/store/ordered.h"
+
+#include <inttypes.h>
 
 #define PAYLOAD_MAX 4096u /* bytes of a payload that are shown */
 #define COUNT_OF_EMQX 1000
-#define A_TURN 256u /* messages that a cleaning looks at */
+#define A_TURN 256u            /* messages that a cleaning looks at */
+#define AGREE_LIMIT span_s(10) /* that the others are waited for at its end */
 
 static em_err
 info_call(struct op_ctx *op)
@@ -156,11 +161,15 @@ show_call(struct op_ctx *op)
 
 const struct op op_RETAINER_SHOW = { .where = OP_ADMIN, .call = show_call };
 
-/* ---- clean: some each turn, then one answer when the disk has it */
+/* ---- clean: some each turn, then one answer when the disk has it
+ *
+ * In a cluster the deletions are agreed on, and wait for a quorum however long it takes: so
+ * there must be one before the first.  Should it be lost on the way, who asked is told. */
 
 struct cleaning {
 	struct letter letter;
-	struct op_ctx *op;
+	struct op_ctx *op; /* NULL: it was told that it takes too long */
+	struct timer limit;
 	struct retain_cursor *cursor; /* of a filter; NULL: everything, from `at` on */
 	struct str at;
 	uint64_t cleaned;
@@ -200,16 +209,40 @@ next_of(struct cleaning *c, bool *done)
 }
 
 static void
+free_cleaning(struct cleaning *c)
+{
+	retain_close(&c->cursor);
+	str_fini(&c->at);
+	mem_free(c);
+}
+
+static void
+on_limit(struct timer *t)
+{
+	struct cleaning *c = LIST_OWNER(t, struct cleaning, limit);
+	struct op_ctx *op = c->op;
+
+	c->op = NULL;
+	op_fault(op, EM_TIMEOUT,
+	    "%" PRIu64
+	    " messages are cleaned here, and will be everywhere as soon as most "
+	    "members agree",
+	    c->cleaned);
+	fault_hint(&op->fault, "how the members are: emqx_ctl cluster status");
+	op_done(op, EM_TIMEOUT);
+}
+
+static void
 on_flushed(void *arg, em_err err)
 {
 	struct cleaning *c = arg;
 	struct op_ctx *op = c->op;
 	uint64_t cleaned = c->cleaned;
 
-	retain_close(&c->cursor);
-	str_fini(&c->at);
-	mem_free(c);
-	if (node_slot(ROOM_ADMIN) == NULL)
+	if (worker_self() == worker_admin())
+		timer_cancel(&c->limit);
+	free_cleaning(c);
+	if (op == NULL || node_slot(ROOM_ADMIN) == NULL)
 		return; /* who asked is gone, with all others */
 	if (err != EM_OK) {
 		op_done(op, op_fault(op, err,
@@ -231,10 +264,12 @@ flush(struct cleaning *c)
 	struct change *change =
 	    c->is_dry || node_slot(ROOM_ADMIN) == NULL ? NULL : change_flush();
 
-	if (change == NULL)
+	if (change == NULL) {
 		on_flushed(c, EM_OK);
-	else
-		change_send(&change, on_flushed, c);
+		return;
+	}
+	timer_arm(&c->limit, AGREE_LIMIT, on_limit);
+	change_send(&change, on_flushed, c);
 }
 
 static void
@@ -258,6 +293,29 @@ on_turn(struct letter *l)
 		worker_post(worker_self(), &c->letter);
 }
 
+/* Is there a quorum?  Then it begins. */
+static void
+on_status(struct errand *e)
+{
+	struct cleaning *c = e->arg;
+	struct op_ctx *op = c->op;
+	em_err err = e->err;
+
+	if (err != EM_OK) { /* the process ends */
+		op_fault(op, err, "%s", str_get(&e->text));
+	} else if (!e->rows[0].has_quorum) {
+		err = op_fault(op, EM_NOQUORUM, "%s", err_text(EM_NOQUORUM));
+		fault_hint(&op->fault, "%s", err_hint(EM_NOQUORUM));
+	}
+	errand_free(&e);
+	if (err == EM_OK) {
+		worker_post(worker_self(), &c->letter);
+		return;
+	}
+	free_cleaning(c);
+	op_done(op, err);
+}
+
 static em_err
 clean_call(struct op_ctx *op)
 {
@@ -272,7 +330,10 @@ clean_call(struct op_ctx *op)
 	c->letter.open = on_turn;
 	if (filter.n > 0)
 		c->cursor = retain_open(filter);
-	worker_post(worker_self(), &c->letter);
+	if (store_is_ordered(CHANGE_GROUP_RET))
+		errand_send(errand_new(ERRAND_STATUS, on_status, c));
+	else
+		worker_post(worker_self(), &c->letter);
 	return EM_AGAIN;
 }
 

@@ -205,6 +205,9 @@ zero_pages() {
 	again KILL
 	run -0 ctl retainer topics -o classic
 	[ "${lines[*]}" = 'a! b' ]
+	run -2 --separate-stderr ctl retainer clean </dev/null
+	[[ $stderr == *'everything at once needs --yes'* ]]
+	[ "$(ctl retainer info -o classic)" = 'Number of retained messages: 2' ]
 	run -0 ctl retainer clean --yes
 	[ "$(ctl retainer info -o classic)" = 'Number of retained messages: 0' ]
 }

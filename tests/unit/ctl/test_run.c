@@ -190,6 +190,14 @@ TEST(several_at_once_need_yes_where_nobody_can_be_asked)
 	    "conf unset\n");
 	EQ(d.calls, 3);
 	EQ(run(&t, "clients kick a"), 0);
+	EQ(run(&t, "retainer clean"), 2);
+	OK(strstr(err(), "everything at once needs --yes") != NULL);
+	EQ(d.calls, 4);
+	EQ(run(&t, "retainer clean --dry-run"), 0);
+	EQ(run(&t, "retainer clean a/#"), 0);
+	STR_EQ(err(), "holds for the whole cluster\n");
+	EQ(run(&t, "retainer clean --yes"), 0);
+	EQ(d.last_flags, WIRE_REQ_YES);
 	EQ(run(&t, "listeners stop tcp:default"), 0); /* EMQX's own form */
 	EQ(d.last_flags, 0);
 	STR_EQ(err(), "holds for this node, until its restart\n");

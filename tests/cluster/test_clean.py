@@ -1,0 +1,57 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""retainer clean: all nodes or none."""
+import asyncio
+
+from house import House, run, wait_until
+from mqtt5 import Client
+
+
+def topics(node):
+    return sorted(r["topic"] for r in node.rows("retainer", "topics") if r["topic"].startswith("r/"))
+
+
+async def retain(node, names):
+    c = Client("p", expiry=0)
+    await c.connect(node.host, node.mqtt)
+    for name in names:
+        await c.publish(name, b"kept", retain=True)
+    await c.abort()
+
+
+def said_no(node, *words):
+    rc, _, err = node.ctl(*words)
+    assert rc == 1 and "no quorum" in err and "cluster status" in err, (words, rc, err)
+
+
+def all_nodes_or_none():
+    """retainer clean is the cluster's; without a quorum nothing goes, and nothing goes later"""
+    with House(3) as h:
+        h.start()
+        h.join()
+        asyncio.run(retain(h[1], ("r/1", "r/2", "r/3")))
+        for n in h.nodes:
+            wait_until("all have all", 10, lambda n=n: topics(n) == ["r/1", "r/2", "r/3"])
+        rc, _, err = h[2].ctl("retainer", "clean", "r/1")
+        assert rc == 0 and "the whole cluster" in err, (rc, err)
+        for n in h.nodes:
+            wait_until("one is gone everywhere", 10, lambda n=n: topics(n) == ["r/2", "r/3"])
+        rc, _, err = h[2].ctl("retainer", "clean")
+        assert rc == 2 and "--yes" in err, (rc, err)
+        assert topics(h[2]) == ["r/2", "r/3"]
+        h[1].kill()
+        h[3].kill()
+        wait_until("no quorum", 15, lambda: not h[2].rows("cluster", "status")[0]["quorum"])
+        said_no(h[2], "retainer", "clean", "r/3")
+        said_no(h[2], "retainer", "clean", "--yes")
+        said_no(h[2], "retainer", "clean", "r/3", "--dry-run")
+        assert topics(h[2]) == ["r/2", "r/3"]
+        h[1].start()
+        wait_until("a quorum", 15, lambda: h[2].rows("cluster", "status")[0]["quorum"])
+        h[2].ok("retainer", "clean", "r/2")  # what had waited would have gone before it
+        for n in (h[1], h[2]):
+            wait_until("the last one is still there", 10, lambda n=n: topics(n) == ["r/3"])
+
+
+if __name__ == "__main__":
+    run(all_nodes_or_none)
