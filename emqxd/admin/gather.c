@@ -393,7 +393,8 @@ tell_near(struct gather *g)
 {
 	struct str list = { 0 }, name = { 0 };
 
-	str_add(&list, "list them: emqx_ctl clients list");
+	str_addf(&list, "list them: emqx_ctl clients list%s",
+	    nodes_count() > 1 ? " --all-nodes" : "");
 	if (g->nearest.n > 0) {
 		str_add_escaped(&name, str_slice(&g->nearest));
 		fault_hint(
@@ -625,6 +626,9 @@ gather_start(struct wire_req *req, const struct op *op, const struct gather_aske
 		end(g);
 		return NULL;
 	}
+	if (g->whom == WHOM_ALL && op->where == OP_AT_HOME)
+		g->whom =
+		    WHOM_HERE; /* a client has one home, which is looked for anyway */
 	if ((g->req.flags & WIRE_REQ_DRY_RUN) != 0 && params_is_write(&g->req.params) &&
 	    !g->op->can_dry_run)
 		fault_set(&g->fault, EM_UNSUPPORTED, "--dry-run is not possible here");

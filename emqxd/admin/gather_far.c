@@ -93,8 +93,18 @@ fail(struct gather *g, em_err err, const struct fault *f)
 	fault_set(&g->fault, err, "%s", f->text);
 	if (f->hint != NULL)
 		fault_hint(&g->fault, "%s", f->hint);
+	else if (err == EM_UNREACHABLE) /* it is not this daemon that does not run */
+		fault_hint(&g->fault, "how they are: emqx_ctl cluster status");
 	if (err != EM_PARTLY)
 		gather_stop(g);
+}
+
+/* Of one client: the node has it, and says that it has not what else was named. */
+static bool
+has_client(const struct gather *g, const struct fault *f)
+{
+	return f->err == EM_NOTFOUND && g->is_missing && !g->was_found &&
+	       strcmp(f->text, g->fault.text) != 0;
 }
 
 /* Where several are asked, one that is away, or too old to know, is only told of; so is one
@@ -102,7 +112,9 @@ fail(struct gather *g, em_err err, const struct fault *f)
 static void
 take_far_fault(struct gather *g, const struct far *far, const struct fault *f)
 {
-	if (g->whom == WHOM_OTHERS && (f->err == EM_NOTFOUND || g->was_found))
+	if (g->whom == WHOM_OTHERS && has_client(g, f))
+		g->is_missing = false;
+	else if (g->whom == WHOM_OTHERS && (f->err == EM_NOTFOUND || g->was_found))
 		return;
 	if (f->err == EM_UNREACHABLE && (g->whom != WHOM_NODE || far->rows > 0))
 		add_lost(g, far);

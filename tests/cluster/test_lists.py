@@ -47,6 +47,18 @@ def house(n, *lines):
     return h
 
 
+def one_client(h):
+    """What is said of one client is the same at every node, with --all-nodes too."""
+    for node in h.nodes:
+        for words in (("clients", "show"), ("subscriptions", "show")):
+            rows = node.rows(*words, "c2a", "--all-nodes")
+            assert [r["clientid"] for r in rows] == ["c2a"], (words, rows)
+        rc, _, err = node.ctl("clients", "show", "c2c", "--all-nodes")
+        assert rc == 3 and "no client 'c2c'" in err and "clients list --all-nodes" in err, (rc, err)
+        rc, _, err = node.ctl("subscriptions", "del", "c2a", "l/x/y")
+        assert rc == 3 and "no subscription 'l/x/y'" in err and "subscriptions show c2a" in err, (rc, err)
+
+
 def lists():
     """lists of one node, another, all; kick at any node; names of nodes are completed"""
     with house(3) as h:
@@ -71,6 +83,7 @@ def lists():
             assert isinstance(json.loads(out), (list, dict)), words
         assert h[1].rows("clients", "show", "c3a")[0]["clientid"] == "c3a"
         assert h[1].rows("subscriptions", "show", "c2a")[0]["clientid"] == "c2a"
+        one_client(h)
         for node, client, where in ((h[1], "c3a", h[3].name), (h[3], "c3a", None), (h[1], "c1a", None), (h[1], "none", None)):
             rc, out, err = node.ctl("trace", "start", "client", client, node.path(client + ".log"))
             assert rc == 0 and "c" in out, (rc, out, err)
@@ -129,7 +142,7 @@ def one_is_gone():
         rc, out, err = h[1].ctl("clients", "list", "--all-nodes", "--json", timeout=60)
         assert rc == 7 and h[3].name in err, (rc, out, err)
         rc, out, err = h[1].ctl("clients", "list", "--node", h[3].name)
-        assert rc != 0 and h[3].name in err, (rc, err)
+        assert rc == 4 and h[3].name in err and "cluster status" in err and "systemctl" not in err, (rc, err)
         for c in clients:
             c.client.loop_stop()
 
