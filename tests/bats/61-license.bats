@@ -301,6 +301,12 @@ pub() { mosquitto_pub -h 127.0.0.1 -p "$PORT" -t x -m x "$@"; }
 	[[ $output == *'customer      : A B'*'Verified OK'* ]]
 	run -2 "$ROOT/packaging/license-sign" keys "$KEYS"
 	run -2 "$ROOT/packaging/license-sign" sign "$KEYS/private.pem" nothing=1
+	for wrong in max_sessions=x max_sessions= max_sessions=-1 max_sessions=4294967296 max_tps=many \
+	    days=1y days=365001 start=20260231 start=tomorrow start=2026 customer_type=6 type=3; do
+		run -2 --separate-stderr "$ROOT/packaging/license-sign" sign "$KEYS/private.pem" "$wrong"
+		[ -z "$output" ]
+		[[ $stderr == "license-sign: ${wrong%%=*} is "*  ]]
+	done
 }
 
 @test "license info shows the customer's bytes escaped" {
