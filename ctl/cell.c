@@ -219,6 +219,8 @@ cell_add_form(struct str *s, const struct row_value *v, template_form form,
 	case FORM_ATOM: add_quoted(s, v, '\'', utc); return;
 	case FORM_BYTES: str_addf(s, "%" PRId64, v->i); return;
 	case FORM_LOCAL: add_local(s, v, utc); return;
+	case FORM_MANY: str_add(s, v->i != 1 ? "s" : ""); return;
+	case FORM_ONE: str_add(s, v->i == 1 ? "s" : ""); return;
 	}
 }
 

@@ -16,6 +16,8 @@ static const struct {
 	{ "a", FORM_ATOM },
 	{ "bytes", FORM_BYTES },
 	{ "local", FORM_LOCAL },
+	{ "many", FORM_MANY },
+	{ "one", FORM_ONE },
 };
 
 /* Length of @s up to the first of the bytes in @stop, or all of it. */

@@ -8,7 +8,8 @@
  *	{col!fmt}	in another form: ms (time as epoch milliseconds), s (span in whole
  *			seconds), long (span in words), d (bool as 0 or 1), q (text in double
  *			quotes), a (text in single quotes), bytes (the bare number),
- *			local (time as "2020-02-21 09:39:58")
+ *			local (time as "2020-02-21 09:39:58"), or in place of it: many ("s"
+ *			of a noun, nothing for 1), one (nothing, "s" of a verb for 1)
  *	[? ... ?]	left out unless every cell inside is there
  *	\n		ends a line inside a shape; the last line's end is implied
  *
@@ -38,6 +39,8 @@ typedef enum template_form {
 	FORM_ATOM,
 	FORM_BYTES,
 	FORM_LOCAL,
+	FORM_MANY,
+	FORM_ONE,
 } template_form;
 
 struct template_part {

@@ -199,6 +199,8 @@ zero_pages() {
 	[[ $stderr == *"'\$share/g/a/x' is a shared subscription"*"retainer clean 'a/x'"* ]]
 	run -0 ctl retainer clean 'a/#' --dry-run
 	[[ $output == *'2 retained messages would be cleaned'* ]]
+	run -0 ctl retainer clean b --dry-run
+	[[ $output == *'1 retained message would be cleaned'* ]]
 	run -0 ctl retainer clean 'a/#' --yes
 	[[ $output == *'Cleaned 2 retained messages'* ]]
 	run -2 ctl retainer clean 'a/#/b' --yes

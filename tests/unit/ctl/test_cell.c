@@ -108,6 +108,10 @@ TEST(forms_of_a_template)
 	STR_EQ(form(text, FORM_ATOM), "'a\\'\"\\x0a'");
 	STR_EQ(
 	    form((struct row_value){ .type = CT_BYTES, .i = 2048 }, FORM_BYTES), "2048");
+	STR_EQ(form((struct row_value){ .type = CT_INT, .i = 0 }, FORM_MANY), "s");
+	STR_EQ(form((struct row_value){ .type = CT_INT, .i = 1 }, FORM_MANY), "");
+	STR_EQ(form((struct row_value){ .type = CT_INT, .i = 1 }, FORM_ONE), "s");
+	STR_EQ(form((struct row_value){ .type = CT_INT, .i = 2 }, FORM_ONE), "");
 }
 
 TEST(a_group_without_its_cell_is_left_out)
