@@ -51,16 +51,18 @@ put_question(const struct prefs *prefs, const struct params *params)
 {
 	struct talk talk = prefs_talk(prefs);
 	const char *scope = cmd_scope_text(params->cmd->scope);
-	struct str s = { 0 };
+	struct str s = { 0 }, what = { 0 };
 
 	color_add(&s, talk.color, COLOR_WARN, params->cmd->summary);
-	str_add(&s, ": ");
-	params_describe(params, &s);
+	params_describe(params, &what);
+	if (what.n > 0)
+		str_addf(&s, ": %s", str_get(&what));
 	if (scope != NULL)
-		str_addf(&s, " (%s)", scope);
+		str_addf(&s, " (what it changes holds for %s)", scope);
 	str_add(&s, ".  Go on? [y/N] ");
 	(void)!write(STDERR_FILENO, s.p, s.n);
 	str_fini(&s);
+	str_fini(&what);
 }
 
 /* The first character of the answer's line; the rest is read away. */
@@ -79,6 +81,9 @@ read_answer(char *first)
 			*first = c;
 		}
 	} while (n == 1 && c != '\n');
+	if (n ==
+	    0) /* the end instead of an answer leaves the cursor behind the question */
+		(void)!write(STDERR_FILENO, "\n", 1);
 	return n < 0 && errno == EINTR ? EM_CANCELLED : EM_OK;
 }
 

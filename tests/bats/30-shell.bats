@@ -147,6 +147,11 @@ subscriber() {
 	keys n Enter
 	shows 'nothing was done'
 	[ "$(ctl listeners tcp:default --json | json 'd[0]["running"]')" = True ]
+	keys 'cluster leave' Enter
+	shows 'Take this node out of its cluster (what it changes holds for the whole cluster).  Go on? [y/N]'
+	keys C-d
+	sees_line() { screen | grep -q '^emqx_ctl: .*nothing was done'; }
+	wait_until 5 sees_line
 	keys 'listeners stop tcp:default' Enter
 	keys y Enter
 	shows 'stopped'
