@@ -232,6 +232,8 @@ EOF
 	run -3 --separate-stderr ctl subscriptions del c1 'rooms/kitchn'
 	[[ $stderr == *"no subscription 'rooms/kitchn'"*"did you mean 'rooms/kitchen'?"*'emqx_ctl subscriptions show c1'* ]]
 	[[ $stderr != *'clients list'* ]]
+	run -3 --separate-stderr ctl subscriptions del c1 zz
+	[[ $stderr != *'did you mean'* ]]
 	run -3 ctl subscriptions del nobody 'gone/#'
 }
 
