@@ -109,7 +109,7 @@ on_wake(struct letter *l)
 	if (o == NULL)
 		return;
 	o->is_waking = false;
-	if (o->is_stale)
+	if (o->is_stale && o->asked == NULL) /* else who asked shall see what changes */
 		reload_run(on_followed, NULL);
 }
 
@@ -363,6 +363,8 @@ on_stored(void *arg, em_err err)
 	}
 	refuse(a->done, a->arg, &f);
 	free_asked(&a);
+	if (o->is_stale)
+		wake(o); /* others' rows that came meanwhile */
 }
 
 static em_err

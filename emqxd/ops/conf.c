@@ -60,6 +60,31 @@ shown_row(struct op_ctx *op, const struct conf_shown *v)
 	op_row_end(op);
 }
 
+/* Are there keys below it? */
+static bool
+is_section(struct slice path)
+{
+	struct conf_shown v;
+	size_t at = 0;
+	bool found = path.n > 0 && conf_show_next(conf_current(), path, &at, &v);
+
+	if (found)
+		conf_shown_fini(&v);
+	return found;
+}
+
+static em_err
+section(struct op_ctx *op, struct slice path)
+{
+	struct str text = { 0 };
+
+	str_add_escaped(&text, path);
+	op_fault(op, EM_USAGE, "'%s' is no key but a section", str_get(&text));
+	fault_hint(&op->fault, "its keys: emqx_ctl conf show %s -o name", str_get(&text));
+	str_fini(&text);
+	return EM_USAGE;
+}
+
 /* The nearest path, or the nearest of the paths' beginnings. */
 static em_err
 no_path(struct op_ctx *op, struct slice path)
@@ -69,6 +94,8 @@ no_path(struct op_ctx *op, struct slice path)
 	struct str best = { 0 };
 	size_t at = 0;
 
+	if (is_section(path))
+		return section(op, path);
 	op_no(op, "key", path);
 	fault_hint(&op->fault, "list them: emqx_ctl conf show -o name");
 	while (conf_show_next(conf_current(), SLICE_NONE, &at, &v)) {
@@ -272,12 +299,31 @@ is_for_others(const struct reload *r)
 	       !op_is_dry_run(r->op) && nodes_count() > 1;
 }
 
+/* One key was set, and this is another, which waits for a restart since it was changed. */
+static bool
+waits_from_before(const struct reload *r, const struct conf_change *c)
+{
+	struct str today = { 0 }, wide = { 0 };
+	bool is_other;
+
+	if (r->path == NULL || c->failure != NULL || c->reload != CONF_RESTART)
+		return false;
+	if (!conf_show_alias(slice_str(r->path), &today, &wide))
+		str_add(&today, r->path);
+	is_other = !is_under(slice_str(c->path), str_slice(&today)) &&
+		   (wide.n == 0 || !is_under(slice_str(c->path), str_slice(&wide)));
+	str_fini(&today);
+	str_fini(&wide);
+	return is_other;
+}
+
 static void
 on_reloaded(struct letter *l)
 {
 	struct reload *r = LIST_OWNER(l, struct reload, letter);
 	struct op_ctx *op = r->op;
 	em_err err = r->err;
+	size_t shown = 0;
 	bool is_cluster;
 
 	if (node_slot(ROOM_ADMIN) == NULL) { /* who asked is gone, with all others */
@@ -285,9 +331,13 @@ on_reloaded(struct letter *l)
 		free_reload(r);
 		return;
 	}
-	for (size_t i = 0; i < r->changes.list.n; i++)
+	for (size_t i = 0; i < r->changes.list.n; i++) {
+		if (waits_from_before(r, &r->changes.list.p[i]))
+			continue;
 		change_row(op, &r->changes.list.p[i]);
-	if (r->path != NULL && err == EM_OK && r->changes.list.n == 0)
+		shown++;
+	}
+	if (r->path != NULL && err == EM_OK && shown == 0)
 		same_row(op, r->path);
 	op->fault = r->fault;
 	is_cluster = is_for_others(r);

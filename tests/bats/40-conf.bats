@@ -31,6 +31,14 @@ shown() { ctl conf show "$1" --json | json "d[0]['$2']"; }
 	[[ $stderr == *"no key 'mqtt.idle_timeot'"*"did you mean 'mqtt.idle_timeout'?"* ]]
 }
 
+@test "conf get of a section says so, as conf set does" {
+	run -2 --separate-stderr ctl conf get mqtt
+	[[ $stderr == *"'mqtt' is no key but a section"*'conf show mqtt -o name'* ]]
+	run -3 --separate-stderr ctl conf unset mqtt.idle_timeout
+	[[ $stderr == *"'mqtt.idle_timeout' is not set in the cluster"*'conf show --filter'* ]]
+	[[ $stderr != *'did you mean'* ]]
+}
+
 @test "conf reload: nothing changed" {
 	run -0 --separate-stderr ctl conf reload
 	[ "$output" = 'nothing changed' ]
@@ -199,6 +207,18 @@ is_4s() { [ "$(shown mqtt.idle_timeout value)" = 4s ]; }
 	[ "$output" = 'mqtt.max_inflight = 64 instead of 32: would be in force: new connections' ]
 	run -0 --separate-stderr ctl conf get mqtt.max_inflight
 	[ "$output" = 32 ]
+}
+
+@test "conf set: says what changed, each time, and nothing of a key that waits for a restart" {
+	sed -i '/max_inflight/d' "$EMQXD_DIR/emqx.conf"
+	echo 'retainer.backend.storage_type = ram' >>"$EMQXD_DIR/emqx.conf"
+	was=$(ctl conf get mqtt.max_inflight --json | json 'd[0]["value"]')
+	for now in 41 42 43 44 45 46 47 48; do
+		run -0 --separate-stderr ctl conf set mqtt.max_inflight $now --json
+		[ "$(json '[(r["path"], r["before"], r["after"]) for r in d]' <<<"$output")" = \
+			"[('mqtt.max_inflight', '$was', '$now')]" ]
+		was=$now
+	done
 }
 
 @test "conf unset: what the file says holds again" {
