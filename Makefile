@@ -248,6 +248,7 @@ clean:
 help:
 	@echo 'make              build/emqxd and build/emqx_ctl, -O2 -g, hardened, warnings are errors'
 	@echo 'make run          a node in ./run with its shell'
+	@echo 'make cluster      three nodes that are one broker, with a shell (PORT, CLUSTER_PORT, EMQXD_RUN)'
 	@echo 'make check        lint, unit, play and bats tests; the last line is the sum'
 	@echo 'make check-all    the long cases of several nodes, three minutes of chaos; ASan+UBSan (clang), TSan (gcc), valgrind'
 	@echo 'make check-bare   the two commands of the README in a bare Debian folder (root)'

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # make run: a node with its state in one folder, and the shell on it.
 # bats file_tags=plain
+bats_require_minimum_version 1.5.0
 load lib
 
 setup() {
@@ -121,4 +122,56 @@ s.listen(); print(s.getsockname()[1], flush=True); time.sleep(60)' >"$BATS_TEST_
 	[[ $output == *libssl* ]]
 	[[ $output != *'relocation error'* && $output != *'symbol lookup error'* ]]
 	[ ! -e "$EMQXD_RUN" ]
+}
+
+# Three free ports in a row, and three more.
+ports() {
+	python3 -c '
+import random, socket
+def free(p):
+    with socket.socket() as s:
+        try: s.bind(("127.0.0.1", p))
+        except OSError: return False
+        return True
+while True:
+    p = random.randrange(12000, 30000)
+    if all(free(p + i) for i in range(6)): break
+print(p)'
+}
+cluster() {
+	env "$@" sh "$ROOT/packaging/cluster" </dev/null >"$log" 2>&1 3>&- &
+	node_pid=$!
+	cluster_is_up() { grep -qx 'cluster ready' "$log" || ! kill -0 "$node_pid"; }
+	wait_until 40 cluster_is_up
+	cat "$log"
+	grep -qx 'cluster ready' "$log"
+}
+
+@test "cluster: three nodes; later the ports are what the folder says, and others are refused" {
+	port=$(ports)
+	cluster PORT="$port" CLUSTER_PORT=$((port + 3))
+	grep -q "^node 3: 127.0.0.1:$((port + 2)) " "$log"
+	ended
+	run -1 timeout 30 env PORT=1883 sh "$ROOT/packaging/cluster" </dev/null
+	[[ $output == *"says port $port, and PORT=1883 is for the first time"* ]]
+	run -1 timeout 30 env CLUSTER_PORT=4371 sh "$ROOT/packaging/cluster" </dev/null
+	[[ $output == *"CLUSTER_PORT=4371 is for the first time"* ]]
+	cluster
+	grep -q "^node 3: 127.0.0.1:$((port + 2)) " "$log"
+	ended
+}
+
+@test "cluster: where a port is taken it says which variable names another, and that works" {
+	port=$(ports)
+	python3 -c 'import socket, sys, time
+s = socket.socket()
+s.bind(("127.0.0.1", int(sys.argv[1])))
+s.listen()
+print("listens", flush=True)
+time.sleep(60)' $((port + 3)) >"$BATS_TEST_TMPDIR/taken" 3>&- &
+	listener_pid=$!
+	wait_until 5 grep -q listens "$BATS_TEST_TMPDIR/taken"
+	run -1 timeout 30 env PORT="$port" CLUSTER_PORT=$((port + 3)) sh "$ROOT/packaging/cluster" </dev/null
+	[[ $output == *'CLUSTER_PORT=N for nodes'* ]]
+	[ ! -e "$EMQXD_RUN/1/emqx.conf" ]
 }
