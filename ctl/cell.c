@@ -19,15 +19,21 @@ cell_is_number(cmd_type type)
 	       type == CT_BYTES || type == CT_SPAN;
 }
 
-/* To what a person wants to know: seconds, below ten of them milliseconds. */
+/* To what a person wants to know: seconds, below ten of them milliseconds, below ten of
+ * those microseconds. */
 static span_t
 rounded(span_t d)
 {
-	int64_t unit = d.ns >= span_s(10).ns ? span_s(1).ns : span_ms(1).ns;
+	uint64_t size = d.ns < 0 ? -(uint64_t)d.ns : (uint64_t)d.ns;
+	span_t unit = span_us(1);
 
-	if (span_is_infinite(d) || d.ns < unit)
+	if (size >= (uint64_t)span_s(10).ns)
+		unit = span_s(1);
+	else if (size >= (uint64_t)span_ms(10).ns)
+		unit = span_ms(1);
+	if (span_is_infinite(d) || size < (uint64_t)unit.ns)
 		return d;
-	return span_ns(d.ns / unit * unit);
+	return span_ns(d.ns / unit.ns * unit.ns);
 }
 
 static void

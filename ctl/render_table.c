@@ -4,7 +4,8 @@
  * wide the columns must be; a long list then runs on in these widths.
  *
  * On a terminal long texts are shortened until the line fits, and columns that
- * still have no room are left out, which the foot says.  Elsewhere, and where
+ * still have no room are left out, which the foot says; what says of which node a row is,
+ * or what to do, stays before others.  Elsewhere, and where
  * all was asked for, nothing is.
  */
 #include "ctl/render.h"
@@ -14,7 +15,8 @@
 enum {
 	TABLE_AHEAD = 512, /* rows that decide the widths */
 	TABLE_GAP = 2,
-	TABLE_LEAST = 16, /* no text is shortened to less */
+	TABLE_LEAST = 16,      /* no text is shortened to less */
+	TABLE_LEAST_KEPT = 32, /* nor one that stays before others */
 };
 
 struct table {
@@ -68,24 +70,76 @@ line_width(const struct table *t)
 	return sum;
 }
 
-/* The widest text column that may still be shortened, or -1. */
+/* Which node a row of all is of, and what is wrong where something is: wanted more than
+ * figures. */
+static bool
+is_kept(const struct render *r, const struct table *t, unsigned i)
+{
+	const char *name = col_at(r, i)->name;
+
+	if (strcmp(name, "node") == 0)
+		return r->opts.all_nodes;
+	return strcmp(name, "hint") == 0 && t->width[i] > strlen(name);
+}
+
+/* How much of it may go before it has no room at all. */
+static size_t
+spare(const struct render *r, const struct table *t, unsigned i)
+{
+	size_t least = is_kept(r, t, i) ? TABLE_LEAST_KEPT : TABLE_LEAST;
+
+	return t->width[i] > least ? t->width[i] - least : 0;
+}
+
+/* The text column that may be shortened most, or -1. */
 static int
 widest(const struct render *r, const struct table *t)
 {
 	int found = -1;
-	size_t most = TABLE_LEAST;
+	size_t most = 0;
 
 	for (unsigned i = 0; i < t->n_col; i++) {
-		if (cell_is_number(col_at(r, i)->type) || t->width[i] <= most)
+		if (cell_is_number(col_at(r, i)->type) || spare(r, t, i) <= most)
 			continue;
-		most = t->width[i];
+		most = spare(r, t, i);
 		found = (int)i;
 	}
 	return found;
 }
 
 static void
-fit(const struct render *r, struct table *t)
+swap_columns(struct render *r, struct table *t, unsigned a, unsigned b)
+{
+	unsigned col = r->col[a];
+	size_t width = t->width[a];
+
+	r->col[a] = r->col[b];
+	r->col[b] = col;
+	t->width[a] = t->width[b];
+	t->width[b] = width;
+	for (size_t i = 0; i < t->cells.n; i += r->n_col) {
+		char *cell = t->cells.p[i + a];
+
+		t->cells.p[i + a] = t->cells.p[i + b];
+		t->cells.p[i + b] = cell;
+	}
+}
+
+/* The last one that is not to stay before others. */
+static void
+leave_one_out(struct render *r, struct table *t)
+{
+	unsigned i = t->n_col - 1;
+
+	while (i > 1 && is_kept(r, t, i))
+		i--;
+	for (; i + 1 < t->n_col; i++)
+		swap_columns(r, t, i, i + 1);
+	t->n_col--;
+}
+
+static void
+fit(struct render *r, struct table *t)
 {
 	size_t have = r->out->width;
 
@@ -95,7 +149,7 @@ fit(const struct render *r, struct table *t)
 		if (i >= 0)
 			t->width[i]--;
 		else if (t->n_col > 1)
-			t->n_col--;
+			leave_one_out(r, t);
 		else
 			return;
 	}

@@ -41,6 +41,7 @@ fixture_client(const char *id, struct wbuf *bytes, struct row *out)
 	row_time(&w, "created_at", (wall_t){ 1582249657123000000 });
 	row_time(&w, "connected_at", (wall_t){ 1582249657123000000 });
 	row_int(&w, "mqueue_max", ROW_INFINITE);
+	row_str(&w, "node", "emqx1@127.0.0.1");
 	err = fixture_row(&w, bytes, out);
 	CHECK(err == EM_OK);
 	row_writer_fini(&w);

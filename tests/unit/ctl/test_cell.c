@@ -29,6 +29,10 @@ TEST(a_person_reads_rounded_spans)
 	STR_EQ(span(span_ns(3723123456789), CELL_HUMAN), "1h2m3s");
 	STR_EQ(span(span_ns(1500400000), CELL_HUMAN), "1.5s");
 	STR_EQ(span(SPAN_INFINITE, CELL_HUMAN), "infinity");
+	STR_EQ(span(span_ns(55593), CELL_HUMAN), "0.055ms");
+	STR_EQ(span(span_ns(-2455593), CELL_HUMAN), "-2.455ms");
+	STR_EQ(span(span_ns(12345678), CELL_HUMAN), "12ms");
+	STR_EQ(span(span_ns(55), CELL_HUMAN), "0.000055ms");
 	STR_EQ(span(span_ms(1500), CELL_CSV), "1.5");
 	STR_EQ(span(SPAN_INFINITE, CELL_CSV), "infinity");
 }

@@ -274,6 +274,45 @@ TEST(a_table_fits_the_terminal)
 	OK(strstr(rendered(opts, "", 1, 0), "Client(xxx") == str_get(&all));
 }
 
+static void
+member(const char *hint)
+{
+	struct row_writer w;
+
+	bytes = bytes.max == 0 ? wbuf_growing(1 << 20) : bytes;
+	row_writer_init(&w, cmd_get(CMD_CLUSTER_STATUS));
+	row_begin(&w);
+	row_str(&w, "node", "emqx1@127.0.0.1");
+	row_str(&w, "state", "running");
+	row_str(&w, "role", "leader");
+	row_span(&w, "rtt", span_ns(55593));
+	row_str(&w, "hint", hint);
+	OK(fixture_row(&w, &bytes, &row) == EM_OK);
+	row_writer_fini(&w);
+}
+
+TEST(the_node_and_what_to_do_stay_before_figures)
+{
+	struct render_opts opts = { .format = RENDER_AUTO, .all_nodes = true };
+	size_t n = 0;
+
+	client("sensor-1");
+	OK(strstr(rendered(opts, "", 2, 80), "  node\n") != NULL);
+	OK(strstr(str_get(&all), "  emqx1@127.0.0.1\n") != NULL);
+	OK(strstr(str_get(&all), "more columns have no room") != NULL);
+	opts.all_nodes = false;
+	OK(strstr(rendered(opts, "", 1, 80), "emqx1") == NULL);
+	member("this node hears it, but it does not hear this node; emqx3@127.0.0.1 "
+	       "reaches it");
+	OK(strstr(rendered(opts, "", 1, 80), "this node hears it, but it does") != NULL);
+	for (const char *p = all.p; *p != '\n'; p++)
+		n++;
+	OK(n <= 80);
+	member(NULL);
+	OK(strstr(rendered(opts, "", 1, 80), "hint") == NULL);
+	OK(strstr(str_get(&all), "rtt") != NULL);
+}
+
 TEST(a_long_list_keeps_the_widths_of_its_begin)
 {
 	struct render_opts opts = { .format = RENDER_TABLE };
