@@ -45,7 +45,7 @@ def two_of_three():
         assert len(h[1].members()) == 3
         assert not set_key(h[1], 92)
         out = h[1].ok("cluster", "force-leave", h[2].name, "--recover", "--dry-run")
-        assert "%s would be removed, and %s too; 1 members" % (h[2].name, h[3].name) in out, out
+        assert "%s would be removed, and %s too; 1 member would" % (h[2].name, h[3].name) in out, out
         assert len(h[1].members()) == 3
         said = h[1].rows("cluster", "force-leave", h[2].name, "--recover", "--yes")
         assert (said[0]["others"], said[0]["members"]) == (h[3].name, 1), said
