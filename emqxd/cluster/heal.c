@@ -6,6 +6,7 @@
 #include "emqxd/cluster/groups.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join.h"
+#include "emqxd/cluster/join_note.h"
 #include "emqxd/cluster/look.h"
 #include "emqxd/cluster/members.h"
 #include "emqxd/core/alarm.h"
@@ -104,6 +105,28 @@ begin_healing(struct heal *h)
 
 /* ---- alone */
 
+static void
+tell_cast_out(void)
+{
+	alarm_raise(alarm, NULL,
+	    "this node was removed from its cluster and is alone, with the rows that it "
+	    "had; emqx_ctl cluster join makes it a member again, cluster leave ends the "
+	    "alarm");
+}
+
+bool
+heal_is_cast_out(void)
+{
+	return join_note()->is_removed;
+}
+
+void
+heal_stay_alone(void)
+{
+	join_note_removed(false);
+	alarm_clear(alarm);
+}
+
 void
 heal_cast_out(void)
 {
@@ -113,9 +136,8 @@ heal_cast_out(void)
 		return;
 	h->said = 0;
 	finding_pause();
-	alarm_raise(alarm, NULL,
-	    "this node was removed from its cluster and is alone, with the rows that it "
-	    "had; emqx_ctl cluster join makes it a member again");
+	join_note_removed(true);
+	tell_cast_out();
 }
 
 static void
@@ -259,7 +281,7 @@ heal_joined(void)
 
 	h->is_healing = false;
 	h->said = 0;
-	alarm_clear(alarm);
+	heal_stay_alone();
 	own_again(h);
 }
 
@@ -285,6 +307,8 @@ heal_birth(bool is_on)
 	h->is_on = is_on;
 	cluster_inside()->heal = h;
 	timer_arm(&h->timer, LOOK, on_tick);
+	if (heal_is_cast_out())
+		tell_cast_out();
 }
 
 void

@@ -30,6 +30,10 @@ void heal_death(void);
 void heal_removed(void);
 /* It is alone because of that: what an operator should see. */
 void heal_cast_out(void);
+/* So it is since then, over restarts too. */
+bool heal_is_cast_out(void);
+/* An operator leaves it alone. */
+void heal_stay_alone(void);
 /* This node is a member: all is well. */
 void heal_joined(void);
 /* At the start, with rows that this node is not in: before they are dropped. */

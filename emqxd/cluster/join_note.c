@@ -15,6 +15,12 @@ key(void)
 	return slice_str("join");
 }
 
+static struct slice
+removed_key(void)
+{
+	return slice_str("removed");
+}
+
 static struct join_note *
 note(void)
 {
@@ -30,6 +36,8 @@ on_recovered(struct slice at, struct slice blob)
 	uint64_t raft_id = rbuf_u64(&r);
 	struct slice address = rbuf_bytes16(&r), backup = rbuf_bytes16(&r);
 
+	if (slice_eq(at, removed_key()))
+		n->is_removed = true;
 	if (!slice_eq(at, key()))
 		return EM_OK;
 	if (r.err != EM_OK || version != VERSION || phase > JOIN_REENTERING)
@@ -76,6 +84,28 @@ on_written(void *arg, em_err err)
 	(void)arg;
 	if (err != EM_OK)
 		LOG(ERROR, "cluster_note_not_written", "error", err_name(err));
+}
+
+void
+join_note_removed(bool is_removed)
+{
+	struct change *c;
+	uint8_t *blob;
+
+	if (note()->is_removed == is_removed)
+		return;
+	note()->is_removed = is_removed;
+	if (is_removed)
+		c = change_put(CHANGE_NODE, removed_key(), 1, &blob);
+	else
+		c = change_del(CHANGE_NODE, removed_key());
+	if (c == NULL) {
+		on_written(NULL, EM_NOMEM);
+		return;
+	}
+	if (is_removed)
+		*blob = VERSION;
+	change_send(&c, on_written, NULL);
 }
 
 static const char *const phase_name[] = { [JOIN_SETTLED] = "settled",

@@ -12,6 +12,8 @@
  * The row (CHANGE_NODE, "join"): version 1, the phase, the Raft id (8 bytes), then whom it
  * asked ("host:port") and the folder of the backup, with 2 bytes of size each.
  *
+ * Beside it the row "removed", while this node is alone because others removed it.
+ *
  * Birth and death on main; the others on the link thread.
  */
 #ifndef CLUSTER_JOIN_NOTE_H
@@ -26,6 +28,7 @@ struct join_note {
 	enum join_phase phase;
 	uint64_t raft_id;
 	struct str address, backup;
+	bool is_removed;      /* by others, and alone since then */
 	change_done_fn *done; /* of the write under way */
 	void *arg;
 };
@@ -37,6 +40,8 @@ void join_note_death(void);
 const struct join_note *join_note(void);
 /* What is to be kept beside the phases to come. */
 void join_note_keep(struct slice address, struct slice backup);
+/* It is alone because others removed it, or that is over. */
+void join_note_removed(bool is_removed);
 /* @done when the disk has it; NULL: nobody waits.  One at a time. */
 void join_note_write(
     enum join_phase phase, uint64_t raft_id, change_done_fn *done, void *arg);

@@ -7,6 +7,7 @@
  * that ends before the row is gone, the leader makes it a voter again.
  */
 #include "emqxd/cluster/finding.h"
+#include "emqxd/cluster/heal.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join_inside.h"
 #include "emqxd/ordering/ordering.h"
@@ -257,7 +258,11 @@ join_leave(bool is_dry_run, join_done_fn *done, void *arg)
 	if (!join_take(JOIN_OUT, done, arg))
 		return;
 	j->only_looks = is_dry_run;
-	if (!j->is_member) {
+	if (!j->is_member && heal_is_cast_out()) {
+		if (!is_dry_run)
+			heal_stay_alone();
+		finish_ok(0);
+	} else if (!j->is_member) {
 		join_fail(
 		    EM_STATE, NULL, "this node is alone: there is nothing to leave");
 	} else if (members_count() >= 2) {

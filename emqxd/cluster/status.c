@@ -4,6 +4,7 @@
 #include "emqxd/cluster/cluster.h"
 #include "emqxd/cluster/finding.h"
 #include "emqxd/cluster/groups.h"
+#include "emqxd/cluster/heal.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join.h"
 #include "emqxd/cluster/members.h"
@@ -94,6 +95,10 @@ fill_alone(struct status_row *r)
 	if (is_joining)
 		snprintf(r->hint, sizeof r->hint,
 		    "it goes on until the cluster answers, or cluster leave");
+	else if (heal_is_cast_out() && r->hint[0] == '\0')
+		snprintf(r->hint, sizeof r->hint,
+		    "it was removed from its cluster: emqx_ctl cluster join, or cluster "
+		    "leave to stay alone");
 	r->lag = 0;
 	copy(r->node, sizeof r->node, slice_str(nodes_me()));
 	copy(r->address, sizeof r->address, slice_str(cluster_advertised()));

@@ -104,6 +104,36 @@ def unhealed():
         wait_until("the alarm", 5, lambda: "cluster_removed" in alarms(h[3]))
 
 
+def remembered():
+    """who was removed while it ran says so over restarts, until it leaves or joins"""
+    with House(3) as h:
+        begin(h)
+        leader = next(n for n in h.nodes if n.members()[n.name]["role"] == "leader")
+        node = next(n for n in h.nodes if n is not leader)
+        wait_until("all vote", 20, lambda: sorted(r["role"] for r in leader.members().values()) ==
+                   ["leader", "voter", "voter"])
+        leader.ok("cluster", "force-leave", node.name, "--yes")
+        for last in ("leave", "join"):
+            wait_until("the alarm", 20, lambda: is_alone(node) and "cluster_removed" in alarms(node))
+            node.stop()
+            node.start()
+            assert "cluster_removed" in alarms(node), alarms(node)
+            assert "removed from its cluster" in node.rows("cluster", "status")[0]["hint"]
+            node.ok("cluster", *(["leave"] if last == "leave" else ["join", leader.address]), "--yes")
+            assert alarms(node) == {}, alarms(node)
+            if last == "leave":
+                assert not node.rows("cluster", "status")[0].get("hint")
+                node.stop()
+                node.start()
+                assert alarms(node) == {}, alarms(node)
+                node.ok("cluster", "join", leader.address, "--yes")
+                h.wait_whole()
+                wait_until("all vote", 20, lambda: sorted(r["role"] for r in leader.members().values()) ==
+                           ["leader", "voter", "voter"])
+                leader.ok("cluster", "force-leave", node.name, "--yes")
+        h.wait_whole()
+
+
 def while_it_ran():
     """who was cut off for so long joins again without a restart, and its clients stay"""
     with Hosts(3, "cluster.autoclean = 3s") as h:
@@ -152,4 +182,4 @@ def disowned():
 
 
 if __name__ == "__main__":
-    run_together(forced, cleaned, *((in_the_minority, unhealed, while_it_ran, disowned) if LONG else ()))
+    run_together(forced, cleaned, remembered, *((in_the_minority, unhealed, while_it_ran, disowned) if LONG else ()))
