@@ -160,8 +160,9 @@ static void
 disown(struct heal *h)
 {
 	static const char hint[] =
-	    "emqx_ctl cluster leave on the nodes of one of the two, "
-	    "then they join the other";
+	    "on one node here emqx_ctl cluster force-leave of each such member, which "
+	    "makes them two clusters; then, node by node of one of the two, cluster "
+	    "leave and cluster join to the other";
 
 	if (h->is_disowned)
 		return;
