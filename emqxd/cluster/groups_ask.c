@@ -159,6 +159,23 @@ someone(void)
 	return p;
 }
 
+/* This node leads. */
+static void
+change_itself(struct groups_ask *a)
+{
+	struct str missing = { 0 };
+	em_err err = EM_OK;
+
+	if (a->c.what == CSTORE_MAKE_STANDBY)
+		err = groups_spare_take(a->c.group, a->c.raft_id, &missing);
+	if (err == EM_OK)
+		cstore_change(groups_cstore(), a->c.group, a->c.what, a->c.raft_id,
+		    (const char *)a->c.name.p, on_changed, a);
+	else
+		answered(a, err, str_get(&missing));
+	str_fini(&missing);
+}
+
 static void
 attempt(struct groups_ask *a)
 {
@@ -169,8 +186,7 @@ attempt(struct groups_ask *a)
 	a->is_away = true;
 	/* Not by its name: others may still take it for what it was before it left. */
 	if (groups_cstore() != NULL && groups()->part[a->c.group].leads) {
-		cstore_change(groups_cstore(), a->c.group, a->c.what, a->c.raft_id,
-		    (const char *)a->c.name.p, on_changed, a);
+		change_itself(a);
 		return;
 	}
 	p = a->c.via != NULL ? *a->c.via
@@ -304,7 +320,7 @@ on_group_change(struct link_peer *from, struct link_ask ask, struct slice body, 
 	uint8_t g = rbuf_u8(&r), what = rbuf_u8(&r);
 	uint64_t raft_id = rbuf_u64(&r), site = rbuf_u64(&r);
 	struct slice name = rbuf_bytes16(&r), address = rbuf_bytes16(&r);
-	struct str missing = { 0 };
+	struct str why = { 0 };
 	em_err err = EM_OK;
 
 	if (r.err != EM_OK || g >= CSTORE_GROUP_N || what > CSTORE_REMOVE ||
@@ -332,20 +348,20 @@ on_group_change(struct link_peer *from, struct link_ask ask, struct slice body, 
 		return;
 	}
 	if (what == CSTORE_ADD) {
+		str_add(&why, "another node has that name");
 		err = members_expect(name, address, site, EXPECTED);
 		groups_watch_expect(&all->part[g], raft_id);
 	}
+	if (what == CSTORE_MAKE_STANDBY)
+		err = groups_spare_take((enum cstore_group)g, raft_id, &why);
 	if (err != EM_OK)
-		link_reply(ask, err, slice_str("another node has that name"));
-	else if (what == CSTORE_MAKE_STANDBY &&
-		 !groups_spare_check((enum cstore_group)g, raft_id, &missing))
-		link_reply(ask, missing.n > 0 ? EM_DENIED : EM_BUSY, str_slice(&missing));
+		link_reply(ask, err, str_slice(&why));
 	else if (what == CSTORE_ADD && old_seat(all, g, name, raft_id) != 0)
 		let_old_out(ask, (enum cstore_group)g, old_seat(all, g, name, raft_id));
 	else
 		change_here(
 		    ask, (enum cstore_group)g, (enum cstore_change)what, raft_id, name);
-	str_fini(&missing);
+	str_fini(&why);
 }
 
 void

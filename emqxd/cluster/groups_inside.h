@@ -32,6 +32,8 @@ struct groups_part {
 	bool is_unusable;          /* the log cannot be opened */
 	unsigned
 	    denied; /* so often in a row the leader of the child's did not say it leads */
+	uint64_t spared; /* whose vote goes, until then */
+	mono_t spared_until;
 	mono_t led_since;
 	mono_t differs_since;        /* ns 0: it does not */
 	int64_t lag;                 /* -1: not known */
@@ -64,6 +66,9 @@ void groups_watch_expect(struct groups_part *part, uint64_t raft_id);
 /* Of this node's view, which is the leader's: do most voters run without that one?  Adds
  * the names of those that do not; none where one was removed and counts still. */
 bool groups_spare_check(enum cstore_group g, uint64_t raft_id, struct str *missing);
+/* The same, right before the vote goes: of two at once the other one is counted as gone.
+ * EM_DENIED: no, @missing do not run; EM_BUSY: not yet. */
+em_err groups_spare_take(enum cstore_group g, uint64_t raft_id, struct str *missing);
 /* The frame GROUP_STATE. */
 void groups_watch_birth(struct groups *all);
 

@@ -10,11 +10,13 @@
 #include "emqxd/cluster/groups_inside.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/members.h"
+#include "emqxd/core/clock.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/rbuf.h"
 #include "ipc/base/wbuf.h"
 
 #define ANSWER span_s(3)
+#define UNDER_WAY span_s(10) /* a vote that goes is counted no more */
 
 static bool
 is_heard(uint64_t raft_id)
@@ -23,6 +25,15 @@ is_heard(uint64_t raft_id)
 
 	return e != NULL &&
 	       (e->place == 0 || (e->peer != NULL && link_peer_is_reachable(e->peer)));
+}
+
+/* Its vote goes already. */
+static bool
+is_going(enum cstore_group g, uint64_t raft_id)
+{
+	const struct groups_part *part = &groups()->part[g];
+
+	return part->spared == raft_id && part->spared_until.ns > clock_mono().ns;
 }
 
 bool
@@ -36,7 +47,7 @@ groups_spare_check(enum cstore_group g, uint64_t raft_id, struct str *missing)
 		const struct cstore_member *m = &s->member[i];
 
 		is_voter = is_voter || (m->role == CSTORE_VOTER && m->id == raft_id);
-		if (m->role != CSTORE_VOTER || m->id == raft_id)
+		if (m->role != CSTORE_VOTER || m->id == raft_id || is_going(g, m->id))
 			continue;
 		voters++;
 		is_settled = is_settled && members_find_raft(m->id) != NULL;
@@ -48,6 +59,18 @@ groups_spare_check(enum cstore_group g, uint64_t raft_id, struct str *missing)
 	if (!is_settled)
 		str_reset(missing);
 	return !is_voter || 2 * run > voters;
+}
+
+em_err
+groups_spare_take(enum cstore_group g, uint64_t raft_id, struct str *missing)
+{
+	struct groups_part *part = &groups()->part[g];
+
+	if (!groups_spare_check(g, raft_id, missing))
+		return missing->n > 0 ? EM_DENIED : EM_BUSY;
+	part->spared = raft_id;
+	part->spared_until = mono_add(clock_mono(), UNDER_WAY);
+	return EM_OK;
 }
 
 /* ---- asking */

@@ -84,16 +84,28 @@ fail_row(em_err err, const char *what)
 		    what, err_text(err));
 }
 
+static void on_row_again(struct timer *t);
+
 static void
 on_own_row_gone(void *arg, em_err err)
 {
 	struct join *j = arg;
 
-	if (err != EM_OK)
+	/* One that led, and votes no more, leads no more: another is found soon. */
+	if (err == EM_NOQUORUM && clock_mono().ns < j->until.ns)
+		timer_arm(&j->wait, LOOK, on_row_again);
+	else if (err != EM_OK)
 		fail_row(err, "this node is still a member");
 	else
 		join_change_both(j, CSTORE_REMOVE, j->raft_id, slice_str(nodes_me()),
 		    HEARD, on_let_out);
+}
+
+static void
+on_row_again(struct timer *t)
+{
+	(void)t;
+	remove_row(nodes_me(), on_own_row_gone);
 }
 
 /* Whom this node does not hear, to be named in a hint. */
@@ -143,9 +155,10 @@ on_votes_no_more(void *arg, em_err err, const char *text)
 
 	if (!join_is_last(j, err, text))
 		return;
-	if (j->err == EM_OK)
+	if (j->err == EM_OK) {
+		j->until = mono_add(clock_mono(), LEADER_LIMIT);
 		remove_row(nodes_me(), on_own_row_gone);
-	else if (j->err == EM_DENIED) /* of several that leave at once */
+	} else if (j->err == EM_DENIED) /* of several that leave at once */
 		fail_leave(EM_STATE, "this node", str_get(&j->why));
 	else
 		join_fail(j->err, j->err == EM_NOQUORUM ? join_hint_recover : NULL,

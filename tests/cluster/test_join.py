@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Joining and leaving: what the commands say is so."""
+import concurrent.futures
 import os
 import re
 import shutil
@@ -134,6 +135,29 @@ def with_one_dead():
         h[1].ok("conf", "set", "mqtt.max_inflight", "18")
 
 
+def two_at_once():
+    """of two that leave at once, where one may, at least one stays, and votes"""
+    with House(4) as h:
+        h.start()
+        h.join()
+        wait_until("all vote", 40, lambda: sorted(
+            r["role"] for r in h[1].members().values()) == ["leader"] + 3 * ["voter"])
+        h[4].kill()
+        for node in h.nodes[:3]:
+            wait_until("it is seen", 15, lambda n=node: n.members()[n.name]["quorum"] and
+                       h[4].name not in n.running())
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            ends = list(pool.map(lambda n: n.ctl("cluster", "leave", "--yes", timeout=60), h.nodes[:2]))
+        # Each may be first in one of the two groups: then both stay.
+        assert sorted(rc for rc, _, _ in ends) in ([0, 1], [1, 1]), ends
+        stay = [n for n, end in zip(h.nodes, ends) if end[0] == 1] + [h[3]]
+        assert any("force-leave %s first" % h[4].name in err for _, _, err in ends), ends
+        for node in stay:
+            wait_until("they vote", 20, lambda n=node: sorted(
+                n.members()[m.name]["role"] for m in stay) == ["leader"] + (len(stay) - 1) * ["voter"])
+        h[3].ok("conf", "set", "mqtt.max_inflight", "17")
+
+
 def pair():
     """of a pair whose other one is dead there is no quorum: leave names force-leave --recover, which helps"""
     with House(2) as h:
@@ -199,7 +223,8 @@ def refused():
 
 
 if __name__ == "__main__":
-    ALL = [alone, three, leave, last, with_one_dead, pair, force_leave, refused] + ([stale] if LONG else [])
+    ALL = [alone, three, leave, last, with_one_dead, pair, force_leave, refused] + (
+        [stale, two_at_once] if LONG else [])
     if os.environ.get("ONLY"):
         ALL = [t for t in ALL if t.__name__ in os.environ["ONLY"].split()]
     run(*ALL)
