@@ -177,6 +177,8 @@ run_check(const struct local *l, const char **argv, const char *file)
 		code = local_fail(l, &f);
 	} else {
 		code = tell_check(l, &said, file, status == 0);
+		if (status == err_exit(EM_NOTFOUND))
+			code = status; /* there is no such file, or no key */
 	}
 	str_fini(&said);
 	mem_free(program);

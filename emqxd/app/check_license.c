@@ -111,5 +111,5 @@ check_license_run(const struct options *o)
 		fprintf(stderr, "    %s\n", f.hint);
 	str_fini(&text);
 	fault_clear(&f);
-	return err == EM_OK ? 0 : 1;
+	return err == EM_OK || err == EM_NOTFOUND ? err_exit(err) : 1;
 }

@@ -233,8 +233,12 @@ would_row(struct op_ctx *op, unsigned place, const char *would)
 	struct row_writer *row = op_row(op);
 
 	row_str(row, "node", nodes_name(place));
-	if (nodes_is_running(place))
+	if (place == 0)
 		row_strf(row, "result", "would take %s", would);
+	else if (nodes_is_running(place)) /* what it has for a key only it knows */
+		row_strf(row, "result",
+		    "would take %s, if it is genuine by its own license.public_key",
+		    would);
 	else
 		row_str(row, "result", "not running: would take it when it returns");
 	op_row_end(op);

@@ -299,6 +299,7 @@ pub() { mosquitto_pub -h 127.0.0.1 -p "$PORT" -t x -m x "$@"; }
 	[[ $output == *'no new client could come'* ]]
 	run -0 "$ROOT/packaging/license-sign" show "$L" "$KEYS/public.pem"
 	[[ $output == *'customer      : A B'*'Verified OK'* ]]
+	run -3 "$EMQX_CTL" license check "$L.none" --conf "$EMQXD_DIR/emqx.conf"
 	run -2 "$ROOT/packaging/license-sign" keys "$KEYS"
 	run -2 "$ROOT/packaging/license-sign" sign "$KEYS/private.pem" nothing=1
 	for wrong in max_sessions=x max_sessions= max_sessions=-1 max_sessions=4294967296 max_tps=many \

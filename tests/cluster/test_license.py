@@ -55,6 +55,7 @@ class Three:
         out = h[1].ok("license", "reload", second, "--dry-run").splitlines()
         assert [line.split(": ", 1)[0] for line in out] == [n.name for n in h.nodes], out
         assert ["would take the licence of Second, 2000 sessions" in line for line in out] == [True, True, False], out
+        assert ["by its own license.public_key" in line for line in out].count(True) == 1, out
         assert out[2].endswith("not running: would take it when it returns") and info(h[2])["customer"] == "First"
         lines = give(h[1], second)
         for node in h.nodes[:2]:
