@@ -27,6 +27,18 @@ is_heard(uint64_t raft_id)
 	       (e->place == 0 || (e->peer != NULL && link_peer_is_reachable(e->peer)));
 }
 
+static bool
+is_voter(enum cstore_group g, uint64_t raft_id)
+{
+	const struct cstore_status *s = cstore_status(groups_cstore(), g);
+	bool votes = false;
+
+	for (unsigned i = 0; i < s->members_n; i++)
+		votes = votes ||
+			(s->member[i].id == raft_id && s->member[i].role == CSTORE_VOTER);
+	return votes;
+}
+
 /* Its vote goes already. */
 static bool
 is_going(enum cstore_group g, uint64_t raft_id)
@@ -41,12 +53,11 @@ groups_spare_check(enum cstore_group g, uint64_t raft_id, struct str *missing)
 {
 	const struct cstore_status *s = cstore_status(groups_cstore(), g);
 	unsigned voters = 0, run = 0;
-	bool is_voter = false, is_settled = true;
+	bool is_settled = true;
 
 	for (unsigned i = 0; i < s->members_n; i++) {
 		const struct cstore_member *m = &s->member[i];
 
-		is_voter = is_voter || (m->role == CSTORE_VOTER && m->id == raft_id);
 		if (m->role != CSTORE_VOTER || m->id == raft_id || is_going(g, m->id))
 			continue;
 		voters++;
@@ -58,7 +69,7 @@ groups_spare_check(enum cstore_group g, uint64_t raft_id, struct str *missing)
 	}
 	if (!is_settled)
 		str_reset(missing);
-	return !is_voter || 2 * run > voters;
+	return !is_voter(g, raft_id) || 2 * run > voters;
 }
 
 em_err
@@ -66,6 +77,8 @@ groups_spare_take(enum cstore_group g, uint64_t raft_id, struct str *missing)
 {
 	struct groups_part *part = &groups()->part[g];
 
+	if (!is_voter(g, raft_id)) /* yet: one that is let in */
+		return EM_OK;
 	if (!groups_spare_check(g, raft_id, missing))
 		return missing->n > 0 ? EM_DENIED : EM_BUSY;
 	part->spared = raft_id;
