@@ -166,6 +166,7 @@ look_at_proven(struct cstore_raft *g)
 		u->phase = CSTORE_PHASE_WAIT;
 		return;
 	}
+	u->begun = span_mono_now();
 	u->phase = CSTORE_PHASE_CHANGING;
 	rv = change_now(g);
 	if (rv != 0)

@@ -6,7 +6,8 @@
  *	cstore_feed.c	committed entries to the parent, markers, snapshots
  *	cstore_member.c	changes of the members, under guard; transfer; barrier
  *	cstore_write.c	whether the log is being written
- *	cstore_send.c	how much goes to another node at once
+ *	cstore_send.c	how much goes to another node at once, and who learns of a change
+ *			of the voters first
  *
  * A snapshot holds no rows: it is a marker that says up to which entry rows are in the
  * parent's store, and it is taken only when the parent said so (cstore_applied).  Installed
@@ -69,6 +70,7 @@ struct cstore_guard { /* of the one change at a time */
 	unsigned tries;
 	mono_t since;       /* it was asked for */
 	mono_t proven;      /* the barrier came back */
+	mono_t begun;       /* libraft works at it */
 	mono_t last_change; /* ns 0: none yet */
 	mono_t last_vote;   /* the last one of voters */
 	struct raft_barrier barrier;
@@ -139,6 +141,11 @@ void cstore_send_birth(struct cstore_raft *g);
 void cstore_send_look(struct cstore_raft *g);
 /* How many of the entries go together: @max bytes, but one at least (of those there are). */
 unsigned cstore_send_fit(const struct raft_entry *entries, unsigned n, size_t max);
+/* Must member @to wait for the entry of the change under way, which is not committed?
+ * @has_it: the member that the change is about said that it has the entry; @limit: for how
+ * long others wait for that. */
+bool cstore_send_is_held(
+    const struct cstore_guard *u, uint64_t to, bool has_it, mono_t now, span_t limit);
 
 /* ---- cstore_raft.c */
 

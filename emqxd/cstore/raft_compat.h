@@ -26,6 +26,14 @@ raft_compat_match(const struct raft *r, unsigned i)
 	return r->last_applied;
 }
 
+/* Not told either: nobody waits for it. */
+static inline bool
+raft_compat_has(const struct raft *r, unsigned i, raft_index index)
+{
+	(void)r, (void)i, (void)index;
+	return true;
+}
+
 static inline void
 raft_compat_set_next(struct raft *r, unsigned i, raft_index believed, raft_index next)
 {
@@ -52,6 +60,13 @@ static inline raft_index
 raft_compat_match(const struct raft *r, unsigned i)
 {
 	return r->leader_state.progress[i].match_index;
+}
+
+/* Has the i-th member said that it has that entry? */
+static inline bool
+raft_compat_has(const struct raft *r, unsigned i, raft_index index)
+{
+	return r->leader_state.progress[i].match_index >= index;
 }
 
 /* The i-th member was sent less than libraft believes: only what is before @next. */
