@@ -8,6 +8,7 @@ restart. Everything that waits waits for a condition, with a limit that SLOW str
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -256,6 +257,9 @@ class House:
             node.kill()
             if kind is not None and os.path.exists(node.path("err")):
                 print("--- %s\n%s" % (node.name, node.tail(40)))
+        keep = os.environ.get("CHAOS_KEEP")
+        if kind is not None and keep:
+            shutil.copytree(self.dir, keep, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock"))
         self.guard.close()
         if wrong and kind is None:
             raise Failed("\n".join(wrong))

@@ -122,11 +122,11 @@ class Change:
     def __init__(self, h):
         self.h, self.seen = h, {n: os.path.getsize(n.path("err")) for n in h.nodes}
         self.is_leave = len(h[4].members()) > 1
-        words = ("leave",) if self.is_leave else ("join", h[1].address)
+        self.words = ("leave",) if self.is_leave else ("join", h[1].address)
         self.leads = self.is_leave and next(
             n for n in h.nodes if h[4].members()[n.name]["role"] == "leader")
         self.said = None
-        self.thread = threading.Thread(target=self.ask, args=words)
+        self.thread = threading.Thread(target=self.ask, args=self.words)
         self.thread.start()
 
     def ask(self, *words):
@@ -144,16 +144,21 @@ class Change:
         return None
 
 
+def views(nodes):
+    """What each node says of the members."""
+    return {n.name: {m: r["role"] for m, r in n.members().items()} for n in nodes}
+
+
 def agreed(h):
     """Do all who are in say the same, and is node 4 in for all or for none?"""
-    views = {n.name: {m: r["role"] for m, r in n.members().items()} for n in h.nodes}
+    seen = views(h.nodes)
     inside = [n.name for n in h.nodes[:3]]
-    if list(views[h[4].name]) != [h[4].name]:
+    if list(seen[h[4].name]) != [h[4].name]:
         inside.append(h[4].name)
     for name in inside:
-        roles = views[name]
+        roles = seen[name]
         if sorted(roles) != inside or sorted(roles.values()) != ["leader"] + ["voter"] * (len(inside) - 1):
-            raise Failed("%s" % views)
+            raise Failed("%s" % seen)
     return all(n.running() == inside for n in h.nodes if n.name in inside)
 
 
@@ -173,7 +178,11 @@ def lose_quorum(h, value, is_killed, wait):
         node.start(wait=False)
     for node in others:
         node.wait_ready()
-    wait_until("the two agree on something", 40, lambda: others[0].ctl("conf", "set", KEY, str(value), "--yes")[0] == 0)
+    try:
+        wait_until("the two agree on something", 40, lambda: others[0].ctl("conf", "set", KEY, str(value), "--yes")[0] == 0)
+    except Failed as e:
+        raise Failed("seed %s: %s; %s stood still in a %s; %s" % (
+            SEED, e, leader.name, change.words[0], views(n for n in h.nodes if n is not leader))) from e
     (leader.start if is_killed else leader.go_on)()
     change.thread.join()
     try:
