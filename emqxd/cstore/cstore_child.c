@@ -269,8 +269,13 @@ on_tick(uv_timer_t *timer)
 
 	/* It wakes the loop too: on_prepare looks. */
 	for (unsigned i = 0; i < CSTORE_GROUP_N; i++) {
-		if (c->group[i] != NULL)
-			cstore_write_tick(c->group[i]);
+		struct cstore_raft *g = c->group[i];
+
+		if (g == NULL)
+			continue;
+		cstore_write_tick(g);
+		if (g->is_started && !g->is_closing)
+			cstore_list_tick(g);
 	}
 }
 

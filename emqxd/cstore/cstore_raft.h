@@ -6,6 +6,7 @@
  *	cstore_feed.c	committed entries to the parent, markers, snapshots
  *	cstore_member.c	changes of the members, under guard; transfer; barrier
  *	cstore_write.c	whether the log is being written
+ *	cstore_list.c	whether the members are those that the log says
  *	cstore_send.c	how much goes to another node at once, and who learns of a change
  *			of the voters first
  *
@@ -115,6 +116,7 @@ struct cstore_raft {
 	int (*append)(struct raft_io *io, struct raft_io_append *req,
 	    const struct raft_entry entries[], unsigned n, raft_io_append_cb cb);
 	unsigned writing, waited;
+	unsigned differs; /* cstore_list.c: ticks */
 	/* cstore_send.c: libuv's own; cut messages since the last look */
 	int (*send)(struct raft_io *io, struct raft_io_send *req,
 	    const struct raft_message *message, raft_io_send_cb cb);
@@ -134,6 +136,13 @@ struct cstore_raft {
 void cstore_write_birth(struct cstore_raft *g);
 /* Every CSTORE_TICK_MS. */
 void cstore_write_tick(struct cstore_raft *g);
+
+/* ---- cstore_list.c */
+
+/* Are those the members that an entry of the log says? */
+bool cstore_list_is(const struct raft_configuration *conf, struct slice entry);
+/* Every CSTORE_TICK_MS, of a group that is started. */
+void cstore_list_tick(struct cstore_raft *g);
 
 /* ---- cstore_send.c */
 

@@ -40,6 +40,14 @@ raft_compat_set_next(struct raft *r, unsigned i, raft_index believed, raft_index
 	(void)r, (void)i, (void)believed, (void)next;
 }
 
+/* Not told. */
+static inline const struct raft_entry *
+raft_compat_last_change(const struct raft *r)
+{
+	(void)r;
+	return NULL;
+}
+
 /* Not told: that of the node. */
 static inline raft_term
 raft_compat_last_term(const struct raft *r)
@@ -77,6 +85,20 @@ raft_compat_set_next(struct raft *r, unsigned i, raft_index believed, raft_index
 
 	if (p->next_index == believed && p->match_index < next)
 		p->next_index = next;
+}
+
+/* The last change of the members in the log; NULL: there is none behind the snapshot. */
+static inline const struct raft_entry *
+raft_compat_last_change(const struct raft *r)
+{
+	const struct raft_log *l = &r->log;
+
+	for (size_t i = l->back; i != l->front;) {
+		i = i > 0 ? i - 1 : l->size - 1;
+		if (l->entries[i].type == RAFT_CHANGE)
+			return &l->entries[i];
+	}
+	return NULL;
 }
 
 /* The term of the last entry in the log. */
