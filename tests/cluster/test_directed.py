@@ -56,8 +56,10 @@ async def ends_while_asking(h):
     """A client waits at node 1 for its session, which is at a node that stands still."""
     c = Client("w")
     await c.connect(h[2].host, h[2].mqtt)
-    await c.subscribe("w", 1)  # then node 1 knows that, and before it whose session is where
+    await c.subscribe("w", 1)
     await c.abort()
+    # When node 1 knows that, it knew before whose session is where.
+    await wait_for("node 1 knows", 10, lambda: any(r["topic"] == "w" for r in h[1].rows("topics", "list")))
     h[2].pause()
     waiting = asyncio.create_task(Client("w").connect(h[1].host, h[1].mqtt))
     await asyncio.sleep(0.2)
@@ -111,6 +113,7 @@ def two_at_once():
 
 
 KEY = "mqtt.max_topic_levels"
+BUSY = 8  # exit status
 SEED = os.environ.get("CHAOS_SEED") or str(int.from_bytes(os.urandom(4), "big"))
 MINUTES = os.environ.get("CHAOS_MINUTES", "1" if LONG else "")
 LATE = 0.04  # seconds from node to node: a change waits so long twice before it is proposed
@@ -130,7 +133,12 @@ class Change:
         self.thread.start()
 
     def ask(self, *words):
-        self.said = words[0], *self.h[4].ctl("cluster", *words, "--yes", timeout=90)
+        """One that was removed while it was down is still busy with that for a moment."""
+        def said():
+            self.said = words[0], *self.h[4].ctl("cluster", *words, "--yes", timeout=90)
+            return self.said[1] != BUSY
+
+        wait_until("node 4 is not busy", 10, said)
 
     def leader(self):
         """The node that is about to propose it, as soon as it says so; of a leave it does not."""
