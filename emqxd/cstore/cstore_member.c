@@ -156,6 +156,17 @@ look_at_waiting(struct cstore_raft *g)
 				   : "the member does not catch up with the log");
 }
 
+/* Who asked before, and did not hear the answer, asks again. */
+static bool
+is_so(const struct cstore_raft *g)
+{
+	int i = cstore_raft_member(g, g->guard.id);
+	int role = i < 0 ? -1 : g->raft.configuration.servers[i].role;
+
+	return (g->guard.what == CSTORE_MAKE_VOTER && role == RAFT_VOTER) ||
+	       (g->guard.what == CSTORE_MAKE_STANDBY && role == RAFT_STANDBY);
+}
+
 static void
 look_at_proven(struct cstore_raft *g)
 {
@@ -164,6 +175,10 @@ look_at_proven(struct cstore_raft *g)
 
 	if (mono_since(span_mono_now(), u->proven).ns > PROOF_AGE.ns || is_changing(g)) {
 		u->phase = CSTORE_PHASE_WAIT;
+		return;
+	}
+	if (is_so(g)) {
+		change_over(g, EM_OK, "");
 		return;
 	}
 	u->begun = span_mono_now();

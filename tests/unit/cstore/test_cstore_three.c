@@ -66,6 +66,7 @@ TEST(one_change_at_a_time_and_only_a_possible_one)
 	EQ(change(now, CSTORE_ADD, now), EM_EXISTS);
 	node[4].id = 104;
 	EQ(change(now, CSTORE_MAKE_STANDBY, 4), EM_NOTFOUND);
+	EQ(change(now, CSTORE_MAKE_VOTER, now % 3 + 1), EM_OK); /* it is one */
 	before = node[now].answers;
 	for (unsigned i = 0; i < 2; i++)
 		cstore_change(node[now].c, CSTORE_META, CSTORE_ADD, 200 + i,
