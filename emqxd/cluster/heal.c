@@ -173,8 +173,8 @@ disown(struct heal *h)
 	LOG(ERROR, "cluster_disowned", "node", nodes_me(), "hint", hint);
 }
 
-/* Reaches more than half of its own list, itself among them.  Not groups_have_quorum(): a
- * child that nobody calls any more still believes in the leader that it had. */
+/* Reaches more than half of its own list, itself among them, and they have a leader of meta.
+ * Not that alone: a child that nobody calls any more still believes in the one that it had. */
 static bool
 has_most(void)
 {
@@ -185,7 +185,7 @@ has_most(void)
 
 		most += p == NULL || link_peer_is_reachable(p);
 	}
-	return 2 * most > members_count() && groups_have_quorum();
+	return 2 * most > members_count() && groups_leader(CSTORE_META)[0] != '\0';
 }
 
 static void

@@ -155,7 +155,7 @@ on_who(struct link_peer *from, struct link_ask ask, struct slice body, void *arg
 		return;
 	}
 	wbuf_u8(&w, (uint8_t)((is_member ? IS_MEMBER : 0) |
-			      (is_member && groups_have_quorum() ? HAS_QUORUM : 0) |
+			      (is_member && leader[0] != '\0' ? HAS_QUORUM : 0) |
 			      (clean_has(name, site) ? WAS_CLEANED : 0) |
 			      (strcmp(leader, nodes_me()) == 0 ? IS_LEADER : 0)));
 	wbuf_bytes16(&w, slice_str(leader));

@@ -5,7 +5,9 @@
  *
  * WHO, asked: u64 site and name (2 bytes of size) of who asks.  Answer: u8 flags (1: it is a
  * member of a cluster, 2: which has a quorum, 4: which has removed the asker because it was
- * away, 8: it is the leader of meta), the name of the leader of meta, u8 n, then n times name, address, u64 site.
+ * away, 8: it is the leader of meta), the name of the leader of meta, u8 n, then n times name,
+ * address, u64 site.  The quorum is that of meta, which says who is a member; that of ret may
+ * be gone while it is there.
  *
  * The link thread's.
  */

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nodes that were removed from their cluster: what they do, and who is removed by itself."""
 import os
+import signal
 import subprocess
 
 from hosts import Hosts
-from house import House, LONG, SLOW, run_together, wait_until
+from house import BUILD, House, LONG, SLOW, run_together, wait_until
 
 
 def alarms(node):
@@ -64,6 +65,50 @@ def forced():
         h[3].ok("cluster", "discovery", "enable")
         h.wait_whole()
         wait_until("no alarm", 5, lambda: alarms(h[3]) == {})
+
+
+def half_led():
+    """a node that was removed is alone also where its cluster has no leader for retained messages"""
+    with House(3) as h:
+        begin(h)
+        down(h[3], h[1])
+        h[1].ok("cluster", "force-leave", h[3].name, "--yes")
+        gone(h[3], h.nodes[:2])
+        for node in h.nodes[:2]:
+            node.stop()
+            subprocess.run([BUILD + "/tests/tools/wronglist", node.path("data", "raft", "ret"), "3"],
+                           stdin=subprocess.DEVNULL, check=True, timeout=30 * SLOW)
+        for node in h.nodes[:2]:
+            node.start(wait=False)
+        for node in h.nodes[:2]:
+            node.wait_ready()
+        wait_until("it can be set", 20, lambda: h[1].ctl("conf", "set", "mqtt.max_inflight", "17", "--yes")[0] == 0)
+        assert not h[1].members()[h[1].name]["quorum"]
+        h[3].start()
+        wait_until("it is alone", 15, lambda: is_alone(h[3]))
+        wait_until("the alarm", 5, lambda: "cluster_removed" in alarms(h[3]))
+
+
+def unheard():
+    """who leaves and does not hear that it may is alone soon"""
+    with Hosts(3) as h:
+        h.need_cuts()
+        begin(h)
+        wait_until("all vote", 20, lambda: sorted(r["role"] for r in h[1].members().values()) ==
+                   ["leader", "voter", "voter"])
+        child = h[3].children()[0]
+        os.kill(child, signal.SIGSTOP)  # it asks to leave, and hears of nothing agreed on
+        leave = subprocess.Popen([BUILD + "/emqx_ctl", "--socket", h[3].path("ctl.sock"), "cluster", "leave", "--yes"],
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        wait_until("its row is gone", 20, lambda: h[3].name not in h[1].members())
+        h.cut_off(3)
+        os.kill(child, signal.SIGCONT)
+        _, err = leave.communicate(timeout=60 * SLOW)
+        assert leave.returncode == 6 and "not known whether it is a member" in err, (leave.returncode, err)
+        h.heal()
+        wait_until("the alarm", 15, lambda: is_alone(h[3]) and "cluster_removed" in alarms(h[3]))
+        h[3].ok("cluster", "join", h[1].address, "--yes")
+        h.wait_whole()
 
 
 def cleaned():
@@ -187,5 +232,5 @@ def disowned():
 
 
 if __name__ == "__main__":
-    ALL = [forced, cleaned, remembered] + ([in_the_minority, unhealed, while_it_ran, disowned] if LONG else [])
+    ALL = [forced, cleaned, remembered] + ([half_led, unheard, in_the_minority, unhealed, while_it_ran, disowned] if LONG else [])
     run_together(*[t for t in ALL if t.__name__ in os.environ.get("ONLY", t.__name__).split()])

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * wronglist FOLDER: puts a list of members that nobody agreed on at the end of the Raft log of
- * a node that is stopped: the one that it has, and a standby that does not exist.  So the
- * list is as libraft 0.15 may leave it (canonical/raft#250), with no hook in the product:
- * tests/cluster/test_repair.py.
+ * wronglist FOLDER [VOTERS]: puts a list of members that nobody agreed on at the end of the Raft
+ * log of a node that is stopped: the one that it has, and a standby that does not exist.  So
+ * the list is as libraft 0.15 may leave it (canonical/raft#250), with no hook in the product:
+ * tests/cluster/test_repair.py.  With so many voters instead that do not exist, its group has
+ * no leader ever after: tests/cluster/test_removed.py.
  */
 #include <raft.h>
 #include <raft/uv.h>
@@ -88,8 +89,9 @@ main(int argc, char **argv)
 {
 	static struct node a, b;
 	struct raft_configuration list;
+	int voters = argc == 3 ? atoi(argv[2]) : 0;
 
-	if (argc != 2)
+	if (argc != 2 && argc != 3)
 		return 2;
 	raft_configuration_init(&list);
 	begin(&a, argv[1]);
@@ -100,8 +102,14 @@ main(int argc, char **argv)
 		must(raft_configuration_add(&list, s->id, s->address, s->role), "list",
 		    &a);
 	}
-	must(raft_configuration_add(&list, 4242, "nobody@127.0.0.1", RAFT_STANDBY),
-	    "list", &a);
+	for (int i = 0; i < (voters > 0 ? voters : 1); i++) {
+		char name[40];
+
+		snprintf(name, sizeof name, "nobody%d@127.0.0.1", i);
+		must(raft_configuration_add(&list, 4242 + (raft_id)i, name,
+			 voters > 0 ? RAFT_VOTER : RAFT_STANDBY),
+		    "list", &a);
+	}
 	end(&a);
 	begin(&b, argv[1]);
 	must(raft_recover(&b.raft, &list), "recover", &b);
