@@ -89,8 +89,6 @@ cstore_inside_answer(struct cstore *c, size_t i, em_err err, const char *text)
 	c->calls.n--;
 	memmove(
 	    &c->calls.p[i], &c->calls.p[i + 1], (c->calls.n - i) * sizeof c->calls.p[0]);
-	if (!call.is_over && (call.kind == CSTORE_CLOSE || call.kind == CSTORE_WIPE))
-		p->is_closing = false;
 	if (!call.is_over && call.kind == CSTORE_RECOVER) {
 		p->is_usable = err == EM_OK;
 		p->is_open = err == EM_OK || !c->is_ready;
@@ -141,7 +139,7 @@ refuse(struct cstore *c, cstore_done_fn *fn, void *arg, em_err err, const char *
 }
 
 /* @f goes to the child, whose answer goes to @fn. */
-static bool
+static void
 ask(struct cstore *c, struct cstore_frame *f, cstore_done_fn *fn, void *arg)
 {
 	if (!c->is_ready)
@@ -151,9 +149,7 @@ ask(struct cstore *c, struct cstore_frame *f, cstore_done_fn *fn, void *arg)
 	else {
 		f->req = call_new(c, f->kind, f->group, fn, arg)->req;
 		cstore_inside_send(c, f, -1);
-		return true;
 	}
-	return false;
 }
 
 /* ---- the socket */
@@ -310,7 +306,7 @@ fail_all(struct cstore *c, em_err err, const char *text)
 	for (unsigned i = 0; i < CSTORE_GROUP_N; i++) {
 		struct cstore_part *p = &c->part[i];
 
-		p->is_usable = p->is_closing = false;
+		p->is_usable = false;
 		p->open_req = 0;
 		p->status.state = CSTORE_CLOSED;
 		p->status.leader_id = 0;
@@ -549,42 +545,12 @@ cstore_group_open(struct cstore *c, enum cstore_group g, const struct cstore_ope
 	struct cstore_part *p = &c->part[g];
 
 	CHECK_HOME(c);
-	if (p->is_open || p->is_closing)
+	if (p->is_open)
 		return EM_STATE;
 	take_open(p, how);
 	if (c->is_ready)
 		open_part(c, g);
 	return EM_OK;
-}
-
-static void
-close_part(struct cstore *c, enum cstore_group g, enum cstore_kind kind,
-    cstore_done_fn *fn, void *arg)
-{
-	struct cstore_frame f = { .kind = kind, .group = g };
-	struct cstore_part *p = &c->part[g];
-
-	CHECK_HOME(c);
-	if (p->is_closing) {
-		refuse(c, fn, arg, EM_STATE, "it is being closed");
-		return;
-	}
-	p->is_open = p->is_usable = false;
-	p->open_req = 0;
-	p->status = (struct cstore_status){ .state = CSTORE_CLOSED };
-	p->is_closing = ask(c, &f, fn, arg);
-}
-
-void
-cstore_group_close(struct cstore *c, enum cstore_group g, cstore_done_fn *fn, void *arg)
-{
-	close_part(c, g, CSTORE_CLOSE, fn, arg);
-}
-
-void
-cstore_group_wipe(struct cstore *c, enum cstore_group g, cstore_done_fn *fn, void *arg)
-{
-	close_part(c, g, CSTORE_WIPE, fn, arg);
 }
 
 void
@@ -597,8 +563,8 @@ cstore_recover(struct cstore *c, enum cstore_group g, const struct cstore_open *
 
 	CHECK_HOME(c);
 	CHECK(n > 0 && n <= CSTORE_MEMBERS_MAX);
-	if (p->is_closing || p->open_req != 0) {
-		refuse(c, fn, arg, EM_STATE, "it is being opened or closed");
+	if (p->open_req != 0) {
+		refuse(c, fn, arg, EM_STATE, "it is being opened");
 		return;
 	}
 	take_open(p, how);
@@ -611,7 +577,7 @@ cstore_recover(struct cstore *c, enum cstore_group g, const struct cstore_open *
 	f.index = how->applied;
 	f.text = slice_str(p->name);
 	f.data = wbuf_slice(&data);
-	(void)ask(c, &f, fn, arg);
+	ask(c, &f, fn, arg);
 	wbuf_fini(&data);
 }
 
@@ -625,7 +591,7 @@ cstore_propose(struct cstore *c, enum cstore_group g, struct slice bytes, uint64
 		return EM_TOOBIG;
 	if (!c->is_ready)
 		return EM_UNREACHABLE;
-	if (!p->is_usable || p->is_closing)
+	if (!p->is_usable)
 		return EM_STATE;
 	if (p->tokens.n >= CSTORE_PROPOSALS_MAX ||
 	    cstore_pipe_waiting(&c->pipe) > CSTORE_PENDING_MAX)
@@ -649,7 +615,7 @@ cstore_applied(struct cstore *c, enum cstore_group g, uint64_t index)
 	p->applied = index;
 	if (p->handed < index)
 		p->handed = index;
-	if (c->is_ready && p->is_open && !p->is_closing)
+	if (c->is_ready && p->is_open)
 		cstore_inside_send(c,
 		    &(struct cstore_frame){
 			.kind = CSTORE_APPLIED, .group = g, .index = index },
@@ -668,7 +634,7 @@ cstore_change(struct cstore *c, enum cstore_group g, enum cstore_change change,
 
 	CHECK_HOME(c);
 	CHECK(f.text.n < CSTORE_NAME_MAX);
-	(void)ask(c, &f, fn, arg);
+	ask(c, &f, fn, arg);
 }
 
 void
@@ -678,7 +644,7 @@ cstore_transfer(struct cstore *c, enum cstore_group g, uint64_t raft_id,
 	struct cstore_frame f = { .kind = CSTORE_TRANSFER, .group = g, .id = raft_id };
 
 	CHECK_HOME(c);
-	(void)ask(c, &f, fn, arg);
+	ask(c, &f, fn, arg);
 }
 
 void
@@ -687,7 +653,7 @@ cstore_barrier(struct cstore *c, enum cstore_group g, cstore_done_fn *fn, void *
 	struct cstore_frame f = { .kind = CSTORE_BARRIER, .group = g };
 
 	CHECK_HOME(c);
-	(void)ask(c, &f, fn, arg);
+	ask(c, &f, fn, arg);
 }
 
 const struct cstore_status *

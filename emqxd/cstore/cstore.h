@@ -162,12 +162,6 @@ struct cstore_open {
 /* OPENED follows, again after each start of the child.  EM_STATE: it is open. */
 EM_MUST_USE em_err cstore_group_open(
     struct cstore *c, enum cstore_group g, const struct cstore_open *how);
-/* It is no longer taken part in; the log stays. */
-void cstore_group_close(
-    struct cstore *c, enum cstore_group g, cstore_done_fn *fn, void *arg);
-/* Closes it and removes its log. */
-void cstore_group_wipe(
-    struct cstore *c, enum cstore_group g, cstore_done_fn *fn, void *arg);
 /* Closes it, makes @members its members whatever the others say, and opens it: only where
  * most members are lost for good, on the one survivor whose log is the longest.  @how as
  * of cstore_group_open(); its own id must be among @members. */

@@ -156,10 +156,6 @@ handle_closed(struct cstore_child *c, const struct cstore_frame *f)
 {
 	if (f->kind == CSTORE_OPEN || f->kind == CSTORE_RECOVER)
 		cstore_raft_open(c, f);
-	else if (f->kind == CSTORE_WIPE)
-		cstore_raft_wipe(c, f);
-	else if (f->kind == CSTORE_CLOSE)
-		cstore_child_done(c, f->req, EM_OK, "%s", "");
 	else if (f->kind == CSTORE_PROPOSE)
 		cstore_child_send(c, &(struct cstore_frame){ .kind = CSTORE_DECIDED,
 					 .group = f->group,
@@ -172,9 +168,8 @@ handle_closed(struct cstore_child *c, const struct cstore_frame *f)
 static void
 handle_open(struct cstore_raft *g, const struct cstore_frame *f)
 {
-	if (f->kind == CSTORE_CLOSE || f->kind == CSTORE_WIPE ||
-	    f->kind == CSTORE_RECOVER)
-		cstore_raft_close(g, f);
+	if (f->kind == CSTORE_RECOVER)
+		cstore_raft_recover(g, f);
 	else if (f->kind == CSTORE_PROPOSE)
 		cstore_raft_propose(g, f);
 	else if (g->is_closing || !g->is_started)

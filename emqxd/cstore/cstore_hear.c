@@ -174,7 +174,7 @@ hear_group(struct cstore *c, const struct cstore_frame *f)
 
 	if (f->kind == CSTORE_DECIDED)
 		return hear_decided(c, p, f);
-	if (!p->is_open || p->is_closing)
+	if (!p->is_open)
 		return EM_OK;
 	if (f->kind == CSTORE_GIVE)
 		return hear_entry(c, p, f);

@@ -28,10 +28,9 @@ struct cstore_call {
 	const char *text; /* constant */
 };
 
-struct cstore_part {     /* a group */
-	bool is_open;    /* asked for, and opened again after each start */
-	bool is_closing; /* until the child has said so nothing of it is believed */
-	bool is_usable;  /* the child has opened it */
+struct cstore_part {    /* a group */
+	bool is_open;   /* asked for, and opened again after each start */
+	bool is_usable; /* the child has opened it */
 	uint32_t open_req;
 	unsigned crashes; /* in a row, while it was opened */
 	enum cstore_open_mode mode;

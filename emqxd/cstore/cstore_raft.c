@@ -81,33 +81,16 @@ raft_free_group(struct cstore_raft *g)
 
 static void open_again(struct cstore_child *c, const struct cstore_raft *old);
 
-void
-cstore_raft_wipe(struct cstore_child *c, const struct cstore_frame *f)
-{
-	char *path = cstore_log_path(c->folder, f->group);
-	int error = cstore_log_remove(path);
-
-	if (error == 0)
-		cstore_child_done(c, f->req, EM_OK, "%s", "");
-	else
-		cstore_child_done(c, f->req, err_from_errno(error),
-		    "%s cannot be removed: %s", path, strerror(error));
-	mem_free(path);
-}
-
 static void
 on_closed(struct raft *raft)
 {
 	struct cstore_raft *g = raft->data;
 	struct cstore_child *c = g->child;
-	struct cstore_frame wipe = { .group = g->group, .req = g->after_req };
 
 	CHECK_OBJ(g, CSTORE_RAFT_MAGIC);
 	raft_uv_close(&g->io);
 	c->group[g->group] = NULL;
-	if (g->after == CSTORE_WIPE)
-		cstore_raft_wipe(c, &wipe);
-	else if (g->after == CSTORE_RECOVER)
+	if (g->opens_again)
 		open_again(c, g);
 	else
 		cstore_child_done(c, g->after_req, g->after_err, "%s", g->after_text);
@@ -129,21 +112,19 @@ close_now(struct cstore_raft *g)
 }
 
 void
-cstore_raft_close(struct cstore_raft *g, const struct cstore_frame *f)
+cstore_raft_recover(struct cstore_raft *g, const struct cstore_frame *f)
 {
 	if (g->is_closing) {
 		cstore_child_done(g->child, f->req, EM_STATE, "it is being closed");
 		return;
 	}
-	if (f->kind == CSTORE_RECOVER) {
-		if (cstore_wire_get_members(
-			f->data, g->after_member, &g->after_members_n) != EM_OK) {
-			cstore_child_done(g->child, f->req, EM_MALFORMED, "no members");
-			return;
-		}
-		g->after_id = f->id;
+	if (cstore_wire_get_members(f->data, g->after_member, &g->after_members_n) !=
+	    EM_OK) {
+		cstore_child_done(g->child, f->req, EM_MALFORMED, "no members");
+		return;
 	}
-	g->after = f->kind;
+	g->after_id = f->id;
+	g->opens_again = true;
 	g->after_req = f->req;
 	close_now(g);
 }
@@ -163,7 +144,7 @@ open_failed(struct cstore_raft *g, const char *what, int rv)
 		    what, *why != '\0' ? why : raft_strerror(rv));
 	snprintf(g->after_text, sizeof g->after_text, "the log in %s cannot be %s: %s",
 	    g->folder, what, *why != '\0' ? why : raft_strerror(rv));
-	g->after = CSTORE_KIND_NONE;
+	g->opens_again = false;
 	close_now(g);
 }
 

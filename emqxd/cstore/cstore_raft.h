@@ -99,8 +99,7 @@ struct cstore_raft {
 	bool is_started, is_closing;
 	mono_t closing_since;
 	/* what is done when it is closed */
-	enum cstore_kind
-	    after; /* CLOSE, WIPE, RECOVER, or NONE for an opening that failed */
+	bool opens_again; /* RECOVER; else an opening has failed */
 	uint32_t after_req;
 	em_err after_err;
 	char after_text[256];
@@ -160,10 +159,8 @@ bool cstore_send_is_held(
 
 /* OPEN and RECOVER (@f->kind). */
 void cstore_raft_open(struct cstore_child *c, const struct cstore_frame *f);
-/* CLOSE, WIPE, and RECOVER of a group that is open. */
-void cstore_raft_close(struct cstore_raft *g, const struct cstore_frame *f);
-void cstore_raft_wipe(
-    struct cstore_child *c, const struct cstore_frame *f); /* a closed one */
+/* RECOVER of a group that is open. */
+void cstore_raft_recover(struct cstore_raft *g, const struct cstore_frame *f);
 void cstore_raft_propose(struct cstore_raft *g, const struct cstore_frame *f);
 /* Before the loop sleeps: gives, tells, goes on with what waits. */
 void cstore_raft_look(struct cstore_raft *g);

@@ -21,8 +21,6 @@ enum cstore_kind {
 	/* parent to child */
 	CSTORE_TUNE,     /* data: struct cstore_tune; text: the folder.  The first one */
 	CSTORE_OPEN,     /* req group op=mode id=raft id index=applied text=name */
-	CSTORE_CLOSE,    /* req group */
-	CSTORE_WIPE,     /* req group */
 	CSTORE_RECOVER,  /* as OPEN; data: members */
 	CSTORE_PROPOSE,  /* group id=token data */
 	CSTORE_APPLIED,  /* group index */
