@@ -455,6 +455,12 @@ on_join_ask(struct link_peer *from, struct link_ask ask, struct slice body, void
 			      "a member"));
 		return;
 	}
+	if (j->is_mixed) {
+		link_reply(ask, EM_STATE,
+		    SLICE_LIT("its own rows could not be put back after a join that "
+			      "failed: start it again first"));
+		return;
+	}
 	if (!only_look)
 		levels_hold(link_peer_protocol(from));
 	if (j->is_member && members_me() != NULL) {

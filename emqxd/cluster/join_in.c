@@ -4,10 +4,13 @@
  *
  * The steps: ask, back up, note FETCHING, fetch the rows, note ENTERING, enter (join_enter.c),
  * no note.  When one fails: note FETCHING, let out what was let in, remove the logs, the
- * rows of the backup, no note.  Behind ENTERING a member's word is needed to turn back: who
- * was taken for a member and does not know it would be half of one.  So when the cluster
- * falls silent there, the command ends with that, and the node goes on trying, over
- * restarts too, until it is in, was told no, or is told to leave.
+ * rows of the backup, no note.  Where those do not come back the note stays: the next start,
+ * or the next join that fails, tries it again, from the same backup.
+ *
+ * Behind ENTERING a member's word is needed to turn back: who was taken for a member and
+ * does not know it would be half of one.  So when the cluster falls silent there, the command
+ * ends with that, and the node goes on trying, over restarts too, until it is in, was told
+ * no, or is told to leave.
  */
 #include "emqxd/cluster/cluster.h"
 #include "emqxd/cluster/finding.h"
@@ -28,7 +31,8 @@
 
 static const char hint_own_rows[] = "this node is alone, with its own rows again";
 static const char hint_mixed[] =
-    "with emqxd stopped, put the backup's folder in the place of node.data_dir/store";
+    "start emqxd again, which tries it once more; or, with emqxd stopped, put the "
+    "backup's folder in the place of node.data_dir/store";
 
 static void enter(struct join *j);
 
@@ -41,20 +45,25 @@ on_settled(void *arg, em_err err)
 
 	if (err != EM_OK)
 		LOG(ERROR, "cluster_note_not_written", "error", err_name(err));
-	else if (j->victim.n ==
-		 0) /* its rows are back: each attempt would leave a copy */
+	else /* its rows are back: each attempt would leave a copy */
 		store_backup_remove(str_get(&join_note()->backup));
 	if (j->gives_up)
 		join_finish(&(struct join_end){ .err = EM_OK, .text = "" });
 	else
-		join_fail(j->err, j->victim.n > 0 ? hint_mixed : hint_own_rows, "%s",
-		    str_get(&j->why));
+		join_fail(j->err, hint_own_rows, "%s", str_get(&j->why));
 }
 
 static void
 on_rows_dropped(void)
 {
-	join_note_write(JOIN_SETTLED, 0, on_settled, join_self());
+	struct join *j = join_self();
+
+	if (j->is_mixed)
+		join_fail(j->err, hint_mixed,
+		    "%s; this node is alone, and its own rows could not be put back",
+		    str_get(&j->why));
+	else
+		join_note_write(JOIN_SETTLED, 0, on_settled, j);
 }
 
 static void
@@ -65,11 +74,11 @@ on_restored(void *arg, em_err err)
 	if (err != EM_OK) {
 		LOG(ERROR, "cluster_rows_not_restored", "backup",
 		    str_get(&join_note()->backup), "error", err_name(err));
-		str_add(&j->victim, "rows");
 	} else {
 		LOG(WARN, "cluster_rows_restored", "backup",
 		    str_get(&join_note()->backup));
 	}
+	j->is_mixed = err != EM_OK;
 	ordering_stop();
 	j->is_member = false;
 	members_drop_expected();
@@ -137,6 +146,7 @@ be_in(struct join *j)
 {
 	if (!j->is_again)
 		session_end_all();
+	j->is_mixed = false;
 	heal_joined();
 	LOG(INFO, "cluster_joined", "node", nodes_me(), "asked", str_get(&j->target));
 	join_note_write(JOIN_SETTLED, 0, on_noted_member, j);
@@ -265,7 +275,8 @@ on_noted_fetching(void *arg, em_err err)
 
 	if (err != EM_OK) {
 		turn_back(j);
-		store_backup_remove(str_get(&j->backup));
+		if (!j->is_mixed)
+			store_backup_remove(str_get(&j->backup));
 		join_fail(err, "nothing has changed",
 		    "the store does not take this node's notes: %s", err_text(err));
 		return;
@@ -317,10 +328,17 @@ join_in_resume(void)
 	timer_arm(&j->wait, span_ms(0), on_resumed);
 }
 
+/* A mixture is not worth a copy, and the one of its own rows is there. */
 static void
 back_up(void)
 {
-	join_back_up("join", on_backed_up);
+	struct join *j = join_self();
+
+	if (j->is_mixed) {
+		str_add(&j->backup, str_get(&join_note()->backup));
+		on_backed_up(j, EM_OK);
+	} else
+		join_back_up("join", on_backed_up);
 }
 
 /* ---- the answer of the member that was asked */

@@ -58,6 +58,7 @@ struct join {
 	bool is_member; /* the store is ordered */
 	bool is_ending; /* the node: no task begins any more */
 	bool is_again;  /* JOIN_IN: back into the cluster that it was in */
+	bool is_mixed;  /* the rows: its own are to be put back still, as the note says */
 	struct join_waiter *waiters;
 	struct timer quorum; /* that waiters wait for */
 	mono_t quorum_until;
