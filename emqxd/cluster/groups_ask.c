@@ -12,12 +12,13 @@
  * names who does.
  *
  * A guest speaks for itself alone: of who has the cookie and is no member, nobody else's seat
- * is given or taken.
+ * is given or taken.  One that wants to be let out has given up joining: its row goes first.
  */
 #include "emqxd/cluster/groups_inside.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/members.h"
 #include "emqxd/core/clock.h"
+#include "emqxd/store/change.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/rbuf.h"
 #include "ipc/base/str.h"
@@ -285,6 +286,33 @@ let_old_out(struct link_ask ask, enum cstore_group g, uint64_t old_id)
 	cstore_change(groups_cstore(), g, CSTORE_REMOVE, old_id, "", on_old_out, q);
 }
 
+static void
+on_row_out(void *arg, em_err err)
+{
+	struct asked *q = arg;
+
+	/* Then it asks again. */
+	if (cluster_inside() != NULL && groups() != NULL)
+		link_reply(q->ask, err == EM_OK ? EM_AGAIN : err, SLICE_NONE);
+	mem_free(q);
+}
+
+/* Who turns back may have become a member without having heard of it. */
+static void
+let_row_out(struct link_ask ask, struct slice name)
+{
+	struct change *row = change_del(CHANGE_MEMBER, name);
+	struct asked *q;
+
+	if (row == NULL) {
+		link_reply(ask, EM_NOMEM, SLICE_NONE);
+		return;
+	}
+	q = MEM_NEW(struct asked);
+	q->ask = ask;
+	change_send(&row, on_row_out, q);
+}
+
 /* For a node that is no member yet, and that the leader does not let in. */
 static void
 pass_on(struct link_ask ask, const struct groups_change *c)
@@ -330,6 +358,11 @@ on_group_change(struct link_peer *from, struct link_ask ask, struct slice body, 
 	}
 	if (link_peer_is_guest(from) && !is_its_own(from, raft_id, what, name, site)) {
 		link_reply(ask, EM_DENIED, SLICE_LIT("it is no member"));
+		return;
+	}
+	if (link_peer_is_guest(from) && what == CSTORE_REMOVE && g == CSTORE_META &&
+	    members_find_raft(raft_id) != NULL) {
+		let_row_out(ask, name);
 		return;
 	}
 	if (all->cstore != NULL && !all->part[g].leads && link_peer_is_guest(from)) {

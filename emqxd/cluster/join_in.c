@@ -183,7 +183,10 @@ on_guest_again(struct link_peer *guest, const struct fault *f, void *arg)
 
 	(void)f;
 	j->guest = guest;
-	enter(j); /* also without: it may be let in already */
+	if (j->gives_up)
+		undo(j, EM_CANCELLED, "it was told to leave");
+	else
+		enter(j); /* also without: it may be let in already */
 }
 
 static void
@@ -191,10 +194,8 @@ on_again(struct timer *t)
 {
 	struct join *j = LIST_OWNER(t, struct join, wait);
 
-	if (j->gives_up)
-		undo(j, EM_CANCELLED, "it was told to leave");
-	else if (j->guest != NULL)
-		enter(j);
+	if (j->guest != NULL)
+		on_guest_again(j->guest, NULL, j);
 	else
 		link_guest_open(
 		    j->house, str_slice(&join_note()->address), on_guest_again, j);

@@ -6,9 +6,11 @@ import os
 import subprocess
 
 import filling
+from hosts import Hosts
 from house import BUILD, House, LONG, SLOW, Skipped, run, wait_until
 
 OWN, THEIRS = 3000, 3000
+RAFT = 2  # the channel
 
 
 def begin_join(node, to):
@@ -146,6 +148,31 @@ def joins_mixed():
         assert len(before) == 1 and after == before, (before, after)
 
 
+def given_up():
+    """who is let in, does not hear of it, and is told to leave, is no member afterwards"""
+    with Hosts(2) as h:
+        h.need_cuts()
+        h.start()
+        for _ in range(5):  # until it is cut off between the two
+            h.delay(1, 2, 1.0, channel=RAFT)
+            join = begin_join(h[2], h[1])
+            wait_until("it has a row", 30, lambda: h[2].name in h[1].members())
+            h.delay(1, 2, 3600, channel=RAFT)
+            _, err = join.communicate(timeout=90 * SLOW)
+            if join.returncode != 0:
+                break
+            h.heal()
+            h.wait_whole()
+            h[2].ok("cluster", "leave", "--yes", timeout=90)
+        assert join.returncode != 0 and "goes on trying" in err, (join.returncode, err)
+        h[2].ok("cluster", "leave", "--yes", timeout=90)
+        assert h[2].members()[h[2].name]["role"] == "alone"
+        assert list(h[1].members()) == [h[1].name], h[1].members()
+        h.heal()
+        h[2].ok("cluster", "join", h[1].address, "--yes", timeout=90)
+        h.wait_whole()
+
+
 def ended(phase):
     with filled() as h:
         join = begin_join(h[2], h[1])
@@ -185,7 +212,7 @@ def each_other():
 
 if __name__ == "__main__":
     ALL = [joining_entering, joining_fetching, asked_fetching, asked_entering, last_step, each_other,
-           ended_fetching, ended_entering, not_restored, joins_mixed]
+           ended_fetching, ended_entering, not_restored, joins_mixed, given_up]
     if os.environ.get("ONLY"):
         ALL = [t for t in ALL if t.__name__ == os.environ["ONLY"]]
     elif not LONG:
