@@ -3,9 +3,11 @@
  * ordering_fetch: rows of a group, part by part, out of another node's store into this one's.
  *
  * The one who wants them asks for each part when the one before is on his disk (ORDER_FETCH:
- * the group, the number of the export or 0 to begin one); the answer is the export's
- * number, whether it was the last part, and the part.  One part is under way, so nothing
- * piles up; who stops asking loses his export after a while.
+ * u8 group, u64 number of the export or 0 to begin one, u64 index that the rows must have
+ * reached); the answer is the export's number, whether it was the last part, and the part.
+ * Who has not come that far says EM_AGAIN: his rows may be older than those that are there.
+ * One part is under way, so nothing piles up; who stops asking loses his export after a
+ * while.
  */
 #include "emqxd/ordering/ordering_inside.h"
 #include "emqxd/core/clock.h"
@@ -74,12 +76,14 @@ given_to(struct ordering *o, const struct link_peer *from)
 
 static em_err
 begin_given(struct ordering *o, const struct link_peer *from, enum change_group group,
-    struct given **out)
+    uint64_t least, struct given **out)
 {
 	struct store_export *x;
 
 	if (!store_is_ordered(group) || store_is_importing(group))
 		return EM_STATE;
+	if (store_applied(group) < least)
+		return EM_AGAIN;
 	if (o->given_n >= ORDERING_GIVEN_MAX || given_to(o, from) >= ORDERING_GIVEN_EACH)
 		return EM_BUSY;
 	x = store_export_open(group);
@@ -118,6 +122,8 @@ on_fetch(struct link_peer *from, struct link_ask ask, struct slice body, void *a
 	struct rbuf r = rbuf_of(body);
 	uint8_t group = rbuf_u8(&r);
 	uint64_t number = rbuf_u64(&r);
+	uint64_t least =
+	    rbuf_left(&r) > 0 ? rbuf_u64(&r) : 0; /* an older node asks without */
 	struct given *g = NULL;
 	em_err err = o != NULL ? r.err : EM_CANCELLED;
 
@@ -126,7 +132,7 @@ on_fetch(struct link_peer *from, struct link_ask ask, struct slice body, void *a
 		err = EM_MALFORMED;
 	if (err == EM_OK)
 		err = number == 0
-			  ? begin_given(o, from, (enum change_group)group, &g)
+			  ? begin_given(o, from, (enum change_group)group, least, &g)
 			  : find_given(o, from, number, (enum change_group)group, &g);
 	if (err != EM_OK) {
 		link_reply(ask, err, SLICE_NONE);
@@ -171,7 +177,7 @@ struct ordering_fetching {
 	enum change_group group;
 	bool is_both; /* else this group alone */
 	bool is_last; /* part */
-	uint64_t number, parts;
+	uint64_t number, parts, least;
 	ordering_done_fn *done;
 	void *arg;
 };
@@ -240,12 +246,13 @@ on_reply(struct link_peer *p, em_err err, struct slice body, void *arg)
 static void
 ask_next(struct ordering_fetching *f)
 {
-	uint8_t room[9];
+	uint8_t room[17];
 	struct wbuf w = wbuf_fixed(room, sizeof room);
 	em_err err = EM_UNREACHABLE;
 
 	wbuf_u8(&w, (uint8_t)f->group);
 	wbuf_u64(&w, f->number);
+	wbuf_u64(&w, f->least);
 	if (f->from != NULL)
 		err = link_request(
 		    f->from, LINK_ORDER_FETCH, wbuf_slice(&w), ANSWER, on_reply, f);
@@ -339,7 +346,7 @@ on_wanted(void *arg, em_err err, const char *text)
 }
 
 /* The leader; where that is this node, which may be one without its rows, the others by turns:
- * those that have too few are no worse than none. */
+ * those that have too few say so. */
 static struct link_peer *
 from_whom(struct ordering *o, enum cstore_group g)
 {
@@ -359,6 +366,7 @@ from_whom(struct ordering *o, enum cstore_group g)
 void
 ordering_fetch_wanted(struct ordering *o)
 {
+	struct ordering_fetching *f;
 	struct link_peer *from;
 	unsigned g = 0;
 
@@ -369,8 +377,10 @@ ordering_fetch_wanted(struct ordering *o)
 	from = from_whom(o, (enum cstore_group)g);
 	if (from == NULL)
 		return;
-	fetching_new(o, from, on_wanted, o)->group = (enum change_group)g;
-	ask_next(o->fetching);
+	f = fetching_new(o, from, on_wanted, o);
+	f->group = (enum change_group)g;
+	f->least = o->wanted[g];
+	ask_next(f);
 }
 
 /* ---- life */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Facts of rows on their way between two nodes: here from one store to itself. */
-#include "emqxd/ordering/ordering.h"
+#include "emqxd/ordering/ordering_inside.h"
 #include "emqxd/core/alarm.h"
 #include "emqxd/core/jobs.h"
 #include "emqxd/core/qsbr.h"
 #include "emqxd/model/nodes.h"
 #include "emqxd/store/ordered.h"
+#include "ipc/base/wbuf.h"
 #include "tests/unit/link/houses.h"
 
 #include <stdlib.h>
@@ -139,6 +140,49 @@ TEST(rows_are_fetched_part_by_part_and_the_groups_are_ordered_then)
 	while (fetched == EM_AGAIN)
 		houses_turn();
 	EQ(fetched, EM_BUSY);
+	stop();
+}
+
+static void
+on_reply(struct link_peer *p, em_err err, struct slice body, void *arg)
+{
+	(void)p;
+	(void)body;
+	(void)arg;
+	fetched = err;
+}
+
+/* To have rows that have come to @least. */
+static em_err
+ask(struct link_peer *p, uint64_t least)
+{
+	uint8_t body[17];
+	struct wbuf w = wbuf_fixed(body, sizeof body);
+
+	wbuf_u8(&w, CHANGE_GROUP_RET);
+	wbuf_u64(&w, 0);
+	wbuf_u64(&w, least);
+	EQ(link_request(p, LINK_ORDER_FETCH, wbuf_slice(&w), span_s(20), on_reply, NULL),
+	    EM_OK);
+	fetched = EM_MALFORMED;
+	while (fetched == EM_MALFORMED) {
+		loop_hurry(worker_self()->loop);
+		houses_turn();
+	}
+	return fetched;
+}
+
+TEST(rows_that_are_older_than_asked_for_are_not_given_out)
+{
+	struct link_peer *p = start();
+
+	ordering_begin_rows();
+	turn(worker_store());
+	HOUSES_UNTIL(houses_has(&a, "b:ctl_up"));
+	EQ(store_applied(CHANGE_GROUP_RET), 0);
+	EQ(ask(p, 1), EM_AGAIN);
+	EQ(ask(p, 0), EM_OK);
+	ordering_stop();
 	stop();
 }
 
