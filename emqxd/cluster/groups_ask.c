@@ -24,6 +24,8 @@
 #include "ipc/base/str.h"
 #include "ipc/base/wbuf.h"
 
+#include <stdio.h>
+
 #define AGAIN span_ms(200)
 #define REPLY_WITHIN span_s(10) /* a voter catches up first */
 #define PASS_ON_LIMIT span_s(8)
@@ -37,9 +39,10 @@ struct groups_ask {
 	void *arg;
 	mono_t until;
 	struct timer timer;
-	bool is_away; /* at the leader */
-	char leader[CSTORE_NAME_MAX];
-	struct str text; /* name, address; what they point into */
+	bool is_away;                 /* at the leader */
+	char leader[CSTORE_NAME_MAX]; /* as it was told; "": not known */
+	char asked[CSTORE_NAME_MAX];  /* last, without being named by anybody */
+	struct str text;              /* name, address; what they point into */
 };
 
 static void attempt(struct groups_ask *a);
@@ -118,6 +121,8 @@ on_reply(struct link_peer *p, em_err err, struct slice body, void *arg)
 		learn_leader(a, body);
 	else
 		str_add_escaped(&text, body);
+	if (err == EM_TIMEOUT || err == EM_UNREACHABLE)
+		a->leader[0] = '\0';
 	answered(a, err, str_get(&text));
 	str_fini(&text);
 }
@@ -139,25 +144,39 @@ send(struct groups_ask *a, struct link_peer *p)
 	    p, LINK_GROUP_CHANGE, wbuf_slice(&w), REPLY_WITHIN, on_reply, a);
 }
 
-/* Who leads: as this node knows, else as it was told. */
-static const char *
-leader_of(const struct groups_ask *a)
+static struct link_peer *
+reachable(const char *name)
 {
-	const char *name = groups_leader(a->c.group);
+	struct link_peer *p = link_peer_find(groups()->house, slice_str(name));
 
-	return name[0] != '\0' ? name : a->leader;
+	return p != NULL && link_peer_is_reachable(p) ? p : NULL;
 }
 
-/* A member that may know who leads. */
+/* A member that may know who leads: not the one that was asked last, and does not. */
 static struct link_peer *
-someone(void)
+someone(struct groups_ask *a)
 {
 	struct link_house *h = groups()->house;
-	struct link_peer *p = link_peer_next(h, NULL);
+	struct link_peer *p = link_peer_next(h, link_peer_find(h, slice_str(a->asked)));
 
 	while (p != NULL && !link_peer_is_reachable(p))
 		p = link_peer_next(h, p);
+	snprintf(a->asked, sizeof a->asked, "%s", p != NULL ? link_peer_name(p) : "");
 	return p;
+}
+
+/* Who leads: as this node knows, else as it was told; or who may know. */
+static struct link_peer *
+whom(struct groups_ask *a)
+{
+	struct link_peer *p;
+
+	if (a->c.via != NULL)
+		return *a->c.via;
+	p = reachable(groups_leader(a->c.group));
+	if (p == NULL)
+		p = reachable(a->leader);
+	return p != NULL ? p : someone(a);
 }
 
 /* This node leads. */
@@ -180,7 +199,6 @@ change_itself(struct groups_ask *a)
 static void
 attempt(struct groups_ask *a)
 {
-	const char *leader = leader_of(a);
 	struct link_peer *p;
 	em_err err = EM_UNREACHABLE;
 
@@ -190,10 +208,7 @@ attempt(struct groups_ask *a)
 		change_itself(a);
 		return;
 	}
-	p = a->c.via != NULL ? *a->c.via
-			     : link_peer_find(groups()->house, slice_str(leader));
-	if (a->c.via == NULL && (p == NULL || !link_peer_is_reachable(p)))
-		p = someone();
+	p = whom(a);
 	if (p != NULL)
 		err = send(a, p);
 	if (err != EM_OK) {

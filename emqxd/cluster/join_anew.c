@@ -25,6 +25,7 @@ static void
 again(struct join *j, em_err err, const char *why)
 {
 	LOG(WARN, "cluster_anew_again", "error", err_name(err), "why", why);
+	j->err = err;
 	timer_arm(&j->wait, AGAIN, on_again);
 }
 
@@ -122,19 +123,21 @@ on_fetched(void *arg, em_err err, const char *text)
 	join_enter(j, on_entered);
 }
 
-/* Who led last, else anybody. */
+/* Who led last, else anybody; by turns, when that came to nothing. */
 static struct link_peer *
 someone(struct join *j)
 {
 	struct link_peer *p = link_peer_find(j->house, str_slice(&j->leader));
 
-	if (p != NULL && link_peer_is_reachable(p))
-		return p;
-	for (p = link_peer_next(j->house, NULL); p != NULL;
-	     p = link_peer_next(j->house, p))
-		if (link_peer_is_reachable(p))
-			return p;
-	return NULL;
+	if (j->err != EM_OK)
+		p = link_peer_next(j->house, p);
+	while (p != NULL && !link_peer_is_reachable(p))
+		p = link_peer_next(j->house, p);
+	if (p == NULL)
+		p = link_peer_next(j->house, NULL);
+	while (p != NULL && !link_peer_is_reachable(p))
+		p = link_peer_next(j->house, p);
+	return p;
 }
 
 static void
@@ -155,6 +158,7 @@ on_again(struct timer *t)
 		timer_arm(&j->wait, AGAIN, on_again);
 		return;
 	}
+	j->err = EM_OK;
 	str_reset(&j->leader);
 	str_add(&j->leader, link_peer_name(p));
 	ordering_fetch(p, on_fetched, j);

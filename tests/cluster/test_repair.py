@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import filling
+from hosts import Hosts
 from house import BUILD, House, LONG, SLOW, run, wait_until
 
 KEY = "mqtt.max_topic_levels"
@@ -167,6 +168,23 @@ def broken_head():
         wait_until("it can be set there", 20, lambda: set_key(h[3], 99))
 
 
+def one_without_leader():
+    """who joins anew asks others too when the first does not hear who leads"""
+    with Hosts(5) as h:
+        h.need_cuts()
+        h.start()
+        h.join()
+        wait_until("all vote", 60, lambda: roles(h[2]) == ["leader"] + ["voter"] * 4)
+        h[5].kill()
+        shutil.rmtree(h[5].path("data", "raft"))
+        for n in (2, 3, 4):
+            h.cut(1, n)
+        wait_until("it hears no leader", 20, lambda: not h[1].members()[h[1].name]["quorum"])
+        wait_until("another leads", 20, lambda: h[2].members()[h[2].name]["quorum"])
+        h[5].start()
+        wait_until("it joins anew", 25, lambda: "cluster_joined_anew" in log(h[5]))
+
+
 def removed_meanwhile():
     """a member without a log that was removed meanwhile is alone"""
     with House(3) as h:
@@ -210,7 +228,7 @@ def leads_without_rows():
 
 
 if __name__ == "__main__":
-    ALL = [wrong_list, interrupted, lost_log, broken_log, lost_all, removed_meanwhile,
+    ALL = [wrong_list, interrupted, lost_log, broken_log, lost_all, removed_meanwhile, one_without_leader,
            leads_without_rows, broken_head]
     if os.environ.get("ONLY"):
         ALL = [t for t in ALL if t.__name__ == os.environ["ONLY"]]
