@@ -5,6 +5,10 @@
  * Readers and whoever closes the file share one gate: a step of a reader holds its lock, so
  * the file is closed between two steps, and those that come behind find the gate shut.  The
  * gate lives as long as any of them.
+ *
+ * A copy of the whole is no step: it may take many seconds, and the thread of the links opens
+ * readers.  It holds a lock of its own, so there is one at a time, and is waited for by
+ * whoever closes the file alone.
  */
 #include "emqxd/store/kv_copy.h"
 #include "emqxd/core/lock.h"
@@ -13,11 +17,12 @@
 #include "ipc/base/mem.h"
 
 struct kv_readers {
-	struct lock lock;
-	struct kv *kv;         /* NULL: it was closed */
-	unsigned refs;         /* the store's and the readers' */
-	struct list_node open; /* readers with a transaction */
-	bool is_leaving;       /* it is to be opened anew: no more readers */
+	struct lock copy, lock; /* taken in this order */
+	struct kv *kv;          /* NULL: it was closed */
+	unsigned refs;          /* the store's and the readers' */
+	struct list_node open;  /* readers with a transaction */
+	bool is_leaving;        /* it is to be opened anew: no more readers */
+	bool is_copying;
 };
 
 struct kv_reader {
@@ -44,6 +49,7 @@ kv_readers_new(struct kv *k)
 {
 	struct kv_readers *g = MEM_NEW(struct kv_readers);
 
+	lock_init(&g->copy, LOCK_STORE_COPY);
 	lock_init(&g->lock, LOCK_STORE);
 	g->kv = k;
 	g->refs = 1;
@@ -61,6 +67,7 @@ unref(struct kv_readers *g)
 	if (!is_last)
 		return;
 	lock_fini(&g->lock);
+	lock_fini(&g->copy);
 	mem_free(g);
 }
 
@@ -72,7 +79,7 @@ kv_readers_leave(struct kv *k)
 
 	lock_take(&g->lock);
 	g->is_leaving = true;
-	are_gone = list_is_empty(&g->open);
+	are_gone = list_is_empty(&g->open) && !g->is_copying;
 	lock_give(&g->lock);
 	return are_gone;
 }
@@ -97,6 +104,10 @@ kv_readers_end(struct kv_readers **rp)
 	LIST_EACH_SAFE (node, &g->open)
 		end(LIST_OWNER(node, struct kv_reader, node));
 	g->kv = NULL;
+	lock_give(&g->lock);
+	lock_take(&g->copy); /* the one under way; none comes behind */
+	lock_give(&g->copy);
+	lock_take(&g->lock);
 	unref(g);
 }
 
@@ -230,11 +241,20 @@ kv_reader_copy(struct kv_reader *r, const char *dir)
 {
 	struct kv_readers *g = r->gate;
 	em_err err = EM_STATE;
+	MDB_env *env = NULL;
 
+	lock_take(&g->copy);
 	lock_take(&g->lock);
 	if (g->kv != NULL && !g->is_leaving)
-		err = kv_err_of(mdb_env_copy2(g->kv->env, dir, MDB_CP_COMPACT));
+		env = g->kv->env;
+	g->is_copying = env != NULL;
 	lock_give(&g->lock);
+	if (env != NULL)
+		err = kv_err_of(mdb_env_copy2(env, dir, MDB_CP_COMPACT));
+	lock_take(&g->lock);
+	g->is_copying = false;
+	lock_give(&g->lock);
+	lock_give(&g->copy);
 	return err;
 }
 
