@@ -14,6 +14,7 @@
 #include "emqxd/routes/lent.h"
 #include "emqxd/routes/owed.h"
 #include "emqxd/routes/pieces.h"
+#include "emqxd/routes/repick.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
 #include "emqxd/core/loop.h"
@@ -54,6 +55,7 @@ struct forward {
 	struct forward_conf conf;
 	struct peer *peer[NODES_MAX];
 	struct owed owed;
+	struct pieces again; /* records of nodes that are lost: others get them */
 	struct wbuf scratch;
 	uint64_t number; /* of the last record of a group */
 	struct timer look;
@@ -457,9 +459,9 @@ on_ack(struct peer *p, struct rbuf *r)
 	if (r->err != EM_OK)
 		return;
 	while (p->kept.first != NULL && p->kept.first->number <= number) {
-		lent_add(&p->lent, p->kept.first->number,
-		    slice_of(p->kept.first->bytes, p->kept.first->n));
-		pieces_drop_first(&p->kept);
+		struct piece *record = pieces_take(&p->kept);
+
+		lent_add(&p->lent, &record);
 	}
 	if (p->unkept_to <= number)
 		p->unkept = 0;
@@ -590,20 +592,6 @@ forward_ctl(struct forward *f, unsigned place, bool is_up)
 	f->has_work = true;
 }
 
-/* Its members do not get it: another one is picked. */
-static void
-pick_again(struct slice record)
-{
-	struct rbuf r = rbuf_of(record);
-	struct forward_record rec;
-
-	if (!forward_record_next(&r, &rec, clock_mono()))
-		return;
-	if (!router_redispatch(rec.group, rec.filter, &rec.m))
-		count_dropped(1);
-	message_done(&rec.m);
-}
-
 /* All but the rest of a large record that has begun: the link may still stand. */
 static void
 drop_queue(struct peer *p)
@@ -630,16 +618,12 @@ void
 forward_lost(struct forward *f, unsigned place)
 {
 	struct peer *p = peer_of(f, place);
-	struct pieces kept = p->kept;
 
 	send_batch(f, p);
 	drop_queue(p);
 	count_dropped(p->unkept);
 	p->unkept = 0;
-	p->kept = (struct pieces){ .bytes = 0 };
-	for (struct piece *k = kept.first; k != NULL; k = k->next)
-		pick_again(slice_of(k->bytes, k->n));
-	pieces_drop_all(&kept);
+	repick_add(&f->again, &p->kept);
 	/* The rest of a large one may still come: it is for nobody. */
 	if (p->part.n > 0) {
 		wbuf_fini(&p->part);
@@ -652,7 +636,11 @@ forward_lost(struct forward *f, unsigned place)
 void
 forward_dead(struct forward *f, unsigned place)
 {
-	count_dropped(lent_take_all(&peer_of(f, place)->lent, pick_again));
+	struct pieces lost = { .bytes = 0 };
+
+	count_dropped(lent_take_all(&peer_of(f, place)->lent, &lost));
+	repick_add(&f->again, &lost);
+	f->has_work = true;
 }
 
 void
@@ -698,15 +686,6 @@ answer(struct forward *f, struct peer *p)
 		p->must_ack = false;
 }
 
-static bool
-workers_are_full(void)
-{
-	for (unsigned i = 0; i < worker_count(); i++)
-		if (mailbox_is_full(worker_get(i)))
-			return true;
-	return false;
-}
-
 static void
 on_look(struct timer *t)
 {
@@ -724,9 +703,24 @@ turn_of_peer(struct forward *f, struct peer *p)
 	answer(f, p);
 	/* What is over was taken before. */
 	is_late = p->must_ack || owed_tell(&f->owed, p->place, tell_owed, f);
-	if (p->is_held && !workers_are_full())
+	if (p->is_held && !repick_must_wait())
 		hold(f, p, false);
 	return p->queue.first != NULL || p->is_held || is_late;
+}
+
+/* True: look again soon; else what is left has the next turn. */
+static bool
+turn_of_lost(struct forward *f)
+{
+	if (f->again.first == NULL)
+		return false;
+	if (repick_must_wait())
+		return true;
+	if (!repick_some(&f->again))
+		return false;
+	f->has_work = true;
+	loop_hurry(worker_self()->loop);
+	return false;
 }
 
 /* At LOOP_DELIVER. */
@@ -734,12 +728,13 @@ static void
 turn(void *arg)
 {
 	struct forward *f = arg;
-	bool must_look = false;
+	bool must_look;
 	uint64_t full = 0;
 
 	if (!f->has_work)
 		return;
 	f->has_work = false;
+	must_look = turn_of_lost(f);
 	for (unsigned i = 0; i < NODES_MAX; i++) {
 		struct peer *p = f->peer[i];
 
@@ -777,6 +772,7 @@ forward_free(struct forward **fp)
 	worker_self()->slot[ROOM_FORWARD] = NULL;
 	debt_use(NULL);
 	owed_fini(&f->owed);
+	pieces_drop_all(&f->again);
 	timer_cancel(&f->look);
 	router_remote_set_full(0);
 	for (unsigned i = 0; i < NODES_MAX; i++) {

@@ -12,7 +12,7 @@
  * A shared group's message goes to one node, with who was asked before; what that node's
  * members do not take it passes on to one that was not asked.  Of QoS 1 and 2 a copy is
  * kept until that node has said that it has it: if the node cannot be reached any more,
- * another member is picked.  4 MB of them a node; those beyond that are dropped then.
+ * another member is picked, of very many in steps (repick.h).  4 MB of them a node; those beyond that are dropped then.
  * A copy is kept on until a member has acknowledged it, or begun with it as QoS 2
  * [MQTT5-4.8.2-5]: if the node dies before, another one gets it (lent.h).
  * When only DATA broke and is up again all that are kept go once more; the other end passes

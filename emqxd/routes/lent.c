@@ -7,10 +7,8 @@
 
 struct loan {
 	struct list_node node;
-	uint64_t number;
+	struct piece *record;
 	uint32_t round;
-	size_t n;
-	uint8_t bytes[];
 };
 
 static struct slice
@@ -22,7 +20,7 @@ key_of(const uint64_t *number)
 static size_t
 size_of(const struct loan *loan)
 {
-	return sizeof *loan + OVERHEAD + loan->n;
+	return sizeof *loan + OVERHEAD + sizeof *loan->record + loan->record->n;
 }
 
 static struct loan *
@@ -32,13 +30,23 @@ first(struct lent *l)
 				       : LIST_OWNER(l->list.next, struct loan, node);
 }
 
-static void
-drop(struct lent *l, struct loan *loan)
+/* Its record, the caller's. */
+static struct piece *
+end(struct lent *l, struct loan *loan)
 {
-	map_take(&l->by_number, key_of(&loan->number));
+	struct piece *record = loan->record;
+
+	map_take(&l->by_number, key_of(&record->number));
 	list_del(&loan->node);
 	l->bytes -= size_of(loan);
 	mem_free(loan);
+	return record;
+}
+
+static void
+drop(struct lent *l, struct loan *loan)
+{
+	mem_free(end(l, loan));
 }
 
 void
@@ -65,24 +73,28 @@ note_unlent(struct lent *l, uint64_t number)
 }
 
 void
-lent_add(struct lent *l, uint64_t number, struct slice record)
+lent_add(struct lent *l, struct piece **record)
 {
+	struct piece *p = *record;
 	struct loan *loan;
 
-	if (map_find(&l->by_number, key_of(&number)) != NULL)
-		return;
-	loan = mem_try(sizeof *loan + record.n);
-	if (loan == NULL) {
-		note_unlent(l, number);
+	*record = NULL;
+	if (map_find(&l->by_number, key_of(&p->number)) != NULL) {
+		mem_free(p);
 		return;
 	}
-	*loan = (struct loan){ .number = number, .round = l->round, .n = record.n };
-	memcpy(loan->bytes, record.p, record.n);
+	loan = mem_try(sizeof *loan);
+	if (loan == NULL) {
+		note_unlent(l, p->number);
+		mem_free(p);
+		return;
+	}
+	*loan = (struct loan){ .record = p, .round = l->round };
 	list_push(&l->list, &loan->node);
-	map_put(&l->by_number, key_of(&number), loan);
+	map_put(&l->by_number, key_of(&p->number), loan);
 	l->bytes += size_of(loan);
 	while (l->bytes > LENT_MAX) {
-		note_unlent(l, first(l)->number);
+		note_unlent(l, first(l)->record->number);
 		drop(l, first(l));
 	}
 }
@@ -139,25 +151,19 @@ lent_on_owed(struct lent *l, struct rbuf *r)
 }
 
 uint64_t
-lent_take_all(struct lent *l, void (*take)(struct slice record))
+lent_take_all(struct lent *l, struct pieces *to)
 {
 	uint64_t lost = l->unlent;
-	struct loan *loan;
 
 	l->unlent = 0;
 	if (!l->is_on) {
 		lent_fini(l);
 		return 0;
 	}
-	/* What is taken may be lent again, but not within this call. */
-	while ((loan = first(l)) != NULL) {
-		struct slice record = slice_of(loan->bytes, loan->n);
+	while (!list_is_empty(&l->list)) {
+		struct piece *record = end(l, first(l));
 
-		map_take(&l->by_number, key_of(&loan->number));
-		list_del(&loan->node);
-		l->bytes -= size_of(loan);
-		take(record);
-		mem_free(loan);
+		pieces_put(to, &record);
 	}
 	return lost;
 }

@@ -5,8 +5,8 @@
  *
  * The node says of each when it is over (DONE), and when a link is up again which of all
  * are not (OWED).  Of one that never says so (an older one) nothing is known, and nobody
- * gets what it had.  A copy that is not needed any more goes at once; when the node is dead (routes_dead()) another member
- * gets what is left.
+ * gets what it had.  A copy that is not needed any more goes at once; when the node is
+ * dead (routes_dead()) another member gets what is left.
  *
  * Bounds: LENT_MAX bytes a node; beyond that, or without memory, the oldest are lent no
  * more: with the node they would be lost, and how many is known.
@@ -16,6 +16,7 @@
 #ifndef ROUTES_LENT_H
 #define ROUTES_LENT_H
 
+#include "emqxd/routes/pieces.h"
 #include "ipc/base/hash.h"
 #include "ipc/base/list.h"
 #include "ipc/base/rbuf.h"
@@ -38,13 +39,13 @@ struct lent {
 void lent_init(struct lent *l);
 void lent_fini(struct lent *l);
 
-/* The node has it. */
-void lent_add(struct lent *l, uint64_t number, struct slice record);
+/* The node has that record, which is taken. */
+void lent_add(struct lent *l, struct piece **record);
 /* Frames: u64 numbers; u8 1: it is the first, 2: the last, u64 numbers. */
 void lent_on_done(struct lent *l, struct rbuf *r);
 void lent_on_owed(struct lent *l, struct rbuf *r);
-/* Each record, the oldest first, unless it never said what is over; nothing is lent then.
- * Returns how many are lost because no copy was here. */
-uint64_t lent_take_all(struct lent *l, void (*take)(struct slice record));
+/* All records go to the end of @to, the oldest first, or nowhere if it never said what is
+ * over; nothing is lent then.  Returns how many are lost because no copy was here. */
+uint64_t lent_take_all(struct lent *l, struct pieces *to);
 
 #endif

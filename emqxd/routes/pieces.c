@@ -4,6 +4,16 @@
 #include "ipc/base/check.h"
 #include "ipc/base/mem.h"
 
+static void
+append(struct pieces *q, struct piece *p)
+{
+	if (q->first == NULL)
+		q->last = &q->first;
+	*q->last = p;
+	q->last = &p->next;
+	q->bytes += p->n;
+}
+
 struct piece *
 pieces_add(struct pieces *q, unsigned frame, uint64_t number, struct slice head,
     struct slice bytes)
@@ -18,12 +28,28 @@ pieces_add(struct pieces *q, unsigned frame, uint64_t number, struct slice head,
 	if (head.n > 0)
 		memcpy(p->bytes, head.p, head.n);
 	memcpy(p->bytes + head.n, bytes.p, bytes.n);
-	if (q->first == NULL)
-		q->last = &q->first;
-	*q->last = p;
-	q->last = &p->next;
-	q->bytes += p->n;
+	append(q, p);
 	return p;
+}
+
+struct piece *
+pieces_take(struct pieces *q)
+{
+	struct piece *p = q->first;
+
+	if (p == NULL)
+		return NULL;
+	q->first = p->next;
+	q->bytes -= p->n;
+	p->next = NULL;
+	return p;
+}
+
+void
+pieces_put(struct pieces *q, struct piece **pp)
+{
+	append(q, *pp);
+	*pp = NULL;
 }
 
 void
@@ -42,11 +68,9 @@ pieces_join(struct pieces *to, struct pieces *from)
 void
 pieces_drop_first(struct pieces *q)
 {
-	struct piece *p = q->first;
+	struct piece *p = pieces_take(q);
 
 	CHECK(p != NULL);
-	q->first = p->next;
-	q->bytes -= p->n;
 	mem_free(p);
 }
 

@@ -35,6 +35,10 @@ struct piece *pieces_add(struct pieces *q, unsigned frame, uint64_t number,
  * last one, which is @counted.  All of it, or (false: no memory) nothing. */
 bool pieces_add_parts(struct pieces *to, unsigned frame, size_t most, uint32_t counted,
     struct slice record);
+/* The first one, the caller's; NULL: there is none. */
+struct piece *pieces_take(struct pieces *q);
+/* At the end, taken back. */
+void pieces_put(struct pieces *q, struct piece **pp);
 /* @from is empty then. */
 void pieces_join(struct pieces *to, struct pieces *from);
 void pieces_drop_first(struct pieces *q);

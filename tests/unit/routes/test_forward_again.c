@@ -170,6 +170,7 @@ TEST(of_a_groups_messages_those_that_there_was_no_room_to_keep_are_counted)
 	forward_up(forward, 1, false);
 	forward_lost(forward, 1);
 	as(0);
+	all_turns(2);
 	/* Nobody else is in the group. */
 	EQ(counted(METRIC_MESSAGES_FORWARD_DROPPED), dropped + 100);
 	set(1, "g", "t", 0);
@@ -206,6 +207,86 @@ TEST(a_groups_message_goes_to_another_when_its_node_is_lost)
 	hear_number(2, FORWARD_ACK, UINT64_MAX);
 	set(1, "g", "t", 0);
 	set(2, "g", "t", 0);
+}
+
+/* So many of t are on their way to node a for group g, and it is lost; returns how many
+ * were dropped before. */
+static uint64_t
+loses_many(unsigned n)
+{
+	uint64_t dropped;
+	char text[16];
+
+	begin_nodes();
+	hear_number(1, FORWARD_ACK, UINT64_MAX);
+	set(1, "g", "t", 1);
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(text, sizeof text, "%u", i);
+		pub_qos("t", text, 1);
+		if (i % 100 == 0)
+			all_turns(1);
+	}
+	all_turns(2);
+	forget_sent();
+	dropped = counted(METRIC_MESSAGES_FORWARD_DROPPED);
+	worker_act_as(worker_link());
+	nodes_set_running(1, false);
+	forward_up(forward, 1, false);
+	set(1, "g", "t", 0);
+	forward_lost(forward, 1);
+	as(0);
+	return dropped;
+}
+
+#define MANY 20000u
+
+TEST(very_many_of_a_lost_node_are_picked_again_in_steps)
+{
+	uint64_t dropped, forwarded, now;
+	unsigned n = 0;
+
+	dropped = loses_many(MANY);
+	set(2, "g", "t", 1);
+	forwarded = counted(METRIC_MESSAGES_FORWARD);
+	do {
+		link_turn();
+		now = counted(METRIC_MESSAGES_FORWARD);
+		n++;
+	} while (now < forwarded + MANY && n < MANY);
+	EQ(now, forwarded + MANY);
+	OK(n > 3);
+	all_turns(2);
+	EQ(counted(METRIC_MESSAGES_FORWARD), forwarded + MANY);
+	EQ(counted(METRIC_MESSAGES_FORWARD_DROPPED), dropped);
+	hear_number(2, FORWARD_ACK, UINT64_MAX);
+	set(2, "g", "t", 0);
+}
+
+TEST(what_is_picked_again_waits_for_workers_that_are_behind)
+{
+	struct ear e = { .s = { .home = 1, .is_online = true } };
+	uint64_t dropped, waiting;
+
+	begin_nodes();
+	sub(&e, "g", "t", 1);
+	set_online(&e, false); /* node a's member is */
+	dropped = loses_many(MANY);
+	atomic_store(&worker_get(1)->box.mark, 300000);
+	set_online(&e, true);
+	for (unsigned i = 0; i < MANY && !mailbox_is_full(worker_get(1)); i++)
+		link_turn();
+	OK(mailbox_is_full(worker_get(1)));
+	waiting = atomic_load(&worker_get(1)->box.waiting);
+	for (unsigned i = 0; i < 100; i++)
+		link_turn();
+	OK(atomic_load(&worker_get(1)->box.waiting) == waiting);
+	for (unsigned i = 0; i < 100 * MANY && e.got < MANY; i++)
+		all_turns(1);
+	EQ(e.got, MANY);
+	STR_EQ(e.payload, "19999");
+	EQ(counted(METRIC_MESSAGES_FORWARD_DROPPED), dropped);
+	atomic_store(&worker_get(1)->box.mark, MAILBOX_MARK);
+	gone(&e);
 }
 
 static void
@@ -303,7 +384,8 @@ TEST(a_groups_message_that_is_on_its_way_to_a_node_when_it_is_lost_goes_to_anoth
 	set(2, "g", "t", 1);
 	worker_act_as(worker_link());
 	nodes_set_running(1, false);
-	forward_lost(forward, 1); /* the other one is picked, by a letter */
+	forward_lost(forward, 1);
+	link_turn(); /* the other one is picked, by a letter */
 	nodes_set_running(2, false);
 	forward_lost(forward, 2);
 	as(0);
