@@ -39,7 +39,9 @@ struct coming {
 	enum coming_state state;
 	struct fence_wait fence;
 	bool is_fencing;
-	uint32_t parts;
+	uint32_t parts; /* that came; how many home has taken, and was said so */
+	uint32_t taken, said;
+	bool must_leave;    /* and it is not said yet */
 	mono_t until, last; /* without a sign; at all */
 	enum takeover_how how;
 	uint64_t since; /* of COMPARE */
@@ -55,7 +57,7 @@ struct going {
 	uint64_t number;
 	unsigned place;
 	struct worker *home;
-	uint32_t parts;
+	uint32_t parts, more; /* that were sent; of which the other end has said so */
 	mono_t until;
 	bool may_have_left;      /* LEAVE came */
 	struct fence_wait fence; /* since then, if is_fencing */
@@ -82,36 +84,6 @@ struct takeover {
 };
 
 /* ---- letters */
-
-struct takeover_note *
-takeover_note(struct takeover *t, enum takeover_what what, unsigned place,
-    uint64_t number, struct slice bytes)
-{
-	struct takeover_note *note = mem_new(sizeof *note + bytes.n);
-
-	note->letter.open =
-	    what < TAKEOVER_NOTE_CHANGED ? takeover_at_home : takeover_at_link;
-	note->t = t;
-	note->what = what;
-	note->place = place;
-	note->number = number;
-	note->n = bytes.n;
-	if (bytes.n > 0)
-		memcpy(note->bytes, bytes.p, bytes.n);
-	return note;
-}
-
-void
-takeover_post(struct worker *to, struct takeover_note *note)
-{
-	worker_post(to, &note->letter);
-}
-
-void
-takeover_free_note(struct takeover_note *note)
-{
-	mem_free(note);
-}
 
 static void
 tell_home(struct takeover *t, struct worker *home, enum takeover_what what,
@@ -142,11 +114,17 @@ send_bytes(struct takeover *t, unsigned place, enum takeover_frame frame, uint64
 	return err;
 }
 
-/* What need not arrive: who waits for it gives up in time. */
-static void
+/* False: it does not go.  Who waits for it gives up in time. */
+static bool
 say(struct takeover *t, unsigned place, enum takeover_frame frame, uint64_t number)
 {
-	(void)!send_bytes(t, place, frame, number, SLICE_NONE, SLICE_NONE);
+	return send_bytes(t, place, frame, number, SLICE_NONE, SLICE_NONE) == EM_OK;
+}
+
+static void
+say_stop(struct takeover *t, unsigned place, uint64_t number)
+{
+	(void)say(t, place, TAKEOVER_STOP, number);
 }
 
 /* ---- one that comes */
@@ -189,6 +167,26 @@ coming_over(struct takeover *t, struct coming *c, enum takeover_over how)
 	note->count = how;
 	takeover_post(home_of(c), note);
 	coming_free(t, c);
+}
+
+/* The other end is not heard.  What never said LEAVE has nothing to go on with. */
+static void
+coming_lost(struct takeover *t, struct coming *c)
+{
+	coming_over(t, c, c->must_leave ? TAKEOVER_STAYS : TAKEOVER_LOST);
+}
+
+/* What the other end waits for; what does not fit goes with the next tick. */
+static void
+say_on(struct takeover *t, struct coming *c)
+{
+	for (; c->said != c->taken; c->said++)
+		if (!say(t, c->place, TAKEOVER_MORE, c->number))
+			return;
+	if (!c->must_leave || !say(t, c->place, TAKEOVER_LEAVE, c->number))
+		return;
+	c->must_leave = false;
+	c->until = mono_add(clock_mono(), TAKEOVER_PATIENCE);
 }
 
 /* False: it cannot be asked. */
@@ -349,10 +347,16 @@ coming_from_home(struct takeover *t, const struct takeover_note *note)
 	if (c == NULL)
 		return;
 	switch ((int)note->what) {
-	case TAKEOVER_NOTE_TAKEN: say(t, c->place, TAKEOVER_MORE, c->number); return;
-	case TAKEOVER_NOTE_READY: say(t, c->place, TAKEOVER_LEAVE, c->number); return;
+	case TAKEOVER_NOTE_TAKEN:
+		c->taken++;
+		say_on(t, c);
+		return;
+	case TAKEOVER_NOTE_READY:
+		c->must_leave = true;
+		say_on(t, c);
+		return;
 	case TAKEOVER_NOTE_FENCE: fence_coming(t, c); return;
-	case TAKEOVER_NOTE_FAILED: say(t, c->place, TAKEOVER_STOP, c->number); break;
+	case TAKEOVER_NOTE_FAILED: say_stop(t, c->place, c->number); break;
 	}
 	coming_free(t, c);
 }
@@ -378,9 +382,10 @@ on_part(struct takeover *t, struct coming *c, struct rbuf *r)
 	uint32_t count = rbuf_u32(r);
 	struct takeover_note *note;
 
-	if (r->err != EM_OK || count != c->parts || c->how == TAKEOVER_CLEAN) {
-		say(t, c->place, TAKEOVER_STOP, c->number);
-		coming_over(t, c, TAKEOVER_LOST);
+	if (r->err != EM_OK || count != c->parts || c->how == TAKEOVER_CLEAN ||
+	    c->parts - c->taken >= TAKEOVER_WINDOW) {
+		say_stop(t, c->place, c->number);
+		coming_lost(t, c);
 		return;
 	}
 	c->parts++;
@@ -427,7 +432,7 @@ static void
 going_stop(struct takeover *t, struct going *g)
 {
 	if (!g->may_have_left)
-		say(t, g->place, TAKEOVER_STOP, g->number);
+		say_stop(t, g->place, g->number);
 	tell_home(t, g->home, TAKEOVER_NOTE_STOP, g->place, g->number, false);
 	going_free(t, g);
 }
@@ -512,7 +517,7 @@ going_from_home(struct takeover *t, struct takeover_note *note)
 		if (note->what == TAKEOVER_NOTE_NONE)
 			say_nothing(t, g->place, g->number, note->flag);
 		else
-			say(t, g->place, TAKEOVER_STOP, g->number);
+			say_stop(t, g->place, g->number);
 		going_free(t, g);
 		return false;
 	}
@@ -563,6 +568,9 @@ frame_of_going(
 		return;
 	}
 	if (frame == TAKEOVER_MORE) {
+		if (g->more == g->parts)
+			return; /* nonsense */
+		g->more++;
 		tell_home(t, g->home, TAKEOVER_NOTE_MORE, place, number, false);
 		return;
 	}
@@ -618,7 +626,7 @@ takeover_on_frame(
 	if (c != NULL)
 		frame_of_coming(t, c, frame, &r);
 	else if (frame == TAKEOVER_PART)
-		say(t, place, TAKEOVER_STOP, number);
+		say_stop(t, place, number);
 	if (frame == TAKEOVER_STOP)
 		frame_of_going(t, place, frame, number);
 	start_more(t);
@@ -644,6 +652,12 @@ takeover_at_link(struct letter *l)
 	takeover_free_note(note);
 }
 
+struct takeover_twins *
+takeover_twins_of(struct takeover *t)
+{
+	return &t->twins;
+}
+
 void
 takeover_on_twin(struct takeover *t, uint64_t hash)
 {
@@ -659,7 +673,7 @@ takeover_on_down(struct takeover *t, unsigned place)
 		struct coming *c = LIST_OWNER(n, struct coming, node);
 
 		if (c->place == place)
-			coming_over(t, c, TAKEOVER_LOST);
+			coming_lost(t, c);
 	}
 	LIST_EACH_SAFE (n, &t->going) {
 		struct going *g = LIST_OWNER(n, struct going, node);
@@ -682,10 +696,12 @@ on_tick(struct timer *timer)
 		if (c->state == COMING_SETTLES) {
 			ask_one(t, c);
 		} else if (now.ns >= c->until.ns) {
-			say(t, c->place, TAKEOVER_STOP, c->number);
-			coming_over(t, c, TAKEOVER_LOST);
+			say_stop(t, c->place, c->number);
+			coming_lost(t, c);
 		} else if (c->state == COMING_AGAIN) {
 			ask_again(t, c);
+		} else {
+			say_on(t, c);
 		}
 	}
 	for (unsigned i = 0; i < NODES_MAX && t->n_waiting > 0; i++)

@@ -40,7 +40,9 @@
  * (the higher site id, when it is the same nanosecond), the other is ended with 0x8E.
  *
  * Bounds: TAKEOVER_MOST sessions on their way here from each node, the others wait;
- * TAKEOVER_WINDOW parts of each; TAKEOVER_PATIENCE without a sign of the other end.
+ * TAKEOVER_WINDOW parts of each; TAKEOVER_PATIENCE without a sign of the other end.  What
+ * a node says more often than that is passed over; twins that it tells of faster than
+ * workers look at them are looked for here, as those of TAKEOVER_TWINS_MOST.
  *
  * Threads: a struct takeover is the link thread's, its takeover_worker_*() are for client
  * workers, on which sessions are taken apart and put together.

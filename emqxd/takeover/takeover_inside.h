@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * takeover_inside: what the link thread (takeover.c) and the home workers
- * (takeover_home.c), and those of takeover_twins.c, tell each other.  One kind of letter, copied bytes.
+ * (takeover_home.c), and those of takeover_twins.c, tell each other.  One kind of letter
+ * (takeover_note.c), copied bytes.
  */
 #ifndef TAKEOVER_TAKEOVER_INSIDE_H
 #define TAKEOVER_TAKEOVER_INSIDE_H
@@ -78,9 +79,11 @@ void takeover_at_home(struct letter *l);
 struct takeover_twins {
 	struct takeover_links *links;
 	struct hashes found;
-	mono_t due;       /* when they are looked into */
-	unsigned walkers; /* workers that look for some now */
+	mono_t due;             /* when they are looked into */
+	unsigned walkers;       /* workers that look for some now */
+	_Atomic size_t meeting; /* bytes of letters to workers: TWIN_THERE */
 };
+struct takeover_twins *takeover_twins_of(struct takeover *t);
 void takeover_twins_add(struct takeover_twins *w, uint64_t hash);
 void takeover_twins_tick(struct takeover_twins *w, struct takeover *t);
 void takeover_twins_from_home(struct takeover_twins *w, const struct takeover_note *note);

@@ -26,6 +26,7 @@ _Static_assert(offsetof(struct takeover_note, bytes) % sizeof(uint64_t) == 0, "h
 #define BATCH 4096u /* hashes in one walk */
 #define A_LOOK 64u  /* sessions between two looks at the clock */
 #define CONNECTED (UINT64_C(1) << 63)
+#define MEETING (16u << 20) /* bytes of letters to workers */
 
 /* ---- the link thread */
 
@@ -118,11 +119,17 @@ void
 takeover_twins_on_frame(
     struct takeover *t, unsigned place, uint64_t rank, struct slice clientid)
 {
+	struct takeover_twins *w = takeover_twins_of(t);
 	struct takeover_note *note;
 
 	if (clientid.n == 0 || clientid.n > UINT16_MAX)
 		return;
+	if (atomic_load(&w->meeting) > MEETING) {
+		takeover_twins_add(w, claim_hash(clientid)); /* this one says it then */
+		return;
+	}
 	note = takeover_note(t, TAKEOVER_NOTE_TWIN_THERE, place, rank, clientid);
+	atomic_fetch_add(&w->meeting, sizeof *note + note->n);
 	note->flag = nodes_site_of(place) > nodes_site();
 	takeover_post(registry_home(clientid), note);
 }
@@ -199,6 +206,7 @@ takeover_twins_meet(const struct takeover_note *note)
 	struct session *s = registry_find(slice_of(note->bytes, note->n));
 	uint64_t mine;
 
+	atomic_fetch_sub(&takeover_twins_of(note->t)->meeting, sizeof *note + note->n);
 	if (s == NULL || s->is_frozen)
 		return;
 	mine = rank_of(s);

@@ -1,198 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Take-over: a session goes to the node where its client is.
- *
- * Two workers are two nodes: the one at home for the id is the old node, the client comes
- * at the other.  One struct takeover is both ends; its link is a queue of frames to itself.
- */
-#include "emqxd/takeover/takeover.h"
-#include "emqxd/model/nodes.h"
-#include "emqxd/session/claim.h"
-#include "ipc/base/wbuf.h"
-#include "tests/unit/session/house.h"
+/* Take-over: a session goes to the node where its client is. */
+#include "tests/unit/takeover/travels.h"
 
-#include <stdio.h>
-
-#define ID SLICE_LIT("traveller")
-#define PEER 1u
-#define STILL 2u /* stands still */
-
-struct sent {
-	enum takeover_frame frame;
-	struct slice body; /* on the heap */
-};
-
-static VEC(struct sent) queue;
-static struct takeover *takeover;
-static struct guest guest, newcomer;
-static unsigned old_home, new_home, full_for, frames[TAKEOVER_FRAME_N];
-static bool is_down, somebody_has_it, is_also_here;
+static struct guest newcomer;
 static struct claim claim;
-static unsigned answers, heard, fences;
-static uint64_t have_it_too; /* places */
-
-/* ---- the link's double */
-
-static em_err
-on_send(void *arg, unsigned place, enum takeover_frame frame, struct slice body)
-{
-	(void)arg;
-	if (place == STILL)
-		return EM_OK;
-	EQ(place, PEER);
-	if (is_down)
-		return EM_UNREACHABLE;
-	if (frame == TAKEOVER_PART && full_for > 0) {
-		full_for--;
-		return EM_FULL;
-	}
-	frames[frame]++;
-	VEC_ADD(
-	    &queue, ((struct sent){ frame, slice_of(mem_dup(body.p, body.n), body.n) }));
-	return EM_OK;
-}
-
-static uint64_t
-on_places(void *arg, uint64_t hash)
-{
-	(void)arg;
-	if (hash != claim_hash(ID))
-		return UINT64_C(1) << STILL;
-	return (somebody_has_it ? UINT64_C(1) << PEER : 0) | is_also_here | have_it_too;
-}
-
-static void
-on_changed(void *arg, uint64_t hash, bool is_here)
-{
-	(void)arg;
-	(void)hash;
-	(void)is_here;
-	heard++;
-}
-
-static struct list_node fence; /* who waits: fence_cancel() takes it out */
-
-static void
-on_fence(void *arg, struct fence_wait *w)
-{
-	(void)arg;
-	list_push(&fence, &w->node);
-	fences++;
-}
-
-/* All that was on its way has come. */
-static void
-pass_fence(void)
-{
-	struct fence_wait *w;
-
-	if (list_is_empty(&fence))
-		return;
-	w = LIST_OWNER(fence.next, struct fence_wait, node);
-	list_del(&w->node);
-	w->done(w);
-}
-
-static void
-drop_sent(void)
-{
-	struct sent s = queue.p[0];
-
-	memmove(queue.p, queue.p + 1, --queue.n * sizeof *queue.p);
-	mem_free((void *)(uintptr_t)s.body.p);
-}
-
-/* The first frame that waits comes to its other end. */
-static void
-arrive(void)
-{
-	struct sent s;
-
-	if (queue.n == 0)
-		return;
-	s = queue.p[0];
-	takeover_on_frame(takeover, PEER, s.frame, s.body);
-	drop_sent();
-}
-
-/* ---- two nodes */
-
-static void
-as(unsigned worker)
-{
-	worker_act_as(worker_get(worker));
-}
-
-static void
-turn(void)
-{
-	for (unsigned i = 0; i < worker_count(); i++) {
-		as(i);
-		house_turn();
-	}
-	worker_act_as(worker_link());
-	arrive();
-	pass_fence();
-	house_turn();
-	as(new_home);
-}
-
-static void
-house_of_two(void)
-{
-	static const struct session_sink sink = { house_publish, house_pubrel,
-		house_can_take, house_taken, house_facts, house_info };
-	struct takeover_links links = { on_send, on_places, on_changed, on_fence, NULL };
-	unsigned place = 0;
-	struct loaded l;
-
-	worker_init(2);
-	list_init(&fence);
-	OK(jobs_start(1) == EM_OK);
-	atexit(house_end);
-	conf_birth(NULL);
-	l = fixture_takes("");
-	conf_publish(&l.s);
-	fixture_free(&l);
-	hook_birth();
-	nodes_birth("emqx@here", 7);
-	OK(nodes_add(SLICE_LIT("emqx@there"), 8, &place) == EM_OK);
-	EQ(place, PEER);
-	nodes_set_running(place, true);
-	OK(nodes_add(SLICE_LIT("emqx@still"), 9, &place) == EM_OK);
-	EQ(place, STILL);
-	nodes_set_running(place, true);
-	router_birth(session_deliver);
-	retain_birth();
-	session_birth(&sink);
-	worker_act_as(worker_link());
-	takeover = takeover_new(&links);
-	for (unsigned i = 0; i < 2; i++) {
-		as(i);
-		router_worker_birth();
-		session_worker_birth();
-		takeover_worker_birth(takeover);
-	}
-	old_home = registry_home(ID)->id;
-	new_home = 1 - old_home;
-	worker_act_as(worker_link());
-	takeover_use(takeover, true);
-}
-
-static void
-begin(void)
-{
-	if (worker_current == NULL)
-		house_of_two();
-	memset(frames, 0, sizeof frames);
-	answers = full_for = 0;
-	is_down = false;
-	somebody_has_it = true;
-	turn();
-	turn();
-	as(old_home);
-	OK(claim_is_on());
-}
 
 static void
 on_answer(struct claim *c)
@@ -213,62 +24,20 @@ come(bool clean_start)
 }
 
 static void
-come_and_wait(bool clean_start)
+wait_for_answer(void)
 {
-	come(clean_start);
-	for (unsigned i = 0; i < 20000 && answers == 0; i++)
+	mono_t limit = mono_add(span_mono_now(), span_s(20));
+
+	while (answers == 0 && span_mono_now().ns < limit.ns)
 		turn();
 	EQ(answers, 1);
 }
 
-static bool
-is_at(unsigned worker)
-{
-	bool is;
-
-	as(worker);
-	is = registry_find(ID) != NULL;
-	as(new_home);
-	return is;
-}
-
 static void
-end_all(void)
+come_and_wait(bool clean_start)
 {
-	for (unsigned i = 0; i < 2; i++) {
-		as(i);
-		if (registry_find(ID) != NULL)
-			session_kick(registry_find(ID), END_KICKED);
-	}
-	while (queue.n > 0)
-		drop_sent();
-	for (unsigned i = 0; i < 4; i++)
-		turn();
-	EQ(router_subscriptions_count(), 0);
-}
-
-static void
-nothing_is_on_the_way(void)
-{
-	unsigned coming, waiting, going;
-
-	for (unsigned i = 0; i < 20; i++)
-		turn();
-	takeover_counts(takeover, &coming, &waiting, &going);
-	EQ(coming + waiting + going, 0);
-}
-
-static void
-publish(const char *word, size_t size)
-{
-	static uint8_t bytes[70000];
-	struct message m;
-
-	memset(bytes, word[0], sizeof bytes);
-	m = message_view(SLICE_LIT("t"), slice_of(bytes, size));
-	m.qos = 1;
-	router_publish(&m);
-	message_done(&m);
+	come(clean_start);
+	wait_for_answer();
 }
 
 /* What waits at the new node. */
@@ -286,16 +55,6 @@ queue_text(void)
 	text[n] = '\0';
 	return text;
 }
-
-static void
-settle_in(void)
-{
-	house_open(&guest, "traveller", 1000);
-	house_sub(&guest, "", "t", 1);
-	publish("a", 1);
-}
-
-/* ---- facts */
 
 TEST(a_session_goes_to_where_its_client_comes)
 {
@@ -390,7 +149,9 @@ TEST(what_comes_while_it_goes_is_there_once_and_in_order)
 static void
 wait_for(enum takeover_frame frame)
 {
-	for (unsigned i = 0; i < 20000 && frames[frame] == 0; i++)
+	mono_t limit = mono_add(span_mono_now(), span_s(20));
+
+	while (frames[frame] == 0 && span_mono_now().ns < limit.ns)
 		turn();
 	OK(frames[frame] > 0);
 }
@@ -435,6 +196,85 @@ TEST(a_link_that_breaks_behind_leave_leaves_it_at_the_new_one)
 	EQ(answers, 1);
 	OK(!is_at(old_home) && is_at(new_home));
 	STR_EQ(queue_text(), "b");
+	nothing_is_on_the_way();
+	end_all();
+}
+
+TEST(what_the_link_does_not_take_is_said_again)
+{
+	begin();
+	settle_in();
+	session_detach(guest.session, 1000, false);
+	for (unsigned i = 0; i < 40; i++)
+		publish("x", 60000);
+	full_of = TAKEOVER_MORE;
+	full_for = 2;
+	come(false);
+	wait_for(TAKEOVER_MORE);
+	full_of = TAKEOVER_LEAVE;
+	full_for = 2;
+	wait_for_answer();
+	EQ(full_for, 0);
+	EQ(frames[TAKEOVER_LEAVE], 1);
+	OK(!is_at(old_home) && is_at(new_home));
+	EQ(mqueue_count(registry_find(ID)->mqueue), 40);
+	nothing_is_on_the_way();
+	end_all();
+}
+
+TEST(who_could_not_say_leave_goes_on_without_it)
+{
+	begin();
+	settle_in();
+	full_of = TAKEOVER_LEAVE;
+	full_for = UINT_MAX;
+	come(false);
+	for (unsigned i = 0; i < 20000 && full_for == UINT_MAX; i++)
+		turn();
+	break_off();
+	EQ(answers, 1);
+	OK(is_at(old_home) && !is_at(new_home)); /* at one of them */
+	nothing_is_on_the_way();
+	end_all();
+}
+
+/* Of the session that is on its way, as if the other end said it; PARTs from @part on. */
+static void
+hear_often(enum takeover_frame frame, struct slice number, uint32_t part)
+{
+	struct wbuf w = wbuf_growing(64);
+
+	worker_act_as(worker_link());
+	for (unsigned i = 0; i < 1000; i++) {
+		w.n = 0;
+		wbuf_bytes(&w, number);
+		wbuf_u32(&w, part + i);
+		takeover_on_frame(takeover, PEER, frame, wbuf_slice(&w));
+	}
+	mailbox_post_all(worker_self());
+	wbuf_fini(&w);
+}
+
+TEST(what_is_said_too_often_makes_no_letters)
+{
+	uint8_t number[8];
+
+	begin();
+	settle_in();
+	for (unsigned i = 0; i < 40; i++)
+		publish("x", 60000);
+	come(false);
+	wait_for(TAKEOVER_PART);
+	OK(queue.p[0].frame == TAKEOVER_PART);
+	memcpy(number, queue.p[0].body.p, sizeof number);
+	hear_often(TAKEOVER_MORE, slice_of(number, sizeof number), 0);
+	OK(letters_of(worker_get(old_home)) <= TAKEOVER_WINDOW);
+	while (queue.n > 0)
+		drop_sent();
+	hear_often(TAKEOVER_PART, slice_of(number, sizeof number), 0);
+	OK(letters_of(worker_get(new_home)) <= TAKEOVER_WINDOW + 1);
+	wait_for_answer();
+	OK(is_at(old_home) && !is_at(new_home));
 	nothing_is_on_the_way();
 	end_all();
 }
@@ -578,85 +418,6 @@ TEST(several_that_have_it_settle_first_which_of_them_stays)
 		turn();
 	OK(is_at(new_home) && frames[TAKEOVER_TAKE] == 1);
 	nothing_is_on_the_way();
-	end_all();
-}
-
-#define CONNECTED (UINT64_C(1) << 63)
-
-static void
-twin_comes(uint64_t rank)
-{
-	struct wbuf w = wbuf_growing(64);
-
-	wbuf_u64(&w, rank);
-	wbuf_bytes(&w, ID);
-	worker_act_as(worker_link());
-	takeover_on_frame(takeover, PEER, TAKEOVER_TWIN, wbuf_slice(&w));
-	wbuf_fini(&w);
-	for (unsigned i = 0; i < 4; i++) {
-		as(old_home);
-		house_turn();
-		worker_act_as(worker_link());
-		house_turn();
-	}
-}
-
-TEST(of_two_clients_of_one_id_the_later_stays)
-{
-	uint64_t mine;
-
-	begin();
-	settle_in();
-	mine = (uint64_t)guest.session->attached.ns | CONNECTED;
-	twin_comes(mine - 1);
-	OK(is_at(old_home) && !guest.was_taken);
-	EQ(frames[TAKEOVER_TWIN], 1); /* and says so */
-	drop_sent();
-	twin_comes(mine); /* the other's site is the higher one */
-	OK(!is_at(old_home) && guest.was_taken);
-	EQ(frames[TAKEOVER_TWIN], 1);
-	end_all();
-}
-
-TEST(of_two_clients_of_one_id_the_connected_one_stays)
-{
-	uint64_t mine;
-
-	begin();
-	settle_in();
-	mine = (uint64_t)guest.session->attached.ns;
-	twin_comes(mine + 1000); /* came later, and is away */
-	OK(is_at(old_home) && !guest.was_taken);
-	EQ(frames[TAKEOVER_TWIN], 1);
-	drop_sent();
-	as(old_home);
-	session_detach(guest.session, 100, false);
-	twin_comes(mine + 1000);
-	OK(!is_at(old_home));
-	end_all();
-}
-
-TEST(twins_are_looked_for_when_their_rows_stay)
-{
-	struct slice body;
-
-	begin();
-	is_also_here = true;
-	settle_in();
-	worker_act_as(worker_link());
-	takeover_on_twin(takeover, claim_hash(ID));
-	while (frames[TAKEOVER_TWIN] == 0) {
-		for (unsigned i = 0; i < worker_count(); i++) {
-			as(i);
-			house_turn();
-		}
-		worker_act_as(worker_link());
-		loop_turn(worker_self()->loop);
-	}
-	body = queue.p[0].body;
-	EQ(body.n, 8 + ID.n);
-	OK(slice_eq(slice_from(body, 8), ID));
-	is_also_here = false;
 	end_all();
 }
 
