@@ -9,7 +9,10 @@
 #include "ipc/base/wbuf.h"
 
 #define TICK span_ms(100)
-#define AGAIN span_s(1) /* between two looks whether a node is dead */
+#define AGAIN span_s(1)      /* between two looks whether a node is dead */
+#define PENDING (256u << 10) /* bytes on the way to a node: walkers wait */
+#define PACE span_ms(10)
+#define WALK_AGAIN span_s(1)
 
 static uint64_t
 bit(unsigned place)
@@ -124,6 +127,31 @@ send_all(struct wills *w, unsigned place, uint8_t is_end)
 	return w->conf.links.send(w->conf.links.arg, place, WILLS_ALL, wbuf_slice(&out));
 }
 
+static void look_at_pace(struct wills *w);
+
+static void
+on_pace(struct timer *t)
+{
+	look_at_pace(LIST_OWNER(t, struct wills, pace));
+}
+
+/* Have the links as much as they should? */
+static void
+look_at_pace(struct wills *w)
+{
+	bool is_slow = false;
+
+	for (uint64_t to = w->walk_for; to != 0; to &= to - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(to);
+
+		is_slow |= w->peer[i].is_up &&
+			   w->conf.links.pending(w->conf.links.arg, i) > PENDING;
+	}
+	atomic_store(&w->is_slow, is_slow);
+	if (is_slow && !timer_is_armed(&w->pace))
+		timer_arm(&w->pace, PACE, on_pace);
+}
+
 /* A will came or went, or a walk found it: to its keepers. */
 static void
 on_will(struct wills *w, const struct wills_note *note)
@@ -131,6 +159,8 @@ on_will(struct wills *w, const struct wills_note *note)
 	struct slice will = slice_of(note->bytes, note->n);
 	unsigned place[WILLS_KEEPERS] = { 0, 0 }, n = keepers(note->number, place);
 
+	if (note->flag)
+		atomic_fetch_sub(&w->afoot, sizeof *note + note->n);
 	for (unsigned rank = 0; rank < n && !w->is_out; rank++) {
 		unsigned to = place[rank], other = place[1 - rank];
 		em_err err;
@@ -146,6 +176,8 @@ on_will(struct wills *w, const struct wills_note *note)
 		w->peer[to].wants_all = true;
 		w->walk_failed |= bit(to);
 	}
+	if (note->flag)
+		look_at_pace(w);
 }
 
 /* ---- telling all */
@@ -168,6 +200,7 @@ begin_walk(struct wills *w)
 	w->walk_for = to;
 	w->walk_failed = 0;
 	w->walkers = worker_count();
+	look_at_pace(w);
 	tell_homes(w, WILLS_NOTE_WALK, true);
 }
 
@@ -178,11 +211,15 @@ on_walked(struct wills *w)
 
 	if (w->walkers == 0 || --w->walkers > 0)
 		return;
+	if (w->walk_failed != 0)
+		w->walk_again = mono_add(clock_mono(), WALK_AGAIN);
 	w->walk_for = 0;
 	for (; to != 0; to &= to - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(to);
 
-		if (w->peer[i].is_up && send_all(w, i, 1) != EM_OK)
+		/* One that has to be told all again was not told all. */
+		if (w->peer[i].is_up && !w->peer[i].wants_all &&
+		    send_all(w, i, 1) != EM_OK)
 			w->peer[i].wants_all = true;
 	}
 }
@@ -318,7 +355,8 @@ on_tick(struct timer *t)
 
 	look_at_members(w);
 	look_for_dead(w);
-	if (w->walkers == 0 && w->has_others && !w->is_out)
+	if (w->walkers == 0 && w->has_others && !w->is_out &&
+	    clock_mono().ns >= w->walk_again.ns)
 		begin_walk(w);
 	timer_arm(t, TICK, on_tick);
 }
@@ -448,6 +486,7 @@ void
 wills_stop(struct wills *w)
 {
 	timer_cancel(&w->tick);
+	timer_cancel(&w->pace);
 	wills_kept_drop_all(w);
 }
 

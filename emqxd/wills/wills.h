@@ -30,6 +30,9 @@
  * wills here any more, since its clients are its own.  One that is removed without a word
  * is dead: its wills are due WILLS_RETURN later, so that the word may come.
  *
+ * A node that comes up is told all, no faster than its link takes it: the walk over the
+ * sessions waits meanwhile.  What the link refuses all the same begins anew, a second later.
+ *
  * Bounds: a will of up to WILLS_MOST bytes; of those of others at most cluster.will_memory,
  * what is more is refused and counted; alone nothing is told or kept.
  *
@@ -74,6 +77,8 @@ struct wills_links {
 	em_err (*ask)(void *arg, unsigned place, uint64_t site, unsigned about);
 	/* Places where a client of this hash is; bit 0: here. */
 	uint64_t (*places)(void *arg, uint64_t hash);
+	/* Bytes that wait on the way to it. */
+	uint64_t (*pending)(void *arg, unsigned place);
 	/* That process is dead: whoever keeps something for the case may act. */
 	void (*dead)(void *arg, unsigned place);
 	void *arg;

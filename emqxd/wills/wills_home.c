@@ -38,6 +38,8 @@ tell(struct session *s, const struct session_will *will, bool by_walk)
 	}
 	note = wills_note(self()->w, WILLS_NOTE_WILL, hash, by_walk, wbuf_slice(&bytes));
 	note->letter.bytes = by_walk ? (uint32_t)(sizeof *note + bytes.n) : 0;
+	if (by_walk)
+		atomic_fetch_add(&self()->w->afoot, note->letter.bytes);
 	/* At once: what waits for the others to know comes behind it. */
 	worker_post_now(worker_link(), &note->letter);
 	wbuf_fini(&bytes);
@@ -67,17 +69,25 @@ walked(struct wills_worker *me)
 	    &wills_note(me->w, WILLS_NOTE_WALKED, 0, false, SLICE_NONE)->letter);
 }
 
+/* The links have enough for now, or the link thread. */
+static bool
+must_wait(struct wills *w)
+{
+	return atomic_load(&w->is_slow) || atomic_load(&w->afoot) > WILLS_AFOOT ||
+	       mailbox_is_full(worker_link());
+}
+
 static void
 on_step(struct timer *t)
 {
 	struct wills_worker *me = LIST_OWNER(t, struct wills_worker, step);
 
-	for (unsigned i = 0; i < LOOKS; i++) {
+	for (unsigned i = 0; i < LOOKS && !must_wait(me->w); i++) {
 		if (!registry_step(&me->at, A_LOOK, look, NULL)) {
 			walked(me);
 			return;
 		}
-		if (loop_is_late() || mailbox_is_full(worker_link()))
+		if (loop_is_late())
 			break;
 	}
 	timer_arm(t, span_ms(1), on_step);

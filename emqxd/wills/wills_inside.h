@@ -13,6 +13,8 @@
 #include "emqxd/wills/wills.h"
 #include "ipc/base/list.h"
 
+#define WILLS_AFOOT (128u << 10) /* bytes: walkers wait */
+
 enum wills_what {
 	/* to a client worker */
 	WILLS_NOTE_USE,  /* @flag: there are others */
@@ -85,7 +87,11 @@ struct wills {
 
 	uint64_t walk_for, walk_failed; /* places */
 	unsigned walkers;
-	size_t held; /* bytes */
+	mono_t walk_again;      /* not before */
+	_Atomic bool is_slow;   /* a link has enough for now: walkers wait */
+	_Atomic uint64_t afoot; /* bytes of walkers' letters */
+	struct timer pace;      /* armed: is_slow */
+	size_t held;            /* bytes */
 };
 
 /* ---- wills_kept.c */

@@ -81,6 +81,15 @@ on_places(void *arg, uint64_t hash)
 	return owner_client_places(routes_owner(self()->routes), hash);
 }
 
+static uint64_t
+on_pending(void *arg, unsigned place)
+{
+	struct link_peer *p = link_peer_at(self()->house, place);
+
+	(void)arg;
+	return p != NULL ? link_pending(p, LINK_CTL) : 0;
+}
+
 static void
 on_dead(void *arg, unsigned place)
 {
@@ -147,8 +156,8 @@ void
 wills_wire_start(const struct wills_wire_conf *conf)
 {
 	struct wired *me = MEM_NEW(struct wired);
-	const struct wills_conf of = { .links = { on_send, on_ask, on_places, on_dead,
-					   NULL },
+	const struct wills_conf of = { .links = { on_send, on_ask, on_places, on_pending,
+					   on_dead, NULL },
 		.incarnation = conf->incarnation,
 		.node_down_timeout = conf->node_down_timeout,
 		.memory = conf->memory };

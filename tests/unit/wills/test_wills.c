@@ -54,6 +54,14 @@ on_places(void *arg, uint64_t hash)
 	return places_of_all;
 }
 
+static uint64_t
+on_pending(void *arg, unsigned place)
+{
+	(void)arg;
+	(void)place;
+	return 0;
+}
+
 static void
 on_dead(void *arg, unsigned place)
 {
@@ -121,8 +129,8 @@ down(unsigned place)
 static void
 begin(void)
 {
-	const struct wills_conf conf = { .links = { on_send, on_ask, on_places, on_dead,
-					     NULL },
+	const struct wills_conf conf = { .links = { on_send, on_ask, on_places,
+					     on_pending, on_dead, NULL },
 		.incarnation = 1,
 		.node_down_timeout = span_s(5),
 		.memory = MEMORY };

@@ -43,6 +43,14 @@ on_places(void *arg, uint64_t hash)
 	return 0;
 }
 
+static uint64_t
+on_pending(void *arg, unsigned place)
+{
+	(void)arg;
+	(void)place;
+	return 0;
+}
+
 static void
 on_dead(void *arg, unsigned place)
 {
@@ -54,7 +62,7 @@ static void
 begin(void)
 {
 	static const struct wills_conf conf = { .links = { on_send, on_ask, on_places,
-						    on_dead, NULL },
+						    on_pending, on_dead, NULL },
 		.incarnation = 1,
 		.node_down_timeout = { 30000000000 },
 		.memory = 64u << 20 };
