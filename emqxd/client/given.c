@@ -24,8 +24,8 @@ on_claimed(struct exclusive_claim *c, em_err err)
 
 		err = s != NULL ? session_subscribe(s, SLICE_NONE, c->filter, g->opts)
 				: EM_NOTFOUND;
-		if (err != EM_OK && c->is_new)
-			exclusive_give(c->filter, c->clientid);
+		if (err != EM_OK)
+			exclusive_unclaim(c);
 	}
 	if (g->done != NULL)
 		g->done(g->arg, err);

@@ -242,8 +242,8 @@ end_claim(struct run *r, bool is_subscribed)
 
 	if (c == NULL)
 		return;
-	if (!is_subscribed && c->claim.is_new)
-		exclusive_give(c->claim.filter, c->claim.clientid);
+	if (!is_subscribed)
+		exclusive_unclaim(&c->claim);
 	r->claim = NULL;
 	mem_free(c);
 }

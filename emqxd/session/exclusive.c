@@ -112,6 +112,13 @@ add(struct exclusive *e, struct slice filter, struct slice clientid, uint64_t st
 	return h;
 }
 
+static void
+drop(struct exclusive *e, struct holder *h)
+{
+	order_del(&e->order, &h->node);
+	holder_free(h);
+}
+
 static bool
 has(const struct holder *h, struct slice clientid)
 {
@@ -170,6 +177,8 @@ exclusive_claim(struct exclusive_claim *c)
 		add(e, c->filter, c->clientid, c->stamp)->is_claim = true;
 	else if (!has(h, c->clientid))
 		err = EM_BUSY;
+	else if (h->is_claim) /* one of the same client's: the two are one */
+		c->stamp = h->stamp;
 	lock_give(&e->lock);
 	if (err == EM_OK)
 		remote->ask(c);
@@ -182,22 +191,43 @@ exclusive_claimed(struct exclusive_claim *c, bool is_busy)
 	struct exclusive *e = self();
 	struct holder *h;
 
-	if (e == NULL) {
+	if (e == NULL ||
+	    session_worker() == NULL) { /* the node or the thread has ended */
 		c->done(c, EM_BUSY);
 		return;
 	}
-	/* Who had it before keeps it: the others know it as his. */
-	is_busy = is_busy && c->is_new;
 	lock_take(&e->lock);
 	h = holder_of(order_find(&e->order, c->filter));
-	if (h != NULL && has(h, c->clientid) && h->is_claim && h->stamp == c->stamp) {
+	if (h != NULL && !has(h, c->clientid))
+		h = NULL;
+	if (h != NULL && h->is_claim && h->stamp == c->stamp) {
+		/* Of several claims the first answer is for all. */
 		h->is_claim = false;
 		is_busy = is_busy || h->is_lost;
+		if (is_busy)
+			drop(e, h);
+	} else if (h != NULL) {
+		is_busy = false; /* who has it keeps it: the others know it as his */
 	}
 	lock_give(&e->lock);
-	if (is_busy)
-		exclusive_give(c->filter, c->clientid);
 	c->done(c, is_busy ? EM_BUSY : EM_OK);
+}
+
+static bool
+is_subscribed(const struct exclusive_claim *c)
+{
+	struct session *s = registry_find(c->clientid);
+	const struct subscription *sub =
+	    s != NULL ? router_find(&s->subscriber, SLICE_NONE, c->filter) : NULL;
+
+	return sub != NULL && sub->opts.exclusive;
+}
+
+void
+exclusive_unclaim(const struct exclusive_claim *c)
+{
+	if (c->is_new && !is_subscribed(c))
+		exclusive_give(c->filter, c->clientid);
 }
 
 /* Of two holders. */
@@ -401,10 +431,8 @@ take_out(struct slice filter, const struct slice *clientid)
 	lock_take(&e->lock);
 	h = holder_of(order_find(&e->order, filter));
 	is_out = h != NULL && (clientid == NULL || has(h, *clientid));
-	if (is_out) {
-		order_del(&e->order, &h->node);
-		holder_free(h);
-	}
+	if (is_out)
+		drop(e, h);
 	lock_give(&e->lock);
 	return is_out;
 }

@@ -6,7 +6,8 @@
  * ends, in whatever way.  Each node knows its own.  With other nodes a new one is claimed
  * first: taken here, with a stamp later than all that were seen, and asked for at all nodes
  * that can be reached.  Who has it says so; who claims it himself does when his stamp is
- * the earlier one.  So of several at once one gets it.
+ * the earlier one.  So of several at once one gets it.  Several claims of one client have
+ * one stamp, and the first answer is for all of them.
  *
  * A node that does not answer is taken not to have it: on two sides of a split two clients
  * may.  When the nodes meet again they tell each other what their clients have: who has it
@@ -66,6 +67,9 @@ bool exclusive_has_others(void);
 /* @c is the caller's memory until done().  EM_BUSY at once: another client here has it. */
 EM_MUST_USE em_err exclusive_claim(struct exclusive_claim *c);
 void exclusive_claimed(struct exclusive_claim *c, bool is_busy);
+/* Nothing was subscribed with it, on the claimer's thread: what was new goes back, unless
+ * another claim of the same client's has led to a subscription. */
+void exclusive_unclaim(const struct exclusive_claim *c);
 /* What this node says to a claim of another: is it ours? */
 bool exclusive_is_ours(
     struct slice filter, struct slice clientid, uint64_t stamp, uint64_t site);

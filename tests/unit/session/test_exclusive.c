@@ -139,6 +139,69 @@ TEST(a_claim_that_another_goes_before_is_refused)
 	end();
 }
 
+static struct exclusive_claim two[2];
+
+/* Both are under way. */
+static void
+claim_twice(void)
+{
+	begin();
+	for (unsigned i = 0; i < 2; i++) {
+		two[i] = (struct exclusive_claim){
+			.filter = FILTER, .clientid = SLICE_LIT("a"), .done = on_done
+		};
+		OK(exclusive_claim(&two[i]) == EM_OK && asked == &two[i]);
+	}
+	OK(two[0].stamp == two[1].stamp);
+	OK(two[0].is_new && !two[1].is_new);
+}
+
+static em_err
+answered(unsigned i, bool is_busy)
+{
+	exclusive_claimed(&two[i], is_busy);
+	return claimed;
+}
+
+TEST(of_two_claims_of_one_client_neither_takes_what_is_anothers)
+{
+	for (unsigned first = 0; first < 2; first++) {
+		claim_twice();
+		OK(answered(first, true) == EM_BUSY);
+		OK(stamp_of("a") == 0);
+		OK(answered(1 - first, true) == EM_BUSY);
+		OK(stamp_of("a") == 0);
+		end();
+	}
+}
+
+TEST(of_two_claims_of_one_client_the_first_answer_is_for_both)
+{
+	for (unsigned first = 0; first < 2; first++) {
+		claim_twice();
+		OK(answered(first, false) == EM_OK);
+		OK(answered(1 - first, true) == EM_OK); /* of one that has just met us */
+		OK(stamp_of("a") == two[0].stamp);
+		exclusive_give(FILTER, SLICE_LIT("a"));
+		end();
+	}
+}
+
+TEST(a_claim_that_is_of_no_use_leaves_what_another_one_brought)
+{
+	claim_twice();
+	OK(answered(1, false) == EM_OK && subscribe(&a) == EM_OK);
+	OK(answered(0, false) == EM_OK);
+	exclusive_unclaim(&two[0]);
+	OK(stamp_of("a") == two[0].stamp && house_pub("x/1", 0) == 1);
+	OK(session_unsubscribe(a.session, SLICE_NONE, FILTER) == EM_OK);
+	OK(stamp_of("a") == 0);
+	OK(exclusive_claim(&two[0]) == EM_OK && answered(0, false) == EM_OK);
+	exclusive_unclaim(&two[0]);
+	OK(stamp_of("a") == 0);
+	end();
+}
+
 TEST(a_session_that_comes_brings_the_stamp_and_the_earlier_one_keeps_it)
 {
 	begin();
