@@ -228,17 +228,23 @@ drop_tomb(struct store *s, const struct tomb *t)
 	return err;
 }
 
+/* Those that are old; and the oldest when there are too many, since after a clock that was
+ * ahead they grow old no more. */
 static em_err
 drop_tombs(struct applying *a, unsigned most)
 {
 	struct tomb t;
 
 	for (unsigned i = 0; i < most; i++) {
-		em_err err = kv_scan(a->s->kv, TABLE_TOMBS, take_first, &t);
+		size_t n;
+		em_err err = kv_count(a->s->kv, TABLE_TOMBS, &n);
 
+		if (err != EM_OK || n == 0)
+			return err;
+		err = kv_scan(a->s->kv, TABLE_TOMBS, take_first, &t);
 		if (err != EM_EXISTS)
-			return err; /* EM_OK: there is none */
-		if (t.stamp.clock + KEEP_TOMBS >= a->clock)
+			return err;
+		if (t.stamp.clock + KEEP_TOMBS >= a->clock && n <= a->s->tombs_most)
 			return EM_OK;
 		err = drop_tomb(a->s, &t);
 		if (err != EM_OK)
@@ -554,6 +560,7 @@ apply_upto(struct store *s, struct ordered *o, const struct incoming *upto)
 	if (err == EM_OK) {
 		o->clock = a.clock;
 		stamp_see(&s->clock, a.clock);
+		ordered_look_at_clock(s);
 		atomic_store(&o->applied, a.applied);
 		for (struct incoming *in = o->in; in != upto; in = in->next)
 			tell(&a, in);

@@ -124,6 +124,8 @@ struct store {
 	struct timer calm;
 	struct ordered group[CHANGE_GROUP_N];
 	uint64_t clock; /* of stamps: stamp_next() */
+	bool is_ahead;  /* it is far ahead of the wall's, and that was said */
+	size_t tombs_most;
 	struct stamp_wall wall;
 	struct timer pace;
 	struct timer again;           /* entries that the disk did not take */
@@ -192,6 +194,8 @@ void batch_finish(struct store *s);
 
 /* What the disk says, at birth. */
 void ordered_recover(struct store *s);
+/* Says once that the clock of stamps is far ahead of the wall's. */
+void ordered_look_at_clock(struct store *s);
 /* The store thread begins, and ends: what can be settled is. */
 void ordered_worker_birth(struct store *s);
 void ordered_worker_death(struct store *s);

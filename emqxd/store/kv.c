@@ -355,6 +355,18 @@ kv_look(struct kv *k, unsigned table, struct slice key, struct slice *blob)
 }
 
 em_err
+kv_count(struct kv *k, unsigned table, size_t *n)
+{
+	MDB_stat stat = { .ms_entries = 0 };
+	int rc;
+
+	CHECK(k->txn != NULL && table < k->n);
+	rc = mdb_stat(k->txn, k->table[table], &stat);
+	*n = stat.ms_entries;
+	return kv_ended(k, rc);
+}
+
+em_err
 kv_wipe(struct kv *k, unsigned table)
 {
 	CHECK(k->txn != NULL && table < k->n);

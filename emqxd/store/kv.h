@@ -46,6 +46,8 @@ EM_MUST_USE em_err kv_del(struct kv *k, unsigned table, struct slice key);
 /* The row's blob, good until the next change.  EM_NOTFOUND ends nothing. */
 EM_MUST_USE em_err kv_look(
     struct kv *k, unsigned table, struct slice key, struct slice *blob);
+/* How many rows there are. */
+EM_MUST_USE em_err kv_count(struct kv *k, unsigned table, size_t *n);
 /* Deletes all rows. */
 EM_MUST_USE em_err kv_wipe(struct kv *k, unsigned table);
 EM_MUST_USE em_err kv_commit(struct kv *k);

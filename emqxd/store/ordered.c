@@ -27,7 +27,8 @@
 #define LOST span_s(1)   /* without a leader for so long: no quorum */
 #define REPEAT span_s(1) /* without anything back; then twice as long each time */
 #define SILENCES_MAX 3u
-#define LATE span_s(10)  /* then a change of META is given up */
+#define LATE span_s(10) /* then a change of META is given up */
+#define CLOCK_AHEAD span_s(3600)
 #define AT_END span_s(2) /* that the store waits for entries to come back */
 
 struct ordered *
@@ -122,6 +123,22 @@ on_row(struct slice key, struct slice blob, void *arg)
 	return EM_OK;
 }
 
+/* What is stamped tells nothing of time any more until the wall clock has come so far. */
+void
+ordered_look_at_clock(struct store *s)
+{
+	int64_t ahead = (int64_t)s->clock - clock_wall().ns;
+	char text[SPAN_TEXT_MAX];
+
+	if (ahead > CLOCK_AHEAD.ns && !s->is_ahead)
+		LOG(WARN, "store_clock_ahead", "by", span_print(span_ns(ahead), text),
+		    "hint",
+		    "a node's clock was ahead, or this one's is behind: until then, of "
+		    "two "
+		    "retained messages from two sides of a split any may win");
+	s->is_ahead = ahead > CLOCK_AHEAD.ns;
+}
+
 void
 ordered_recover(struct store *s)
 {
@@ -137,6 +154,7 @@ ordered_recover(struct store *s)
 			    store_group_name(o->group), "error", err_text(err));
 		stamp_see(&s->clock, o->clock);
 	}
+	ordered_look_at_clock(s);
 }
 
 /* Another life: what an earlier one proposed and is still under way is not of this one. */

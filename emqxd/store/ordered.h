@@ -21,7 +21,9 @@
  * ten seconds, with all behind it, and not proposed again: it may still happen if somebody's
  * log has it, but not behind a change that is made after the answer.  Group RET: changes wait, up to 32 MiB, then EM_FULL;
  * each has a stamp (stamp.h), and one that is older than its row changes nothing.  A deleted
- * row leaves its stamp behind for ten minutes of the entries' own time.  A blob of up to 15 MiB
+ * row leaves its stamp behind for ten minutes of the entries' own time, of at most
+ * STORE_TOMBS_MOST rows: when a node's clock was ahead once that time hardly passes any
+ * more, until all clocks have come so far (store_clock_ahead in the log).  A blob of up to 15 MiB
  * goes in parts (entry.h); what is larger is EM_TOOBIG, as is one above 4 MiB in META.
  *
  * Whole groups are fetched from another node (export there, import here): when this one
@@ -34,6 +36,9 @@
 #define STORE_ORDERED_H
 
 #include "emqxd/store/change.h"
+
+/* The same on all nodes: some 50 MB. */
+#define STORE_TOMBS_MOST (1u << 18)
 
 /* Given by whoever orders; on the store thread. */
 struct store_order {

@@ -6,6 +6,7 @@
 #include "emqxd/core/loop.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/store/change_inside.h"
+#include "emqxd/store/ordered.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/str.h"
 
@@ -43,6 +44,7 @@ store_birth(
 	s = MEM_NEW(struct store);
 	atomic_store(&s->level, LEVEL_MAX);
 	s->kv = kv;
+	s->tombs_most = STORE_TOMBS_MOST;
 	s->metrics = *m;
 	store_read_size(s);
 	ordered_recover(s);

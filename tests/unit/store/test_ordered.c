@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Facts of a group that several nodes order: what is proposed, what comes back, and that
  * whoever gets the same entries has the same rows. */
+#include "emqxd/core/worker.h"
+#include "emqxd/store/change_inside.h"
 #include "tests/unit/store/whole.h"
 
 TEST(alone_a_change_of_an_orderable_kind_is_a_transaction_and_leaves_no_stamp)
@@ -475,6 +477,46 @@ TEST(whoever_gets_the_same_entries_has_the_same_rows_and_forgets_the_same_tombs)
 	OK(strstr(str_get(&follows), "k0=older th") != NULL);
 	clear(&a.parts);
 	clear(&b.parts);
+	wipe();
+}
+
+TEST(where_a_clock_was_ahead_the_latest_tombs_stay_and_no_more)
+{
+	uint64_t now, ahead;
+	char key[16];
+
+	fresh_as(1);
+	store_self()->tombs_most = 20;
+	now = (uint64_t)worker_store()->now_wall.ns;
+	foreign(1, 2, 1, ENTRY_PUT, "x", "1", now);
+	settle();
+	OK(!store_self()->is_ahead);
+	ahead = now + 365 * 86400 * S;
+	foreign(2, 2, 2, ENTRY_PUT, "x", "2", ahead);
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(key, sizeof key, "k%u", i);
+		foreign(3 + i, 2, 3 + i, ENTRY_DEL, key, "", ahead + 1 + i);
+	}
+	settle();
+	OK(store_self()->is_ahead);
+	str_reset(&follows);
+	foreign(103, 3, 1, ENTRY_PUT, "k79", "older", now); /* known no more */
+	foreign(104, 3, 2, ENTRY_PUT, "k80", "older", now);
+	settle();
+	STR_EQ(str_get(&follows), "k79=older ");
+	/* Ours are newer all the same, also in another life. */
+	stop();
+	start();
+	OK(store_self()->is_ahead);
+	store_order(RET, &order, 1);
+	store_set_leader(RET, true);
+	settle();
+	str_reset(&follows);
+	put("x", "own", "own");
+	settle();
+	apply(105, &proposed, 0);
+	settle();
+	STR_EQ(str_get(&follows), "x=own! ");
 	wipe();
 }
 
