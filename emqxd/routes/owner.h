@@ -52,6 +52,7 @@ struct owner_links {
 
 struct owner_conf {
 	struct owner_links links;
+	size_t buffer; /* bytes that may wait on the way to a node */
 	uint64_t incarnation;
 	span_t node_down_timeout, suback_wait;
 	uint64_t rows_max; /* routes, groups and clients of one other node */

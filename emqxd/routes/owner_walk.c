@@ -8,7 +8,7 @@
 #include "emqxd/core/qsbr.h"
 
 #define A_STEP 256u             /* filters or clients looked at */
-#define PENDING_MAX (2u << 20)  /* bytes on the way to it: the snapshot rests */
+#define PENDING_MAX (2u << 20)  /* bytes on the way to it, at most: the snapshot rests */
 #define RETIRED_MAX (32u << 20) /* bytes that wait to be freed: the purge rests */
 
 /* ---- out */
@@ -122,6 +122,13 @@ begin_routes(struct owner_peer *p)
 		p->out = OWNER_OUT_ROUTES;
 }
 
+/* The link must have room for the step, or all begins anew, for ever where it is slow. */
+static uint64_t
+pending_max(const struct owner *o)
+{
+	return o->conf.buffer / 4 < PENDING_MAX ? o->conf.buffer / 4 : PENDING_MAX;
+}
+
 bool
 owner_walk_out(struct owner_peer *p)
 {
@@ -129,7 +136,7 @@ owner_walk_out(struct owner_peer *p)
 
 	if (p->out == OWNER_OUT_NONE || p->out == OWNER_OUT_WHOLE)
 		return false;
-	if (links->pending(links->arg, p->place) > PENDING_MAX) {
+	if (links->pending(links->arg, p->place) > pending_max(p->owner)) {
 		if (!timer_is_armed(&p->owner->rest))
 			timer_arm(&p->owner->rest, span_ms(20), p->owner->rest.fn);
 		return false;

@@ -315,7 +315,8 @@ routes_new(struct link_house *house, const struct routes_conf *conf)
 		.incarnation = conf->incarnation,
 		.node_down_timeout = conf->node_down_timeout,
 		.suback_wait = conf->suback_wait,
-		.rows_max = conf->rows_max };
+		.rows_max = conf->rows_max,
+		.buffer = conf->buffer };
 	const struct forward_conf forward = {
 		.links = { send_forward, room_forward, pending_messages, hold, r },
 		.incarnation = conf->incarnation,

@@ -84,9 +84,10 @@ static const struct router_remote remote = { owner_changed, forward_nodes, forwa
 static void
 begin(void)
 {
-	struct owner_conf owner = {
-		.links = { send_owner, pending, NULL }, .incarnation = 5, .rows_max = 1000
-	};
+	struct owner_conf owner = { .links = { send_owner, pending, NULL },
+		.incarnation = 5,
+		.rows_max = 1000,
+		.buffer = 1 << 20 };
 	struct forward_conf forward = { .links = { send_forward, room_forward, pending,
 					    hold, NULL },
 		.buffer = 1 << 20,

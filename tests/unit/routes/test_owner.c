@@ -34,6 +34,11 @@ struct frame {
 static VEC(struct frame) sent;
 static bool is_up;
 static unsigned full_in; /* so many frames more: then one is refused; 0: never */
+static uint64_t waits;   /* bytes in the link, while `counts` */
+static bool counts;
+static unsigned refused;
+
+#define BUFFER (1u << 20) /* bytes that a link takes */
 
 static em_err
 on_send(void *arg, unsigned place, enum owner_frame frame, struct slice body)
@@ -44,6 +49,11 @@ on_send(void *arg, unsigned place, enum owner_frame frame, struct slice body)
 		return EM_UNREACHABLE;
 	if (full_in > 0 && --full_in == 0)
 		return EM_FULL;
+	if (counts && waits + body.n > BUFFER) {
+		refused++;
+		return EM_FULL;
+	}
+	waits += body.n;
 	VEC_ADD(
 	    &sent, ((struct frame){ frame, body.n, (uint8_t *)mem_dup(body.p, body.n) }));
 	return EM_OK;
@@ -54,7 +64,7 @@ on_pending(void *arg, unsigned place)
 {
 	(void)arg;
 	(void)place;
-	return 0;
+	return counts ? waits : 0;
 }
 
 static void
@@ -118,7 +128,8 @@ begin_node(const char *me, const char *other, uint64_t incarnation, span_t timeo
 		.incarnation = incarnation,
 		.node_down_timeout = timeout,
 		.suback_wait = span_ms(200),
-		.rows_max = 5000 };
+		.rows_max = 5000,
+		.buffer = BUFFER };
 	unsigned place;
 
 	begin();
@@ -634,6 +645,40 @@ too_many(void)
 TEST(one_node_has_a_bound_of_what_it_may_tell)
 {
 	apart(too_many);
+}
+
+/* More rows than the link takes, which sends a KB a turn. */
+static void
+on_a_slow_link(void)
+{
+	unsigned snaps = 0, wholes = 0;
+	char name[32];
+
+	begin_node("emqx@a", "emqx@b", 100, span_s(3600));
+	for (unsigned i = 0; i < 60000; i++) {
+		snprintf(name, sizeof name, "floor/room/sensor/%u", i);
+		sub(&ear[0], "", name, 0);
+	}
+	link_turns(10);
+	counts = true;
+	set_up(true);
+	for (unsigned i = 0; i < 100000 && wholes == 0; i++) {
+		link_turns(1);
+		waits -= waits < 1024 ? waits : 1024;
+		for (size_t k = 0; k < sent.n; k++) {
+			snaps += sent.p[k].frame == OWNER_SNAP;
+			wholes += sent.p[k].frame == OWNER_DONE;
+		}
+		drop_sent(sent.n);
+	}
+	EQ(wholes, 1);
+	EQ(snaps, 1);
+	EQ(refused, 0);
+}
+
+TEST(a_slow_link_gets_all_rows_once)
+{
+	apart(on_a_slow_link);
 }
 
 static unsigned forgotten;
