@@ -257,8 +257,9 @@ local_run(const struct local *l)
 		cmd_id id;
 		int (*run)(const struct local *l);
 	} table[] = {
-		{ CMD_WAIT_READY, wait_ready },
-		{ CMD_WAIT_CLIENTS, wait_clients },
+		{ CMD_WAIT_READY, wait_run },
+		{ CMD_WAIT_CLIENTS, wait_run },
+		{ CMD_WAIT_CLUSTER, wait_run },
 		{ CMD_CONF_CHECK, preflight_conf_check },
 		{ CMD_LICENSE_CHECK, preflight_license_check },
 		{ CMD_HELP, run_help },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * wait: asks for the status again and again.  A daemon that is not there yet,
+ * wait: asks for the status, of the node or of its cluster, again and again.  A daemon that is not there yet,
  * or that goes away meanwhile, is what one waits for; only what waiting cannot
  * mend (no permission, another protocol) ends it early.
  */
@@ -18,33 +18,64 @@
 struct wait {
 	const struct local *local;
 	mono_t start, end;
-	int64_t clients; /* wanted; -1: only ready */
+	cmd_id what;    /* CMD_WAIT_ */
+	int64_t wanted; /* clients, nodes */
 	/* The last answer. */
-	bool ready;
-	int64_t connections;
+	bool ready, quorum;
+	int64_t connections, nodes;
 	struct str state;
 };
 
 static void
-on_row(void *ctx, const struct row *row)
+on_status(struct wait *w, const struct row *row)
 {
-	struct wait *w = ctx;
 	const struct row_value *state = row_find(row, "state");
 	const struct row_value *connections = row_find(row, "connections");
 
 	w->ready = slice_eq_str(state->text, "ready");
 	w->connections = connections->set ? connections->i : 0;
-	str_reset(&w->state);
-	if (w->clients >= 0)
-		str_addf(&w->state, "%" PRId64 " clients", w->connections);
+	if (w->what == CMD_WAIT_CLIENTS)
+		str_addf(&w->state, "%" PRId64 " client%s", w->connections,
+		    w->connections == 1 ? "" : "s");
 	else
 		str_add_escaped(&w->state, state->text);
+}
+
+/* A node of the cluster.  One that is on its way into it, or whose place in it is not
+ * known yet, is not counted. */
+static void
+on_node(struct wait *w, const struct row *row)
+{
+	struct slice role = row_find(row, "role")->text;
+
+	w->quorum = row_find(row, "quorum")->i != 0;
+	if (slice_eq_str(row_find(row, "state")->text, "running") &&
+	    !slice_eq_str(role, "joining") && !slice_eq_str(role, "-"))
+		w->nodes++;
+	str_reset(&w->state);
+	str_addf(&w->state, "%" PRId64 " node%s%s", w->nodes, w->nodes == 1 ? "" : "s",
+	    w->quorum ? "" : ", no quorum");
+}
+
+static void
+on_row(void *ctx, const struct row *row)
+{
+	struct wait *w = ctx;
+
+	if (w->what == CMD_WAIT_CLUSTER)
+		on_node(w, row);
+	else
+		on_status(w, row);
 }
 
 static bool
 is_reached(const struct wait *w)
 {
-	return w->clients >= 0 ? w->connections >= w->clients : w->ready;
+	if (w->what == CMD_WAIT_READY)
+		return w->ready;
+	if (w->what == CMD_WAIT_CLIENTS)
+		return w->connections >= w->wanted;
+	return w->quorum && w->nodes >= w->wanted;
 }
 
 static bool
@@ -63,9 +94,12 @@ ask(struct wait *w, struct fault *f)
 	if (prefs.timeout.ns <= 0)
 		prefs.timeout = span_ms(1);
 	fault_clear(f);
-	w->ready = false;
+	w->ready = w->quorum = false;
 	w->connections = -1;
-	return run_call(w->local->tool, &prefs, CMD_STATUS, on_row, w, f);
+	w->nodes = 0;
+	str_reset(&w->state);
+	return run_call(w->local->tool, &prefs,
+	    w->what == CMD_WAIT_CLUSTER ? CMD_CLUSTER_STATUS : CMD_STATUS, on_row, w, f);
 }
 
 static void
@@ -110,27 +144,38 @@ static void
 put_json(struct json *j, const struct wait *w)
 {
 	json_open(j, '{');
-	json_key(j, "ready");
-	json_bool(j, w->ready);
-	json_key(j, "connections");
-	json_int(j, w->connections);
+	if (w->what == CMD_WAIT_CLUSTER) {
+		json_key(j, "nodes");
+		json_int(j, w->nodes);
+		json_key(j, "quorum");
+		json_bool(j, w->quorum);
+	} else {
+		json_key(j, "ready");
+		json_bool(j, w->ready);
+		json_key(j, "connections");
+		json_int(j, w->connections);
+	}
 	json_key(j, "waited");
 	json_number(j, (double)mono_since(span_mono_now(), w->start).ns / 1e9);
 	json_close(j, '}');
 	str_add_char(j->to, '\n');
 }
 
-static int
-run(const struct local *l, int64_t clients)
+int
+wait_run(const struct local *l)
 {
 	span_t timeout = l->prefs->timeout.ns > 0 ? l->prefs->timeout : WAIT_DEFAULT;
-	struct wait w = { .local = l, .clients = clients, .start = span_mono_now() };
+	struct wait w = {
+		.local = l, .what = l->params->cmd->id, .start = span_mono_now()
+	};
 	struct str text = { 0 };
 	struct fault f = { 0 };
 	struct json j;
 	em_err err;
 	int code;
 
+	if (w.what != CMD_WAIT_READY)
+		w.wanted = params_int(l->params, "n", 0);
 	w.end = mono_add(w.start, timeout);
 	err = wait_until(&w, &f);
 	if (err == EM_OK && local_wants_json(l, &j, &text)) {
@@ -143,16 +188,4 @@ run(const struct local *l, int64_t clients)
 	str_fini(&text);
 	str_fini(&w.state);
 	return code;
-}
-
-int
-wait_ready(const struct local *l)
-{
-	return run(l, -1);
-}
-
-int
-wait_clients(const struct local *l)
-{
-	return run(l, params_int(l->params, "n", 0));
 }

@@ -15,6 +15,13 @@ teardown() { stop_emqxd; }
 	[ "$(ctl cluster status -o name)" = emqxd@127.0.0.1 ]
 }
 
+@test "wait cluster: one alone is a cluster of one, not of two" {
+	run -0 --separate-stderr ctl wait cluster 1 --timeout 10s
+	[ -z "$output$stderr" ]
+	run -6 --separate-stderr ctl wait cluster 2 --timeout 200ms
+	[ "$stderr" = 'emqx_ctl: not yet after 200ms: 1 node' ]
+}
+
 @test "cluster join: itself, nobody, and what is no node are told apart, and nothing changes" {
 	run -2 --separate-stderr ctl cluster join emqxd@127.0.0.1 --yes
 	[[ $stderr == *'this node itself'* ]]

@@ -45,6 +45,8 @@ def three():
         roles = sorted(r["role"] for r in h[1].members().values())
         wait_until("all vote", 20, lambda: sorted(
             r["role"] for r in h[1].members().values()) == ["leader", "voter", "voter"])
+        assert h[3].ok("wait", "cluster", "3", "--timeout", "20s") == ""
+        expect_exit(h[3], 6, ": 3 nodes", "wait", "cluster", "4", "--timeout", "100ms")
         assert os.listdir(h[2].path("data", "backup")), roles
         with open(h[1].path("err"), encoding="utf-8") as f:
             said = sorted(line.split("cluster_change ")[1] for line in f if "cluster_change " in line)

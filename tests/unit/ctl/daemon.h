@@ -23,7 +23,10 @@ struct daemon {
 	    *_Atomic state; /* of the node: "ready"; NULL: it says nothing at all */
 	const char *_Atomic reply; /* of a kick: NULL is done, else the text of a fault */
 	_Atomic em_err reply_err;
-	_Atomic unsigned clients;    /* in the list */
+	_Atomic unsigned clients; /* in the list */
+	_Atomic unsigned
+	    nodes; /* of the cluster: one that joins, one that is stopped, running ones */
+	_Atomic bool no_quorum;
 	_Atomic unsigned forks;      /* connections taken, a thread each */
 	_Atomic unsigned calls;      /* requests read */
 	_Atomic unsigned last_flags; /* of the last request */
@@ -79,6 +82,24 @@ daemon_status(const struct daemon *d, struct wbuf *w, uint32_t id)
 }
 
 static inline void
+daemon_nodes(const struct daemon *d, struct wbuf *w, uint32_t id)
+{
+	static const char *role[] = { "joining", "voter", "leader", "standby" };
+	struct row_writer rw;
+
+	row_writer_init(&rw, cmd_get(CMD_CLUSTER_STATUS));
+	for (unsigned i = 0; i < d->nodes; i++) {
+		row_begin(&rw);
+		row_strf(&rw, "node", "emqx%u@test", i);
+		row_str(&rw, "state", i == 1 ? "stopped" : "running");
+		row_str(&rw, "role", role[i < 4 ? i : 3]);
+		row_bool(&rw, "quorum", !d->no_quorum);
+		daemon_row(w, id, &rw);
+	}
+	row_writer_fini(&rw);
+}
+
+static inline void
 daemon_clients(const struct daemon *d, struct wbuf *w, uint32_t id, const char *col,
     const struct cmd *cmd)
 {
@@ -103,6 +124,7 @@ daemon_answer(struct daemon *d, int fd, const struct wire_req *req, uint32_t id)
 	d->last_flags = req->flags;
 	switch ((int)req->cmd->id) {
 	case CMD_STATUS: daemon_status(d, &w, id); break;
+	case CMD_CLUSTER_STATUS: daemon_nodes(d, &w, id); break;
 	case CMD_CLIENTS_LIST:
 		daemon_clients(d, &w, id, "clientid", req->cmd);
 		end.next = SLICE_LIT("sensor-9");

@@ -262,6 +262,33 @@ TEST(wait_ends_when_enough_clients_are_there)
 	reach_fini(&t.reach);
 }
 
+TEST(wait_ends_when_enough_nodes_run_and_have_a_quorum)
+{
+	struct daemon d = { .state = "ready", .nodes = 4 };
+	struct tool t;
+
+	daemon_start(&d);
+	t = tool_for(&d);
+	EQ(run(&t, "wait cluster 2"), 0);
+	STR_EQ(out(), "");
+	EQ(run(&t, "wait cluster 3 --timeout 200ms"), 6);
+	STR_EQ(err(), "emqx_ctl: not yet after 200ms: 2 nodes\n");
+	d.no_quorum = true;
+	EQ(run(&t, "wait cluster 1 --timeout 200ms"), 6);
+	STR_EQ(err(), "emqx_ctl: not yet after 200ms: 2 nodes, no quorum\n");
+	d.no_quorum = false;
+	d.nodes = 5;
+	EQ(run(&t, "wait cluster 3 --json"), 0);
+	OK(strstr(out(), "\"nodes\":3") != NULL &&
+	    strstr(out(), "\"quorum\":true") != NULL);
+	EQ(run(&t, "wait cluster 0"), 2);
+	reach_fini(&t.reach);
+	daemon_stop(&d);
+	EQ(run(&t, "wait cluster 1 --timeout 100ms"), 6);
+	OK(strstr(err(), "cannot reach") != NULL);
+	reach_fini(&t.reach);
+}
+
 TEST(names_are_asked_for_in_a_hurry)
 {
 	struct daemon d = { .state = NULL };
@@ -328,8 +355,8 @@ TEST(every_local_command_runs)
 		} else if (strncmp(cmd->path, "wait", 4) == 0) {
 			char line[64];
 
-			(void)snprintf(line, sizeof line, "%s --timeout 1ms",
-			    cmd->id == CMD_WAIT_READY ? "wait ready" : "wait clients 1");
+			(void)snprintf(line, sizeof line, "%s%s --timeout 1ms", cmd->path,
+			    cmd->id == CMD_WAIT_READY ? "" : " 1");
 			EQ(run(&t, line), 6);
 		} else if (cmd->id == CMD_COMPLETION) {
 			EQ(run(&t, "completion bash"), 0);
