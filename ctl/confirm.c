@@ -9,43 +9,6 @@
 #include <errno.h>
 #include <unistd.h>
 
-bool
-confirm_is_needed(const struct params *params)
-{
-	const struct cmd *cmd = params->cmd;
-	size_t n = cmd_n_args(cmd);
-
-	switch (cmd->dangerous) {
-	case DANGER_NONE: return false;
-	case DANGER_ASK:
-	case DANGER_ALL: return true;
-	case DANGER_MANY:
-		if (cmd_find_opt(cmd, SLICE_LIT("filter")) != NULL &&
-		    params_has(params, "filter"))
-			return true;
-		return n > 0 && params_count(params, cmd->args[n - 1].name) > 1;
-	}
-	UNREACHABLE();
-}
-
-/* Why it is not done where nobody can be asked, or NULL: it is. */
-static const char *
-why_not_unasked(const struct params *params)
-{
-	const struct cmd *cmd = params->cmd;
-
-	switch (cmd->dangerous) {
-	case DANGER_NONE:
-	case DANGER_ASK: return NULL;
-	case DANGER_MANY: return "several at once need --yes where nobody can be asked";
-	case DANGER_ALL:
-		return params_has(params, cmd->args[0].name)
-			   ? NULL
-			   : "everything at once needs --yes where nobody can be asked";
-	}
-	UNREACHABLE();
-}
-
 static void
 put_question(const struct prefs *prefs, const struct params *params)
 {
@@ -87,24 +50,32 @@ read_answer(char *first)
 	return n < 0 && errno == EINTR ? EM_CANCELLED : EM_OK;
 }
 
+static em_err
+refuse_unasked(const struct params *params, struct fault *f)
+{
+	struct str what = { 0 };
+
+	(void)params_danger(params, &what);
+	fault_set(f, EM_USAGE, "%s: not without --yes where nobody can be asked",
+	    str_get(&what));
+	fault_hint(f, "what would happen: --dry-run");
+	str_fini(&what);
+	return EM_USAGE;
+}
+
 em_err
 confirm_command(const struct prefs *prefs, const struct params *params, bool can_ask,
     bool *agreed, struct fault *f)
 {
-	const char *why = why_not_unasked(params);
+	enum params_danger danger = params_danger(params, NULL);
 	char answer;
 	em_err err;
 
 	*agreed = prefs->yes;
-	if (prefs->yes || prefs->dry_run || !confirm_is_needed(params))
+	if (prefs->yes || prefs->dry_run || danger == PARAMS_SAFE)
 		return EM_OK;
-	if (!can_ask) {
-		if (why == NULL)
-			return EM_OK;
-		fault_set(f, EM_USAGE, "%s", why);
-		fault_hint(f, "what would happen: --dry-run");
-		return EM_USAGE;
-	}
+	if (!can_ask)
+		return danger == PARAMS_YES ? refuse_unasked(params, f) : EM_OK;
 	put_question(prefs, params);
 	err = read_answer(&answer);
 	if (err != EM_OK)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * confirm: dangerous commands ask on a terminal.  Where nobody can be asked,
- * EMQX's own forms run as ever; what its tool does not have (several at once),
- * and what wipes all of the cluster, needs --yes.
+ * EMQX's own forms run as ever; what its tool does not have (several at once,
+ * --recover) needs --yes.
  */
 #ifndef CTL_CONFIRM_H
 #define CTL_CONFIRM_H
@@ -13,8 +13,5 @@
  * needs --yes; EM_REFUSED: the answer was no; EM_CANCELLED. */
 EM_MUST_USE em_err confirm_command(const struct prefs *prefs, const struct params *params,
     bool can_ask, bool *agreed, struct fault *f);
-
-/* Would @params do harm, so that there is something to ask? */
-bool confirm_is_needed(const struct params *params);
 
 #endif

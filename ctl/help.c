@@ -196,9 +196,6 @@ danger_text(const struct cmd *cmd)
 	case DANGER_ASK:
 		return "Asks on a terminal unless --yes. --dry-run only says what would "
 		       "happen.";
-	case DANGER_ALL:
-		return "Asks unless --yes, which it needs without a terminal when it is "
-		       "done to everything. --dry-run only says what would happen.";
 	}
 	UNREACHABLE();
 }

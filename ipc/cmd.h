@@ -91,16 +91,16 @@ enum cmd_arg_flag {
 	ARGF_REPEAT = 1 << 1, /* the last argument: one or more words; an option: again */
 	ARGF_WRITES = 1 << 2, /* when given, a READ command needs the rights of WRITE */
 	ARGF_MAYVALUE =
-	    1 << 3, /* an option that has its value only after '=': --watch[=2s] */
+	    1 << 3,        /* an option that has its value only after '=': --watch[=2s] */
+	ARGF_YES = 1 << 4, /* when given, a dangerous command needs --yes */
 };
 
-/* Asks on a terminal; without one only MANY of several values and ALL of everything need
- * --yes (CTL.md 7). */
+/* Asks on a terminal; without one EMQX's own forms run as ever, and only what its tool does
+ * not have needs --yes: MANY of several values, ASK with an ARGF_YES (CTL.md 7). */
 enum cmd_danger {
 	DANGER_NONE,
 	DANGER_MANY, /* when several things are named */
 	DANGER_ASK,
-	DANGER_ALL, /* as ASK; the more so without its first argument: then it is everything */
 };
 
 /* What a change reaches and how long it stays: said after each changing command. */

@@ -303,6 +303,43 @@ params_is_write(const struct params *p)
 	return false;
 }
 
+static bool
+names_several(const struct params *p)
+{
+	size_t n = cmd_n_args(p->cmd);
+
+	if (cmd_find_opt(p->cmd, SLICE_LIT("filter")) != NULL && params_has(p, "filter"))
+		return true;
+	return n > 0 && params_count(p, p->cmd->args[n - 1].name) > 1;
+}
+
+enum params_danger
+params_danger(const struct params *p, struct str *what)
+{
+	CHECK(p->cmd != NULL);
+	switch (p->cmd->dangerous) {
+	case DANGER_NONE: return PARAMS_SAFE;
+	case DANGER_MANY:
+		if (!names_several(p))
+			return PARAMS_SAFE;
+		if (what != NULL)
+			str_add(what, "several at once");
+		return PARAMS_YES;
+	case DANGER_ASK:
+		for (size_t i = 0; i < p->v.n; i++) {
+			const struct cmd_arg *a = p->v.p[i].arg;
+
+			if ((a->flags & ARGF_YES) == 0)
+				continue;
+			if (what != NULL)
+				str_addf(what, "--%s", a->name);
+			return PARAMS_YES;
+		}
+		return PARAMS_ASK;
+	}
+	UNREACHABLE();
+}
+
 bool
 params_has(const struct params *p, const char *name)
 {

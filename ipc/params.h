@@ -51,6 +51,16 @@ EM_MUST_USE em_err params_check(struct params *p, const struct cmd *cmd, struct 
 /* Does this call change something: a WRITE command, or a value with ARGF_WRITES? */
 bool params_is_write(const struct params *p);
 
+/* Does this call do harm, so that who types it is asked?  YES: where nobody can be asked it
+ * is not done without --yes. */
+enum params_danger {
+	PARAMS_SAFE,
+	PARAMS_ASK,
+	PARAMS_YES,
+};
+/* @what, unless NULL: what wants the --yes, "--recover" or "several at once". */
+enum params_danger params_danger(const struct params *p, struct str *what);
+
 /* By name of the argument or option; the first value. */
 bool params_has(const struct params *p, const char *name);
 struct slice params_text(

@@ -34,40 +34,16 @@ rights_of(const struct peer_cred *cred, int sock)
 	return is_in(conf->read_group, sock) ? WIRE_ACCESS_READ : WIRE_ACCESS_NONE;
 }
 
-static bool
-is_dangerous(const struct wire_req *req)
-{
-	const struct cmd *cmd = req->cmd;
-
-	switch (cmd->dangerous) {
-	case DANGER_NONE: return false;
-	case DANGER_ASK:
-	case DANGER_ALL: return true;
-	case DANGER_MANY: return params_count(&req->params, cmd->args[0].name) > 1;
-	}
-	UNREACHABLE();
-}
-
-/* Of a dangerous one: more than EMQX's own forms of a command, which run as ever. */
-static bool
-wants_yes(const struct wire_req *req)
-{
-	const struct cmd *cmd = req->cmd;
-
-	return cmd->dangerous == DANGER_MANY ||
-	       (cmd->dangerous == DANGER_ALL &&
-		   !params_has(&req->params, cmd->args[0].name));
-}
-
 em_err
 rights_check(
     enum wire_access access, uid_t uid, const struct wire_req *req, struct fault *f)
 {
 	const struct ctl_conf *conf = conf_get(CONF_CTL);
-	bool is_write = params_is_write(&req->params), is_asked = is_dangerous(req);
-	enum wire_access wanted = is_asked   ? WIRE_ACCESS_ALL
-				  : is_write ? WIRE_ACCESS_WRITE
-					     : WIRE_ACCESS_READ;
+	bool is_write = params_is_write(&req->params);
+	enum params_danger danger = params_danger(&req->params, NULL);
+	enum wire_access wanted = danger != PARAMS_SAFE ? WIRE_ACCESS_ALL
+				  : is_write            ? WIRE_ACCESS_WRITE
+							: WIRE_ACCESS_READ;
 
 	if (access < wanted) {
 		fault_set(f, EM_DENIED, "user %u may not %s here", (unsigned)uid,
@@ -78,8 +54,8 @@ rights_check(
 			       "of ctl.read_group may");
 		return EM_DENIED;
 	}
-	if (is_asked && (req->flags & (WIRE_REQ_YES | WIRE_REQ_DRY_RUN)) == 0 &&
-	    (conf->require_yes || wants_yes(req))) {
+	if ((req->flags & (WIRE_REQ_YES | WIRE_REQ_DRY_RUN)) == 0 &&
+	    (danger == PARAMS_YES || (danger == PARAMS_ASK && conf->require_yes))) {
 		fault_set(f, EM_USAGE, "not without --yes");
 		fault_hint(f, "--dry-run says what would happen");
 		return EM_USAGE;

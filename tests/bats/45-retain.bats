@@ -207,10 +207,10 @@ zero_pages() {
 	again KILL
 	run -0 ctl retainer topics -o classic
 	[ "${lines[*]}" = 'a! b' ]
-	run -2 --separate-stderr ctl retainer clean </dev/null
-	[[ $stderr == *'everything at once needs --yes'* ]]
+	run -0 --separate-stderr ctl retainer clean --dry-run </dev/null
 	[ "$(ctl retainer info -o classic)" = 'Number of retained messages: 2' ]
-	run -0 ctl retainer clean --yes
+	# EMQX's own form: scripts have it, so it runs where nobody can be asked.
+	run -0 ctl retainer clean </dev/null
 	[ "$(ctl retainer info -o classic)" = 'Number of retained messages: 0' ]
 }
 

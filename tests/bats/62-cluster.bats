@@ -41,6 +41,14 @@ teardown() { stop_emqxd; }
 	run -3 ctl cluster force-leave emqx@10.0.0.9 --recover --yes
 }
 
+@test "cluster force-leave --recover: where nobody can be asked it needs --yes" {
+	run -2 --separate-stderr ctl cluster force-leave emqx@10.0.0.9 --recover </dev/null
+	[ "$stderr" = "emqx_ctl: --recover: not without --yes where nobody can be asked
+  hint: what would happen: --dry-run" ]
+	run -3 ctl cluster force-leave emqx@10.0.0.9 --recover --dry-run </dev/null
+	run -3 ctl cluster force-leave emqx@10.0.0.9 </dev/null
+}
+
 
 @test "cluster discovery: without a strategy it is off, and cannot be enabled" {
 	[ "$(ctl cluster discovery --json | json '[(r["node"], r["strategy"], r["state"], r["rounds"]) for r in (d if isinstance(d, list) else [d])]')" = \

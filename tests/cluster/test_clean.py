@@ -36,9 +36,6 @@ def all_nodes_or_none():
         assert rc == 0 and "the whole cluster" in err, (rc, err)
         for n in h.nodes:
             wait_until("one is gone everywhere", 10, lambda n=n: topics(n) == ["r/2", "r/3"])
-        rc, _, err = h[2].ctl("retainer", "clean")
-        assert rc == 2 and "--yes" in err, (rc, err)
-        assert topics(h[2]) == ["r/2", "r/3"]
         h[1].kill()
         h[3].kill()
         wait_until("no quorum", 15, lambda: not h[2].rows("cluster", "status")[0]["quorum"])

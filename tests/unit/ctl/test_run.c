@@ -190,9 +190,14 @@ TEST(several_at_once_need_yes_where_nobody_can_be_asked)
 	    "conf unset\n");
 	EQ(d.calls, 3);
 	EQ(run(&t, "clients kick a"), 0);
-	EQ(run(&t, "retainer clean"), 2);
-	OK(strstr(err(), "everything at once needs --yes") != NULL);
+	EQ(run(&t, "cluster force-leave a@b --recover"), 2);
+	OK(strstr(err(), "--recover: not without --yes") != NULL);
 	EQ(d.calls, 4);
+	EQ(run(&t, "cluster force-leave a@b --recover --yes"), 0);
+	EQ(d.last_flags, WIRE_REQ_YES);
+	EQ(run(&t, "cluster force-leave a@b"), 0);
+	EQ(run(&t, "retainer clean"), 0);
+	EQ(d.last_flags, 0);
 	EQ(run(&t, "retainer clean --dry-run"), 0);
 	EQ(run(&t, "retainer clean a/#"), 0);
 	STR_EQ(err(), "holds for the whole cluster\n");
