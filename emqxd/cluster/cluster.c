@@ -14,6 +14,7 @@
 #include "emqxd/cluster/join_note.h"
 #include "emqxd/cluster/look.h"
 #include "emqxd/cluster/members.h"
+#include "emqxd/cluster/outage.h"
 #include "emqxd/ordering/ordering.h"
 #include "emqxd/takeover/takeover_wire.h"
 #include "emqxd/wills/wills_wire.h"
@@ -338,6 +339,7 @@ cluster_worker_birth(void)
 	join_birth(cluster_house(), c->data_dir, c->advertise);
 	levels_birth(c->product, c->advertise);
 	clean_start(c->autoclean);
+	outage_birth();
 	finding_birth(
 	    conf_get(CONF_DISCOVERY), &(struct discover_self){ .cluster = c->name,
 					  .node = c->node,
@@ -363,6 +365,7 @@ cluster_worker_death(void)
 	open_last_letters();
 	finding_stop();
 	clean_stop();
+	outage_death();
 	/* Who waits for an answer has one, then nobody asks. */
 	link_house_stop(cluster_house());
 	levels_death();

@@ -30,6 +30,7 @@ struct cluster {
 	struct clean *clean;         /* clean.c: set on main */
 	struct heal *heal;           /* heal.c */
 	struct finding *finding;     /* finding.c */
+	struct outage *outage;       /* outage.c */
 	struct list_node errands;    /* errand.c: the admin thread's, under way */
 };
 

@@ -14,7 +14,7 @@
 #include "ipc/base/slice.h"
 #include "ipc/base/span.h"
 
-#define ALARM_NAME_MAX 96
+#define ALARM_NAME_MAX 160 /* the name of a node fits in */
 #define ALARM_TEXT_MAX 256
 
 struct alarm {
