@@ -182,7 +182,8 @@ ask_others(struct gather *g, const struct wire_req *req)
 {
 	g->far = mem_new_array(nodes_end(), sizeof *g->far);
 	for (unsigned i = 1; i < nodes_end(); i++)
-		ask(g, i, req);
+		if (nodes_is_member(i))
+			ask(g, i, req);
 }
 
 void

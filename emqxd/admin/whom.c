@@ -18,7 +18,7 @@ find_node(struct slice name)
 		str_add(&full, host);
 	place = nodes_find(str_slice(&full));
 	str_fini(&full);
-	return place;
+	return place != NODES_MAX && nodes_is_member(place) ? place : NODES_MAX;
 }
 
 static em_err
@@ -32,7 +32,7 @@ no_node(struct slice name, struct fault *f)
 	fault_hint(
 	    f, "this node is '%s'; the others: emqx_ctl cluster status", nodes_me());
 	for (unsigned i = 0; i < nodes_end(); i++)
-		if (nodes_name(i) != NULL)
+		if (nodes_is_member(i))
 			nearest_offer(&near, slice_str(nodes_name(i)));
 	nearest_hint(&near, f);
 	str_fini(&text);

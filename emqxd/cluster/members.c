@@ -132,6 +132,7 @@ disconnect(struct entry *e)
 	if (place == NODES_MAX || place == 0)
 		return;
 	nodes_set_running(place, false);
+	nodes_set_member(place, false);
 	if (cluster_inside()->routes != NULL)
 		routes_forget(cluster_inside()->routes, place, on_forgotten, NULL);
 	else
@@ -159,6 +160,14 @@ connect_to(struct members *t, struct entry *e)
 		return;
 	LOG(ERROR, "cluster_member_without_place", "node", e->e.m.name, "error",
 	    err_name(err));
+}
+
+/* Says whether a row names it. */
+static void
+say_member(const struct entry *e)
+{
+	if (e->e.place != NODES_MAX && e->e.place != 0)
+		nodes_set_member(e->e.place, !e->is_expected);
 }
 
 /* The same node as before, perhaps elsewhere? */
@@ -198,6 +207,7 @@ put(struct members *t, const struct member *m, bool is_expected)
 	if (before == NULL) {
 		insert(t, at, e);
 		connect_to(t, e);
+		say_member(e);
 		return;
 	}
 	t->v.p[at] = e;
@@ -207,6 +217,7 @@ put(struct members *t, const struct member *m, bool is_expected)
 		disconnect(before);
 		connect_to(t, e);
 	}
+	say_member(e);
 	mem_free(before);
 }
 
@@ -291,6 +302,7 @@ row_went(struct members *t, struct slice name)
 	wills_wire_removed(name);
 	if (is_there && !was_me && join_is_member() && hears(t->v.p[at])) {
 		t->v.p[at]->is_expected = true;
+		say_member(t->v.p[at]);
 		let_go_after(t, t->v.p[at], LINGER);
 	} else if (is_there)
 		drop(t, at);

@@ -12,7 +12,7 @@
 
 struct member {
 	uint64_t site;
-	_Atomic bool is_running;
+	_Atomic bool is_running, is_member;
 	char name[];
 };
 
@@ -50,6 +50,7 @@ enter(unsigned place, struct slice name, uint64_t site)
 	struct member *m = mem_new(sizeof *m + name.n + 1);
 
 	m->site = site;
+	m->is_member = true;
 	memcpy(m->name, name.p, name.n);
 	m->name[name.n] = '\0';
 	atomic_store_explicit(&all->at[place], m, memory_order_release);
@@ -127,6 +128,14 @@ nodes_is_running(unsigned place)
 	return m != NULL && atomic_load_explicit(&m->is_running, memory_order_relaxed);
 }
 
+bool
+nodes_is_member(unsigned place)
+{
+	const struct member *m = member_at(place);
+
+	return m != NULL && atomic_load_explicit(&m->is_member, memory_order_relaxed);
+}
+
 unsigned
 nodes_find(struct slice name)
 {
@@ -196,4 +205,13 @@ nodes_set_running(unsigned place, bool is_running)
 
 	CHECK(m != NULL);
 	atomic_store_explicit(&m->is_running, is_running, memory_order_relaxed);
+}
+
+void
+nodes_set_member(unsigned place, bool is_member)
+{
+	struct member *m = member_at(place);
+
+	CHECK(m != NULL);
+	atomic_store_explicit(&m->is_member, is_member, memory_order_relaxed);
 }

@@ -40,6 +40,9 @@ unsigned nodes_end(void);
 const char *nodes_name(unsigned place);
 uint64_t nodes_site_of(unsigned place);
 bool nodes_is_running(unsigned place);
+/* Is it one of the cluster?  Not yet, or no more, while it only has a place because it
+ * joins, or has left, or its rows are being dropped. */
+bool nodes_is_member(unsigned place);
 /* NODES_MAX: not a member.  Names compare whole. */
 unsigned nodes_find(struct slice name);
 
@@ -55,5 +58,6 @@ EM_MUST_USE em_err nodes_add(struct slice name, uint64_t site, unsigned *place);
 /* Its rows are dropped everywhere.  Not place 0. */
 void nodes_del(unsigned place);
 void nodes_set_running(unsigned place, bool is_running);
+void nodes_set_member(unsigned place, bool is_member); /* who is added is one */
 
 #endif

@@ -107,7 +107,7 @@ publish_nodes(void)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < nodes_end(); i++)
-		if (nodes_name(i) != NULL && nodes_is_running(i))
+		if (nodes_is_member(i) && nodes_is_running(i))
 			name[n++] = nodes_name(i);
 	qsort(name, n, sizeof *name, by_name);
 	for (unsigned i = 0; i < n; i++)

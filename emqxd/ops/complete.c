@@ -190,7 +190,7 @@ static void
 offer_node(struct op_ctx *op)
 {
 	for (unsigned i = 0; i < nodes_end(); i++)
-		if (nodes_name(i) != NULL)
+		if (nodes_is_member(i))
 			offer(op, slice_str(nodes_name(i)));
 }
 

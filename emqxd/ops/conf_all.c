@@ -40,6 +40,14 @@ add(struct str *list, const char *name)
 	str_addf(list, "%s%s", list->n > 0 ? ", " : "", name);
 }
 
+static bool
+is_member(const struct far *far)
+{
+	unsigned place = nodes_find(slice_str(far->name));
+
+	return place != NODES_MAX && nodes_is_member(place);
+}
+
 static void
 one_less(struct conf_all *all)
 {
@@ -57,11 +65,12 @@ one_less(struct conf_all *all)
 	mem_free(all);
 }
 
-/* @where: the list that it belongs to, or NULL: it has it. */
+/* @where: the list that it belongs to, or NULL: it has it.  Who was removed meanwhile has
+ * nothing to take. */
 static void
 settle(struct far *far, struct str *where)
 {
-	if (where != NULL)
+	if (where != NULL && is_member(far))
 		add(where, far->name);
 	far->is_over = true;
 	one_less(far->all);
@@ -81,7 +90,8 @@ on_limit(struct timer *t)
 		timer_cancel(&far->again);
 		if (far->call != NULL)
 			remote_cancel(&far->call);
-		add(&all->end.late, far->name);
+		if (is_member(far))
+			add(&all->end.late, far->name);
 		far->is_over = true;
 		late++;
 	}
@@ -110,8 +120,10 @@ refuse(struct far *far, const char *text)
 {
 	struct conf_all_end *end = &far->all->end;
 
-	if (end->refused.n == 0)
+	if (end->refused.n == 0) {
+		str_reset(&end->why);
 		str_add(&end->why, text);
+	}
 	settle(far, &end->refused);
 }
 
@@ -187,7 +199,7 @@ conf_all_wait(uint64_t index, uid_t uid, span_t limit, conf_all_fn *fn, void *ar
 	for (unsigned i = 1; i < nodes_end(); i++) {
 		const char *name = nodes_name(i);
 
-		if (name == NULL)
+		if (!nodes_is_member(i))
 			continue;
 		if (!nodes_is_running(i)) {
 			add(&all->end.down, name);

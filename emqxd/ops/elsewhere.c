@@ -105,7 +105,7 @@ elsewhere_find(
 	all->left = 1;
 	timer_arm(&all->limit, limit, on_limit);
 	for (unsigned i = 1; i < nodes_end() && err == EM_OK; i++)
-		if (nodes_name(i) != NULL && nodes_is_running(i))
+		if (nodes_is_member(i) && nodes_is_running(i))
 			ask(all, nodes_name(i), &req, uid);
 	fault_clear(&f);
 	wire_req_fini(&req);

@@ -251,7 +251,7 @@ tell_would(struct op_ctx *op, const char *would)
 	unsigned place[NODES_MAX], n = 0, running = 0;
 
 	for (unsigned i = 0; i < nodes_end(); i++) {
-		if (nodes_name(i) == NULL)
+		if (!nodes_is_member(i))
 			continue;
 		place[n++] = i;
 		running += nodes_is_running(i);

@@ -211,7 +211,7 @@ license_all_ask(wall_t at, uid_t uid, span_t limit, license_all_fn *fn, void *ar
 		const char *name = nodes_name(i);
 		struct far *far;
 
-		if (name == NULL)
+		if (!nodes_is_member(i))
 			continue;
 		far = add(all, name);
 		if (nodes_is_running(i))

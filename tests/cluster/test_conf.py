@@ -55,6 +55,28 @@ def not_all():
         wait_until("it has it", 15, lambda: value(h[3]) == "12")
 
 
+def removed():
+    """a node that has just left, or was removed, is asked nothing any more, and named nowhere"""
+    with house(4) as h:
+        for word in ("leave", "force-leave"):
+            gone, near, far = (h[4], h[1], h[2]) if word == "leave" else (h[3], h[2], h[1])
+            if word == "leave":
+                gone.ok("cluster", "leave")
+            else:
+                gone.kill()
+                near.ok("cluster", "force-leave", gone.name)
+            for node in (near, far):
+                wait_until("it is no member", 10, lambda n=node: gone.name not in n.members())
+                rc, _, err = node.ctl("conf", "set", KEY, "13")
+                assert rc == 0 and gone.name not in err, (word, rc, err)
+                rc, _, err = node.ctl("clients", "list", "--all-nodes")
+                assert rc == 0 and err == "", (word, rc, err)
+                rc, _, err = node.ctl("clients", "list", "--node", gone.name)
+                assert rc == 3 and "no node" in err, (word, rc, err)
+            if word == "leave":
+                gone.stop()
+
+
 def refused_there():
     """where it cannot be in force, it is said which node and why, exit 7"""
     with house(3) as h:
@@ -99,4 +121,4 @@ def given_up():
 
 
 if __name__ == "__main__":
-    run_together(everywhere, not_all, refused_there, given_up)
+    run_together(everywhere, not_all, removed, refused_there, given_up)

@@ -52,6 +52,9 @@ TEST(a_member_has_a_place_until_it_is_deleted)
 	OK(!nodes_is_running(a));
 	nodes_set_running(a, true);
 	OK(nodes_is_running(a));
+	OK(nodes_is_member(0) && nodes_is_member(a) && !nodes_is_member(9));
+	nodes_set_member(a, false); /* it left: it still has its place */
+	OK(!nodes_is_member(a) && nodes_find(slice_str("emqx@a")) == a);
 	OK(nodes_add(slice_str("emqx@a"), 10, &b) == EM_EXISTS);
 	nodes_del(a);
 	EQ(nodes_find(slice_str("emqx@a")), NODES_MAX);
