@@ -18,6 +18,8 @@
 #include "emqxd/admin/op.h"
 #include "emqxd/admin/remote_wire.h"
 
+#include <stdio.h>
+
 #define PIECE_MAX (1u << 20)
 #define CREDIT_ROWS 256u         /* rows that may be under way */
 #define TAKEN_ROWS 64u           /* are told at least so often */
@@ -26,7 +28,8 @@
 #define SERVED_MAX 256u          /* requests of all nodes */
 #define SERVED_EACH 64u          /* of one */
 #define STOP_WITHIN span_s(1)    /* as the control socket does */
-#define SILENCE span_s(25)       /* below the tool's own patience */
+#define FIRST span_s(5)          /* then it has said that it began, or its office hangs */
+#define SILENCE span_s(25)       /* from then on; below the tool's own patience */
 
 struct remote_call {
 	struct list_node node;
@@ -39,6 +42,7 @@ struct remote_call {
 	uint32_t open;  /* rows that may still come */
 	uint32_t rows;  /* came since the last credit */
 	uint32_t bytes; /* of them */
+	bool is_heard;  /* it has begun */
 	struct timer timer;
 };
 
@@ -148,11 +152,16 @@ static void
 on_silence(struct timer *t)
 {
 	struct remote_call *c = LIST_OWNER(t, struct remote_call, timer);
+	char text[64], span[SPAN_TEXT_MAX];
 
 	if (c->open == 0) /* it waits for us */
 		timer_arm(t, SILENCE, on_silence);
-	else
-		fail_call(c, EM_UNREACHABLE, "did not answer");
+	else {
+		snprintf(text, sizeof text,
+		    c->is_heard ? "said nothing more for %s" : "did not answer within %s",
+		    span_print(c->is_heard ? SILENCE : FIRST, span));
+		fail_call(c, EM_UNREACHABLE, text);
+	}
 }
 
 void
@@ -240,7 +249,7 @@ remote_ask(const char *node, const struct wire_req *req, const struct gather_ask
 	list_push(&r->calls, &c->node);
 	err = r->is_closing ? EM_CANCELLED : send_ask(c, req, who);
 	if (err == EM_OK) {
-		timer_arm(&c->timer, SILENCE, on_silence);
+		timer_arm(&c->timer, FIRST, on_silence);
 		return c;
 	}
 	fault_set(f, err, "node '%s' cannot be asked: %s", node, err_text(err));
@@ -336,6 +345,7 @@ on_answer(struct slice node, const struct piece *p)
 	}
 	if (c == NULL)
 		return; /* it was cancelled */
+	c->is_heard = true;
 	timer_arm(&c->timer, SILENCE, on_silence);
 	if (p->kind == PIECE_ROW)
 		take_row(c, p->body);
@@ -496,11 +506,10 @@ start(struct served *s, const struct remote_req *req)
 		say_end(s, NULL, &f);
 		free_served(s);
 	} else {
-		if (req->hash != cmd_hash(asked.cmd)) {
-			remote_piece_begin(&w, PIECE_COLUMNS, s->id);
-			remote_columns_put(&w, asked.cmd);
-			answer_piece(s, &w);
-		}
+		/* It also tells the asker that this office is there, and has begun. */
+		remote_piece_begin(&w, PIECE_COLUMNS, s->id);
+		remote_columns_put(&w, asked.cmd);
+		answer_piece(s, &w);
 		g = gather_start(&asked, op_get(asked.cmd->id), &who, &served_sink, s);
 		if (g != NULL)
 			s->gather = g;

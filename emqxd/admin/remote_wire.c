@@ -131,6 +131,15 @@ find_column(const struct cmd *cmd, struct slice name, struct slice type_name)
 	return i;
 }
 
+static bool
+is_same(const struct remote_columns *c, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (c->from[i] != (int)i)
+			return false;
+	return c->n == n;
+}
+
 em_err
 remote_columns_get(struct slice body, const struct cmd *cmd, struct remote_columns *out)
 {
@@ -152,6 +161,7 @@ remote_columns_get(struct slice body, const struct cmd *cmd, struct remote_colum
 		if (at >= 0)
 			out->from[at] = (int)out->n;
 	}
+	out->is_same = is_same(out, cmd_n_cols(cmd));
 	return r.r.err;
 }
 

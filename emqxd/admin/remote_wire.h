@@ -16,7 +16,7 @@ enum piece_kind {
 	PIECE_ASK = 1, /* from the asker */
 	PIECE_CREDIT,
 	PIECE_CANCEL,
-	PIECE_COLUMNS, /* to the asker, before the first row, where rows differ */
+	PIECE_COLUMNS, /* to the asker, at once */
 	PIECE_ROW,
 	PIECE_END,
 	PIECE_FAULT,

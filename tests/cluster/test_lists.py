@@ -5,10 +5,12 @@ import json
 import os
 import subprocess
 import threading
+import time
 
 import paho.mqtt.client as paho
 
-from house import BUILD, House, run_together, wait_until
+from frozen import Frozen
+from house import BUILD, House, SLOW, run_together, wait_until
 
 
 class Client:
@@ -147,6 +149,20 @@ def one_is_gone():
             c.client.loop_stop()
 
 
+def office_hangs():
+    """a node whose office hangs while all else runs is told of after 5 s, not at the end of the tool's patience"""
+    with house(2) as h:
+        with Frozen(h[2].process.pid, "admin"):
+            for words in (("clients", "list", "--node", h[2].name), ("clients", "list", "--all-nodes")):
+                since = time.monotonic()
+                rc, _, err = h[1].ctl(*words)
+                assert rc == (4 if "--node" in words else 7), (rc, err)
+                assert "did not answer within 5s" in err or "no answer from " + h[2].name in err, err
+                assert h[2].name in err and 4 < time.monotonic() - since < 10 * SLOW, err
+            assert h[2].name in h[1].running()
+        h[1].ok("clients", "list", "--node", h[2].name)
+
+
 def lost_midway():
     """a node that dies while its list streams: what it had sent, exit 7, and which it was"""
     with house(2) as h:
@@ -277,4 +293,4 @@ def given():
 
 
 if __name__ == "__main__":
-    run_together(lists, kick_many, one_is_gone, lost_midway, sys, exclusive, exclusive_at_the_end, given)
+    run_together(lists, kick_many, one_is_gone, office_hangs, lost_midway, sys, exclusive, exclusive_at_the_end, given)

@@ -206,6 +206,10 @@ TEST(a_list_of_another_node_comes_with_its_rows)
 	ask(&h, CMD_LOG_ROOM_LEVEL, op_get(CMD_LOG_ROOM_LEVEL), 1000,
 	    (const char *const[]){ "node=b@host", NULL });
 	OK(!h.heard.is_over);
+	EQ(line.box.n, 1);
+	deliver(1);
+	OK(line.box.n >= 1 && !line.box.p[0].is_for_b); /* it has begun, says b at once */
+	EQ(line.box.p[0].p[0], PIECE_COLUMNS);
 	go_on();
 	OK(h.heard.is_over);
 	EQ(h.heard.err, EM_OK);
