@@ -22,33 +22,52 @@ last(const struct license_history *h)
 	return h->days.n > 0 ? &h->days.p[h->days.n - 1] : NULL;
 }
 
+/* Enters a day before those from @at on; when all are taken the oldest goes. */
 static void
-add(struct license_history *h, struct license_day d)
+insert(struct license_history *h, size_t at, struct license_day d)
 {
 	if (h->days.n == LICENSE_HISTORY_DAYS) {
-		memmove(h->days.p, h->days.p + 1, (h->days.n - 1) * sizeof *h->days.p);
-		h->days.n--;
+		at--;
+		memmove(h->days.p, h->days.p + 1, at * sizeof *h->days.p);
+	} else {
+		VEC_ADD(&h->days, d);
+		memmove(h->days.p + at + 1, h->days.p + at,
+		    (h->days.n - 1 - at) * sizeof *h->days.p);
 	}
-	VEC_ADD(&h->days, d);
+	h->days.p[at] = d;
+}
+
+/* Before which one a day stands: behind it, or that day itself, is the one before. */
+static size_t
+place_of(const struct license_history *h, int64_t day)
+{
+	size_t at = h->days.n;
+
+	while (at > 0 && h->days.p[at - 1].day > day)
+		at--;
+	return at;
 }
 
 bool
 license_history_note(struct license_history *h, wall_t now, uint64_t sessions)
 {
 	struct license_day d = { license_date_of(now), sessions, now };
-	struct license_day *end = last(h);
+	size_t at = place_of(h, d.day);
+	struct license_day *before = at > 0 ? &h->days.p[at - 1] : NULL;
 
 	if (sessions == 0)
 		return false;
-	/* A clock that went back counts to the day that was. */
-	if (end == NULL || d.day > end->day) {
-		add(h, d);
+	if (before == NULL || before->day < d.day) {
+		/* Days that a clock far ahead left behind it are in the future, and stay. */
+		if (at == 0 && h->days.n == LICENSE_HISTORY_DAYS)
+			return false;
+		insert(h, at, d);
 		return true;
 	}
-	if (sessions <= end->high)
+	if (sessions <= before->high)
 		return false;
-	end->high = sessions;
-	end->at = now;
+	before->high = sessions;
+	before->at = now;
 	return true;
 }
 
@@ -152,7 +171,7 @@ license_history_parse(struct license_history *h, struct slice text)
 		if (!read_line(line, &d) || (last(h) != NULL && d.day <= last(h)->day))
 			bad++;
 		else
-			add(h, d);
+			insert(h, h->days.n, d);
 	}
 	return bad;
 }

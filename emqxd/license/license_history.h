@@ -25,7 +25,7 @@ struct license_day {
 
 /* Zero-initialise. */
 struct license_history {
-	VEC(struct license_day) days; /* the oldest first */
+	VEC(struct license_day) days; /* the oldest first; at most LICENSE_HISTORY_DAYS */
 };
 void license_history_fini(struct license_history *h);
 

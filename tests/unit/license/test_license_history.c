@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* license_history: the most sessions of each day and month. */
 #include "emqxd/license/license_history.h"
+#include "emqxd/license/license_date.h"
 #include "tests/unit/tap.h"
 
 #define DAY INT64_C(86400000000000)
@@ -31,6 +32,49 @@ TEST(the_most_of_a_day_stays)
 	EQ(m.high, 9);
 	EQ(m.at.ns, at(20785, 3).ns);
 	OK(!license_history_get(&h, LICENSE_DAILY, 2, &m));
+	license_history_fini(&h);
+}
+
+TEST(a_clock_that_was_far_ahead_once_leaves_one_day_and_spoils_no_other)
+{
+	struct license_history h = { .days = { 0 } }, again = { .days = { 0 } };
+	struct license_mark m;
+	struct str text = { 0 };
+
+	OK(license_history_note(&h, at(20785, 1), 5));
+	OK(license_history_note(&h, at(24438, 1), 7)); /* ten years ahead */
+	OK(license_history_note(&h, at(20785, 2), 6)); /* it was mended */
+	OK(license_history_note(&h, at(20786, 1), 3));
+	OK(license_history_note(&h, at(20786, 2), 4));
+	EQ(h.days.n, 3);
+	license_history_print(&h, &text);
+	EQ(license_history_parse(&again, str_slice(&text)), 0);
+	OK(license_history_get(&again, LICENSE_DAILY, 0, &m));
+	STR_EQ(m.period, "2036-11-28");
+	EQ(m.high, 7);
+	OK(license_history_get(&again, LICENSE_DAILY, 1, &m));
+	STR_EQ(m.period, "2026-11-29");
+	EQ(m.high, 4);
+	OK(license_history_get(&again, LICENSE_DAILY, 2, &m));
+	STR_EQ(m.period, "2026-11-28");
+	EQ(m.high, 6);
+	str_fini(&text);
+	license_history_fini(&h);
+	license_history_fini(&again);
+}
+
+TEST(what_is_older_than_all_that_is_kept_is_not)
+{
+	struct license_history h = { .days = { 0 } };
+
+	for (int64_t d = 0; d < LICENSE_HISTORY_DAYS; d++)
+		OK(license_history_note(&h, at(20000 + 2 * d, 12), 5));
+	OK(!license_history_note(&h, at(19000, 1), 9));
+	EQ(h.days.p[0].day, license_date_of(at(20000, 0)));
+	OK(license_history_note(&h, at(20001, 1), 9)); /* the oldest goes for it */
+	EQ(h.days.n, LICENSE_HISTORY_DAYS);
+	EQ(h.days.p[0].high, 9);
+	EQ(h.days.p[1].day, license_date_of(at(20002, 0)));
 	license_history_fini(&h);
 }
 
