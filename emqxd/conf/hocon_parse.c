@@ -14,8 +14,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define PIPE_WAIT span_s(3) /* for all that a pipe says */
 
 struct parser {
 	struct conf_tree *tree;
@@ -623,10 +626,21 @@ parse_top(struct parser *p, const char *name, struct slice text, struct tree_nod
 	return ok;
 }
 
+/* More of it, or its end.  A pipe or a device may have nothing for ever. */
+static em_err
+wait_for_more(int fd, mono_t until)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int64_t ms = span_to_ms(mono_since(until, span_mono_now()));
+
+	return poll(&p, 1, ms > 0 ? (int)ms : 0) > 0 ? EM_OK : EM_TIMEOUT;
+}
+
 static em_err
 read_file(const char *path, struct str *out)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	mono_t until = mono_add(span_mono_now(), PIPE_WAIT);
 	em_err err = EM_OK;
 	struct stat st;
 	char buf[16384];
@@ -636,11 +650,12 @@ read_file(const char *path, struct str *out)
 		return err_from_errno(errno);
 	if (fstat(fd, &st) != 0 || S_ISDIR(st.st_mode))
 		err = EM_UNSUPPORTED;
-	while (err == EM_OK && n > 0) {
-		n = read(fd, buf, sizeof(buf));
+	while (err == EM_OK && n != 0) {
+		err = wait_for_more(fd, until);
+		n = err == EM_OK ? read(fd, buf, sizeof(buf)) : 0;
 		if (n > 0)
 			str_add_bytes(out, buf, (size_t)n);
-		if (n < 0)
+		if (n < 0 && errno != EAGAIN)
 			err = EM_IO;
 		if (out->n > HOCON_FILE_MAX)
 			err = EM_TOOBIG;
@@ -668,8 +683,9 @@ parse_file(struct parser *p, const char *path, struct tree_node *into)
 	p->include_depth++;
 	err = read_file(path, &text);
 	if (err != EM_OK)
-		report_fault(
-		    p->report, pos, NULL, "cannot read %s: %s", path, err_text(err));
+		report_fault(p->report, pos,
+		    err == EM_TIMEOUT ? "is it a pipe that nobody writes to?" : NULL,
+		    "cannot read %s: %s", path, err_text(err));
 	else
 		ok = parse_top(p, path, str_slice(&text), into);
 	p->include_depth--;

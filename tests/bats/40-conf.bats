@@ -162,6 +162,18 @@ is_4s() { [ "$(shown mqtt.idle_timeout value)" = 4s ]; }
 	[[ $output == *bad.conf:5*max_qos_allowed* ]]
 }
 
+@test "conf check: of a pipe that nobody writes to, or a device without an end" {
+	mkfifo "$EMQXD_DIR/pipe"
+	run -1 timeout 20 "$EMQX_CTL" conf check "$EMQXD_DIR/pipe"
+	[[ $output == *'cannot read '*pipe*'timed out'*'nobody writes to'* ]]
+	run -1 timeout 20 "$EMQX_CTL" conf check /dev/zero
+	[[ $output == *'too large'* ]]
+	run -0 timeout 20 "$EMQXD" check_config /dev/stdin < <(cat "$EMQXD_DIR/emqx.conf")
+	emqxd_conf "$EMQXD_DIR/x.conf" "authentication = [{ mechanism = scram, bootstrap_file = \"$EMQXD_DIR/pipe\" }]"
+	run -1 timeout 20 "$EMQX_CTL" conf check "$EMQXD_DIR/x.conf"
+	[[ $output == *pipe*'no file'* ]]
+}
+
 @test "check_config: every key that means nothing here, with its place" {
 	emqxd_conf "$EMQXD_DIR/x.conf" 'alarm.actions = [log]' 'sysmon.os.cpu_check_interval = 5s' \
 	    'force_gc.count = 1' 'force_gc.bytes = 1KB' 'stats.enable = true' 'node.max_ports = 9'

@@ -346,6 +346,38 @@ TEST(a_file_that_includes_itself_is_a_fault)
 	remove_folder(&f);
 }
 
+TEST(a_pipe_is_read_to_its_end)
+{
+	struct folder f = { "/dev/fd" };
+	struct parsed p;
+	int fd[2];
+	char name[16];
+
+	OK(pipe(fd) == 0 && write(fd[1], "a = 1\n", 6) == 6 && close(fd[1]) == 0);
+	(void)snprintf(name, sizeof name, "%d", fd[0]);
+	p = parse_in(&f, name);
+	EQ(p.err, EM_OK);
+	STR_EQ(str_get(&p.text), "{\"a\":1}");
+	close(fd[0]);
+	done(&p);
+}
+
+TEST(a_pipe_that_nobody_writes_to_is_not_waited_for_for_ever)
+{
+	struct folder f = folder();
+	struct parsed p;
+	char path[256];
+
+	(void)snprintf(path, sizeof path, "%s/pipe", f.path);
+	OK(mkfifo(path, 0600) == 0);
+	p = parse_in(&f, "pipe");
+	OK(p.err != EM_OK);
+	OK(strstr(str_get(&p.text), "nobody writes to") != NULL);
+	done(&p);
+	OK(unlink(path) == 0);
+	remove_folder(&f);
+}
+
 TEST(a_folder_is_no_file)
 {
 	struct folder f = folder();
