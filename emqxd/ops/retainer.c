@@ -18,7 +18,8 @@
 #define PAYLOAD_MAX 4096u /* bytes of a payload that are shown */
 #define COUNT_OF_EMQX 1000
 #define A_TURN 256u            /* messages that a cleaning looks at */
-#define AGREE_LIMIT span_s(10) /* that the others are waited for at its end */
+#define PROOF_LIMIT span_s(4)  /* that the others are waited for at its begin */
+#define AGREE_LIMIT span_s(10) /* and at its end */
 
 static em_err
 info_call(struct op_ctx *op)
@@ -164,7 +165,9 @@ const struct op op_RETAINER_SHOW = { .where = OP_ADMIN, .call = show_call };
 /* ---- clean: some each turn, then one answer when the disk has it
  *
  * In a cluster the deletions are agreed on, and wait for a quorum however long it takes: so
- * there must be one before the first.  Should it be lost on the way, who asked is told. */
+ * there must be one before the first.  A leader that has just lost the others does not know
+ * it yet: the proof is a change of nothing that comes back.  Should the quorum be lost on the
+ * way, who asked is told. */
 
 struct cleaning {
 	struct letter letter;
@@ -224,10 +227,10 @@ on_limit(struct timer *t)
 
 	c->op = NULL;
 	op_fault(op, EM_TIMEOUT,
-	    "%" PRIu64
-	    " messages are cleaned here, and will be everywhere as soon as most "
-	    "members agree",
-	    c->cleaned);
+	    "most members have not agreed yet: %" PRIu64
+	    " message%s %s gone on this node alone; they go everywhere when most do, or "
+	    "come back here if emqxd is restarted before",
+	    c->cleaned, c->cleaned == 1 ? "" : "s", c->cleaned == 1 ? "is" : "are");
 	fault_hint(&op->fault, "how the members are: emqx_ctl cluster status");
 	op_done(op, EM_TIMEOUT);
 }
@@ -293,7 +296,79 @@ on_turn(struct letter *l)
 		worker_post(worker_self(), &c->letter);
 }
 
-/* Is there a quorum?  Then it begins. */
+/* Most members agree: then it begins. */
+static void
+on_proved(void *arg, em_err err)
+{
+	struct cleaning *c = arg;
+	struct op_ctx *op = c->op;
+
+	if (worker_self() == worker_admin())
+		timer_cancel(&c->limit);
+	if (op != NULL && node_slot(ROOM_ADMIN) != NULL && err == EM_OK) {
+		worker_post(worker_self(), &c->letter);
+		return;
+	}
+	free_cleaning(c);
+	if (op != NULL && node_slot(ROOM_ADMIN) != NULL)
+		op_done(op, op_fault(op, err, "nothing is cleaned: %s", err_text(err)));
+}
+
+static em_err
+no_quorum(struct op_ctx *op)
+{
+	op_fault(op, EM_NOQUORUM, "%s", err_text(EM_NOQUORUM));
+	fault_hint(&op->fault, "%s", err_hint(EM_NOQUORUM));
+	return EM_NOQUORUM;
+}
+
+/* By now it is known whether there is a quorum. */
+static void
+on_late_status(struct errand *e)
+{
+	struct op_ctx *op = e->arg;
+	em_err err = e->err;
+
+	if (err != EM_OK)
+		op_fault(op, err, "%s", str_get(&e->text));
+	else if (!e->rows[0].has_quorum)
+		err = no_quorum(op);
+	else
+		err = op_fault(op, EM_TIMEOUT,
+		    "most members take too long to agree; nothing is cleaned");
+	errand_free(&e);
+	op_done(op, err);
+}
+
+static void
+on_proof_limit(struct timer *t)
+{
+	struct cleaning *c = LIST_OWNER(t, struct cleaning, limit);
+	struct op_ctx *op = c->op;
+
+	c->op = NULL; /* freed when the change comes back */
+	errand_send(errand_new(ERRAND_STATUS, on_late_status, op));
+}
+
+static em_err
+begin(struct cleaning *c)
+{
+	/* No topic is called so: there is no row, and nothing happens to it. */
+	struct change *proof =
+	    c->is_dry ? NULL : change_expire(CHANGE_RETAINED, SLICE_LIT("#"));
+
+	if (c->is_dry) {
+		worker_post(worker_self(), &c->letter);
+		return EM_OK;
+	}
+	if (proof == NULL)
+		return op_fault(c->op, EM_NOMEM, "%s", err_text(EM_NOMEM));
+	timer_arm(&c->limit, PROOF_LIMIT, on_proof_limit);
+	change_send(&proof, on_proved, c);
+	return EM_OK;
+}
+
+/* Is there a quorum, as far as this node knows? */
 static void
 on_status(struct errand *e)
 {
@@ -304,14 +379,13 @@ on_status(struct errand *e)
 	if (err != EM_OK) { /* the process ends */
 		op_fault(op, err, "%s", str_get(&e->text));
 	} else if (!e->rows[0].has_quorum) {
-		err = op_fault(op, EM_NOQUORUM, "%s", err_text(EM_NOQUORUM));
-		fault_hint(&op->fault, "%s", err_hint(EM_NOQUORUM));
+		err = no_quorum(op);
 	}
 	errand_free(&e);
-	if (err == EM_OK) {
-		worker_post(worker_self(), &c->letter);
+	if (err == EM_OK)
+		err = begin(c);
+	if (err == EM_OK)
 		return;
-	}
 	free_cleaning(c);
 	op_done(op, err);
 }

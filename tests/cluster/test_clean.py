@@ -38,6 +38,8 @@ def all_nodes_or_none():
             wait_until("one is gone everywhere", 10, lambda n=n: topics(n) == ["r/2", "r/3"])
         h[1].kill()
         h[3].kill()
+        said_no(h[2], "retainer", "clean", "r/#")  # while it still believes in its quorum
+        assert topics(h[2]) == ["r/2", "r/3"]
         wait_until("no quorum", 15, lambda: not h[2].rows("cluster", "status")[0]["quorum"])
         said_no(h[2], "retainer", "clean", "r/3")
         said_no(h[2], "retainer", "clean", "--yes")
