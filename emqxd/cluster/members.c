@@ -162,12 +162,15 @@ connect_to(struct members *t, struct entry *e)
 	    err_name(err));
 }
 
-/* Says whether a row names it. */
+/* Says whether a row names it, and with which version. */
 static void
 say_member(const struct entry *e)
 {
-	if (e->e.place != NODES_MAX && e->e.place != 0)
-		nodes_set_member(e->e.place, !e->is_expected);
+	if (e->e.place == NODES_MAX || e->e.place == 0)
+		return;
+	nodes_set_member(e->e.place, !e->is_expected);
+	if (e->e.m.product.n > 0)
+		nodes_set_version(e->e.place, e->e.m.product);
 }
 
 /* The same node as before, perhaps elsewhere? */
@@ -407,8 +410,10 @@ members_start(struct link_house *h, members_event_fn *fn, void *arg)
 	t->on_event = fn;
 	t->arg = arg;
 	link_on_peer(h, on_peer, t);
-	for (size_t i = 0; i < t->v.n; i++)
+	for (size_t i = 0; i < t->v.n; i++) {
 		connect_to(t, t->v.p[i]);
+		say_member(t->v.p[i]);
+	}
 }
 
 /* The peers end with their house. */

@@ -13,6 +13,7 @@
 struct member {
 	uint64_t site;
 	_Atomic bool is_running, is_member;
+	_Atomic(char *) version; /* or NULL */
 	char name[];
 };
 
@@ -74,8 +75,11 @@ nodes_death(void)
 {
 	struct nodes *all = nodes();
 
-	for (unsigned i = 0; i < NODES_MAX; i++)
+	for (unsigned i = 0; i < NODES_MAX; i++) {
+		if (member_at(i) != NULL)
+			mem_free(member_at(i)->version);
 		mem_free(member_at(i));
+	}
 	node_slot_set(ROOM_NODES, NULL);
 	mem_free(all);
 }
@@ -136,6 +140,16 @@ nodes_is_member(unsigned place)
 	return m != NULL && atomic_load_explicit(&m->is_member, memory_order_relaxed);
 }
 
+const char *
+nodes_version(unsigned place)
+{
+	const struct member *m = member_at(place);
+	const char *v =
+	    m != NULL ? atomic_load_explicit(&m->version, memory_order_acquire) : NULL;
+
+	return v != NULL ? v : "";
+}
+
 unsigned
 nodes_find(struct slice name)
 {
@@ -186,6 +200,16 @@ retired(void *p, size_t n)
 	mem_free(p);
 }
 
+static void
+set_version(struct member *m, char *version)
+{
+	char *before =
+	    atomic_exchange_explicit(&m->version, version, memory_order_acq_rel);
+
+	if (before != NULL)
+		qsbr_retire(before, strlen(before) + 1, retired);
+}
+
 void
 nodes_del(unsigned place)
 {
@@ -195,6 +219,7 @@ nodes_del(unsigned place)
 	CHECK(place > 0 && m != NULL);
 	atomic_store_explicit(&all->at[place], NULL, memory_order_release);
 	atomic_fetch_sub_explicit(&all->count, 1, memory_order_relaxed);
+	set_version(m, NULL);
 	qsbr_retire(m, size_of(m), retired);
 }
 
@@ -214,4 +239,14 @@ nodes_set_member(unsigned place, bool is_member)
 
 	CHECK(m != NULL);
 	atomic_store_explicit(&m->is_member, is_member, memory_order_relaxed);
+}
+
+void
+nodes_set_version(unsigned place, struct slice version)
+{
+	struct member *m = member_at(place);
+
+	CHECK(m != NULL);
+	if (!slice_eq_str(version, nodes_version(place)))
+		set_version(m, mem_dup(version.p, version.n));
 }

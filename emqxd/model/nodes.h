@@ -3,7 +3,7 @@
  * nodes: who is in the cluster.  Alone: this node, and nobody else.
  *
  * What lives here: a place (a small number) for each member that this process knows,
- * with its name, its site id and whether it is running.  What does not: how members
+ * with its name, its site id, its version and whether it is running.  What does not: how members
  * come and go, links, roles (cluster/).  Place 0 is always this node.
  *
  * Places are this process's own: they stand in bit sets of routes and in arrays, and
@@ -11,7 +11,7 @@
  * node only after whoever kept rows by it has dropped them (nodes_del()).
  *
  * Threads: the link thread writes; any registered thread reads (core/qsbr.h), and main
- * before the threads start.  A name is good until the end of the turn.
+ * before the threads start.  A name or a version is good until the end of the turn.
  */
 #ifndef MODEL_NODES_H
 #define MODEL_NODES_H
@@ -43,6 +43,8 @@ bool nodes_is_running(unsigned place);
 /* Is it one of the cluster?  Not yet, or no more, while it only has a place because it
  * joins, or has left, or its rows are being dropped. */
 bool nodes_is_member(unsigned place);
+/* Of the emqxd there, as it said last; "" while that is not known, and for place 0. */
+const char *nodes_version(unsigned place);
 /* NODES_MAX: not a member.  Names compare whole. */
 unsigned nodes_find(struct slice name);
 
@@ -59,5 +61,6 @@ EM_MUST_USE em_err nodes_add(struct slice name, uint64_t site, unsigned *place);
 void nodes_del(unsigned place);
 void nodes_set_running(unsigned place, bool is_running);
 void nodes_set_member(unsigned place, bool is_member); /* who is added is one */
+void nodes_set_version(unsigned place, struct slice version);
 
 #endif

@@ -13,6 +13,7 @@
 #include "emqxd/model/nodes.h"
 #include "emqxd/observe/stats.h"
 #include "emqxd/publish/road.h"
+#include "emqxd/retain/retain.h"
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/vec.h"
@@ -20,6 +21,7 @@
 #include <stdlib.h>
 
 #define EVENTS_MAX 10000u /* of one turn of a worker */
+#define SYSDESCR "emqxd"
 #define JSON                     \
 	SLICE_LIT("\x03\x00\x10" \
 		  "application/json") /* Content Type */
@@ -40,6 +42,7 @@ struct sys_node {
 	/* The admin thread's. */
 	struct timer timer, beat;
 	bool has_admin;
+	char *other[NODES_MAX]; /* of whom something is kept here; NULL at the end */
 };
 
 static struct sys_node *
@@ -116,14 +119,78 @@ publish_nodes(void)
 	str_fini(&text);
 }
 
+/* ---- what is kept of other nodes: what they say of themselves goes to those who have
+ * subscribed, and is retained there alone */
+
+static void
+keep(const char *node, const char *what, struct slice payload)
+{
+	struct str topic = { 0 };
+	struct message m;
+
+	str_addf(&topic, "$SYS/brokers/%s/%s", node, what);
+	m = message_view(str_slice(&topic), payload);
+	m.retain = true;
+	if (retain_store(&m, NULL) == EM_NOMEM)
+		LOG(DEBUG, "sys_not_kept", "topic", str_slice(&topic));
+	message_done(&m);
+	str_fini(&topic);
+}
+
+static void
+note(struct sys_node *n, const char *node)
+{
+	unsigned i = 0;
+
+	while (i < NODES_MAX && n->other[i] != NULL && strcmp(n->other[i], node) != 0)
+		i++;
+	if (i < NODES_MAX && n->other[i] == NULL)
+		n->other[i] = mem_strdup(node);
+}
+
+/* Those that are no members any more. */
+static void
+forget_gone(struct sys_node *n)
+{
+	unsigned end = 0;
+
+	while (end < NODES_MAX && n->other[end] != NULL)
+		end++;
+	for (unsigned i = end; i-- > 0;) {
+		unsigned place = nodes_find(slice_str(n->other[i]));
+
+		if (place != NODES_MAX && nodes_is_member(place))
+			continue;
+		keep(n->other[i], "version", SLICE_NONE);
+		keep(n->other[i], "sysdescr", SLICE_NONE);
+		mem_free(n->other[i]);
+		n->other[i] = n->other[--end];
+		n->other[end] = NULL;
+	}
+}
+
+static void
+keep_others(void)
+{
+	forget_gone(self());
+	for (unsigned i = 1; i < nodes_end(); i++) {
+		if (!nodes_is_member(i) || *nodes_version(i) == '\0')
+			continue;
+		note(self(), nodes_name(i));
+		keep(nodes_name(i), "version", slice_str(nodes_version(i)));
+		keep(nodes_name(i), "sysdescr", SLICE_LIT(SYSDESCR));
+	}
+}
+
 static void
 publish_all(void)
 {
 	struct observe_stat stat;
 
 	publish_nodes();
+	keep_others();
 	publish_text("version", slice_str(self()->version), true);
-	publish_text("sysdescr", SLICE_LIT("emqxd"), true);
+	publish_text("sysdescr", SLICE_LIT(SYSDESCR), true);
 	for (unsigned i = 0; observe_stats_get(i, &stat); i++) {
 		publish_number("stats", stat.name, ".count", stat.count);
 		publish_number("stats", stat.name, ".max", stat.max);
@@ -337,6 +404,8 @@ sys_topics_birth(const char *node, const char *version)
 void
 sys_topics_death(void)
 {
+	for (unsigned i = 0; i < NODES_MAX; i++)
+		mem_free(self()->other[i]);
 	mem_free(self()->name);
 	mem_free(self());
 	node_slot_set(ROOM_MODULES, NULL);

@@ -9,7 +9,8 @@
  * published; of a turn at most SYS_EVENTS_MAX, more are counted as dropped.
  *
  * A $SYS message has QoS 0, is in no count of messages, and, where it is retained, in
- * memory only.
+ * memory only; version and sysdescr of the other nodes are kept on each, as EMQX's
+ * replicated table does, and at the next interval forgotten with the member.
  */
 #ifndef MODULES_SYS_TOPICS_H
 #define MODULES_SYS_TOPICS_H

@@ -187,7 +187,7 @@ def lost_midway():
 
 
 def sys():
-    """$SYS/brokers names all that run, and what nodes tell of themselves is heard anywhere"""
+    """$SYS/brokers names all that run, and what nodes tell of themselves is heard, and kept, anywhere"""
     with house(3, 'sys_topics.sys_msg_interval = "1s"', 'sys_topics.sys_heartbeat_interval = "1s"') as h:
         ear = Client(h[2], "ear")
         ear.subscribe("$SYS/brokers")
@@ -204,6 +204,18 @@ def sys():
         topic = "$SYS/brokers/%s/clients/late/connected" % h[3].name
         wait_until(topic, 10, lambda: any(topic == got[0] for got in ear.got))
         late.stop()
+        for node in h.nodes:
+            for other in h.nodes:
+                topic = "$SYS/brokers/%s/version" % other.name
+                wait_until("%s is kept at %s" % (topic, node.name), 10, lambda n=node, t=topic: n.ctl(
+                    "retainer", "show", t)[0] == 0)
+                version = node.members()[other.name]["version"]
+                assert [r["payload"] for r in node.rows("retainer", "show", topic)] == [version]
+        h[1].ok("cluster", "leave")
+        topic = "$SYS/brokers/%s/version" % h[1].name
+        wait_until("it is forgotten with the member", 10, lambda: h[2].ctl("retainer", "show", topic)[0] == 3)
+        h[1].ok("cluster", "join", h[2].address)
+        wait_until("it is kept again", 10, lambda: h[2].ctl("retainer", "show", topic)[0] == 0)
         h[3].stop()
         two = ",".join(sorted(n.name for n in (h[1], h[2])))
         wait_until("two are named", 15, lambda: ("$SYS/brokers", two) in ear.got)

@@ -53,6 +53,13 @@ TEST(a_member_has_a_place_until_it_is_deleted)
 	nodes_set_running(a, true);
 	OK(nodes_is_running(a));
 	OK(nodes_is_member(0) && nodes_is_member(a) && !nodes_is_member(9));
+	STR_EQ(nodes_version(a), "");
+	nodes_set_version(a, SLICE_LIT("0.1.0"));
+	nodes_set_version(a, SLICE_LIT("0.1.0"));
+	STR_EQ(nodes_version(a), "0.1.0");
+	nodes_set_version(a, SLICE_LIT("0.2.0"));
+	STR_EQ(nodes_version(a), "0.2.0");
+	STR_EQ(nodes_version(b), "");
 	nodes_set_member(a, false); /* it left: it still has its place */
 	OK(!nodes_is_member(a) && nodes_find(slice_str("emqx@a")) == a);
 	OK(nodes_add(slice_str("emqx@a"), 10, &b) == EM_EXISTS);
