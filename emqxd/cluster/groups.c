@@ -76,6 +76,15 @@ on_accept(struct link_peer *from, struct slice group, int fd, void *arg)
 
 /* ---- the child */
 
+static bool
+is_any_unusable(const struct groups *all)
+{
+	for (unsigned g = 0; g < CSTORE_GROUP_N; g++)
+		if (all->part[g].is_unusable)
+			return true;
+	return false;
+}
+
 static void
 note_state(struct groups *all, const struct cstore_event *e)
 {
@@ -86,7 +95,7 @@ note_state(struct groups *all, const struct cstore_event *e)
 	part->leads = e->state == CSTORE_LEADER;
 	part->differs_since = (mono_t){ 0 };
 	part->denied = 0;
-	if (e->name[0] != '\0')
+	if (e->name[0] != '\0' && !is_any_unusable(all))
 		all->trouble[0] = '\0';
 	LOG(INFO, "cluster_leader", "group", cstore_log_name(e->group), "leader", e->name,
 	    "term", e->term);
@@ -100,6 +109,39 @@ note_trouble(struct groups *all, const char *text)
 		snprintf(all->trouble, sizeof all->trouble, "the log is down: %s", text);
 }
 
+/* No STATE says so.  Who led may not come up again: it is to be one that looks. */
+static void
+note_down(struct groups *all, const struct cstore_event *e)
+{
+	for (unsigned g = 0; g < CSTORE_GROUP_N; g++)
+		all->part[g].leads = false;
+	LOG(WARN, "cluster_store_down", "why", e->text);
+	note_trouble(all, e->text);
+}
+
+static void
+note_opened(struct groups *all, const struct cstore_event *e)
+{
+	struct groups_part *part = &all->part[e->group];
+
+	part->is_unusable = e->err != EM_OK;
+	if (e->err == EM_OK)
+		return;
+	part->leads = false;
+	LOG(ERROR, "cluster_log_unusable", "group", cstore_log_name(e->group), "error",
+	    err_name(e->err), "why", e->text);
+	note_trouble(all, e->text);
+}
+
+/* Who was asked before is not waited for. */
+static void
+note_up(struct groups *all)
+{
+	all->life++;
+	for (unsigned g = 0; g < CSTORE_GROUP_N; g++)
+		all->part[g].is_asked = false;
+}
+
 static void
 on_cstore(void *arg, const struct cstore_event *e)
 {
@@ -108,19 +150,9 @@ on_cstore(void *arg, const struct cstore_event *e)
 	switch (e->kind) {
 	case CSTORE_CONNECT: dial(all, e); return;
 	case CSTORE_STATE: note_state(all, e); break;
-	case CSTORE_UP: all->life++; break;
-	case CSTORE_DOWN:
-		LOG(WARN, "cluster_store_down", "why", e->text);
-		note_trouble(all, e->text);
-		break;
-	case CSTORE_OPENED:
-		all->part[e->group].is_unusable = e->err != EM_OK;
-		if (e->err == EM_OK)
-			break;
-		LOG(ERROR, "cluster_log_unusable", "group", cstore_log_name(e->group),
-		    "error", err_name(e->err), "why", e->text);
-		note_trouble(all, e->text);
-		break;
+	case CSTORE_UP: note_up(all); break;
+	case CSTORE_DOWN: note_down(all, e); break;
+	case CSTORE_OPENED: note_opened(all, e); break;
 	case CSTORE_ENTRY:
 	case CSTORE_MARKER:
 	case CSTORE_PROPOSED: break;

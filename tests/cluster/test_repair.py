@@ -4,6 +4,7 @@
 whose log is gone or cannot be read."""
 import os
 import shutil
+import signal
 import subprocess
 
 import filling
@@ -185,6 +186,28 @@ def one_without_leader():
         wait_until("it joins anew", 25, lambda: "cluster_joined_anew" in log(h[5]))
 
 
+def broken_leader():
+    """the log of the leader breaks and its child dies: it joins anew, without a restart"""
+    with House(3) as h:
+        h.start()
+        h.join()
+        wait_until("all vote", 40, lambda: is_whole(h))
+        filling.retain(h[1], 300, "before")
+        leader = next(n for n in h.nodes if h[1].members()[n.name]["role"] == "leader")
+        folder = leader.path("data", "raft", "meta")
+        for name in os.listdir(folder):
+            if name.startswith("metadata"):
+                with open(os.path.join(folder, name), "wb") as f:
+                    f.write(b"\xa5" * 32)
+        for pid in leader.children():
+            os.kill(pid, signal.SIGKILL)
+        wait_until("it cannot be read", 20, lambda: "cluster_log_unusable" in log(leader))
+        wait_until("it joins anew", 60, lambda: "cluster_joined_anew" in log(leader))
+        wait_until("all vote", 60, lambda: is_whole(h))
+        wait_until("it has all", 20, lambda: filling.retained(leader) == 300)
+        wait_until("it can be set there", 20, lambda: set_key(leader, 99))
+
+
 def removed_meanwhile():
     """a member without a log that was removed meanwhile is alone"""
     with House(3) as h:
@@ -229,7 +252,7 @@ def leads_without_rows():
 
 if __name__ == "__main__":
     ALL = [wrong_list, interrupted, lost_log, broken_log, lost_all, removed_meanwhile, one_without_leader,
-           leads_without_rows, broken_head]
+           leads_without_rows, broken_head, broken_leader]
     if os.environ.get("ONLY"):
         ALL = [t for t in ALL if t.__name__ == os.environ["ONLY"]]
     elif not LONG:
