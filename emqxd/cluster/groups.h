@@ -11,7 +11,7 @@
  * libraft 0.15 may leave a node with a list of members that was never agreed on, and a
  * leader that was recovered knows only itself: a node whose list differs from the
  * leader's for longer than GROUPS_DIFFER_S, or that is not on it, or whose log cannot be
- * opened, is told of as GROUPS_DIVERGED, and is to join anew.
+ * opened, is told of (on_diverged), and is to join anew.
  *
  * The link thread's.
  */
@@ -27,6 +27,8 @@ enum { GROUPS_DIFFER_S = 5 };
 struct groups_ops {
 	void (*on_cstore)(const struct cstore_event *e);
 	void (*on_diverged)(enum cstore_group g, const char *leader);
+	/* The leader that the child believes in is none, or (false) is one after all. */
+	void (*on_denied)(enum cstore_group g, bool is_denied);
 };
 
 void groups_birth(struct link_house *h, const struct groups_ops *ops);

@@ -38,6 +38,7 @@ struct groups_part {
 	mono_t differs_since;        /* ns 0: it does not */
 	int64_t lag;                 /* -1: not known */
 	char asked[CSTORE_NAME_MAX]; /* last, while no leader is known */
+	bool asks_denied;            /* this time it was the leader that was denied */
 	struct groups_added added[GROUPS_ADDED_MAX];
 };
 

@@ -268,7 +268,7 @@ note_denial(struct groups *all, enum cstore_group g, const char *who, em_err err
 {
 	const struct cstore_status *s = cstore_status(all->cstore, g);
 	struct groups_part *part = &all->part[g];
-	bool votes = false;
+	bool votes = false, had_one = groups_leader(g)[0] != '\0';
 
 	if (s->leader[0] == '\0' || strcmp(s->leader, who) != 0)
 		return;
@@ -279,6 +279,8 @@ note_denial(struct groups *all, enum cstore_group g, const char *who, em_err err
 		part->denied = 0;
 	else if ((err == EM_REFUSED || !votes) && part->denied < GROUPS_DENIED)
 		part->denied++;
+	if (had_one != (groups_leader(g)[0] != '\0'))
+		all->ops->on_denied(g, had_one);
 }
 
 struct look {
@@ -303,21 +305,26 @@ on_state(struct link_peer *p, em_err err, struct slice body, void *arg)
 }
 
 /* Whom to ask: the leader; who hears of none asks all by turns, since one that went on
- * without him (force-leave --recover) does not talk to his child. */
+ * without him (force-leave --recover) does not talk to his child; and every second time a
+ * leader that was denied: it may be one still, behind a link that is back. */
 static struct link_peer *
 whom(struct groups *all, enum cstore_group g)
 {
-	const char *leader = groups_leader(g);
-	struct link_peer *p;
+	struct groups_part *part = &all->part[g];
+	struct slice leader = slice_str(cstore_status(all->cstore, g)->leader);
+	struct link_peer *p = link_peer_find(all->house, leader);
 
-	if (leader[0] != '\0')
-		return link_peer_find(all->house, slice_str(leader));
-	p = link_peer_find(all->house, slice_str(all->part[g].asked));
+	if (leader.n > 0 && part->denied < GROUPS_DENIED)
+		return p;
+	part->asks_denied = !part->asks_denied && p != NULL && link_peer_is_reachable(p);
+	if (part->asks_denied)
+		return p;
+	p = link_peer_find(all->house, slice_str(part->asked));
 	p = link_peer_next(all->house, p);
 	while (p != NULL && !link_peer_is_reachable(p))
 		p = link_peer_next(all->house, p);
-	snprintf(all->part[g].asked, sizeof all->part[g].asked, "%s",
-	    p != NULL ? link_peer_name(p) : "");
+	snprintf(
+	    part->asked, sizeof part->asked, "%s", p != NULL ? link_peer_name(p) : "");
 	return p;
 }
 

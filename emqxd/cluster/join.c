@@ -499,6 +499,14 @@ on_diverged(enum cstore_group g, const char *leader)
 	join_anew(leader);
 }
 
+/* No STATE of the child's says so, and what waits must not wait for that leader. */
+static void
+on_denied(enum cstore_group g, bool is_denied)
+{
+	if (ordering_is_started())
+		store_set_leader((enum change_group)g, !is_denied);
+}
+
 static void
 on_row_dropped(void *arg, em_err err)
 {
@@ -593,8 +601,9 @@ on_members(enum members_event event, void *arg)
 		heal_removed();
 }
 
-static const struct groups_ops ops = { .on_cstore = on_cstore,
-	.on_diverged = on_diverged };
+static const struct groups_ops ops = {
+	.on_cstore = on_cstore, .on_diverged = on_diverged, .on_denied = on_denied
+};
 
 /* ---- what a start finds */
 

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Most members are gone for good: force-leave --recover, and those that come back."""
 import os
+import time
 
 import filling
-from house import House, LONG, run, wait_until
+from hosts import Hosts
+from house import House, LONG, SLOW, run, wait_until
 
 KEY = "mqtt.max_topic_levels"
 
@@ -156,6 +158,9 @@ def stale_leader():
         for node in left:
             wait_until("%s sees it" % node.name, 20, lambda n=node: not any(
                 r["quorum"] or r["role"] == "leader" for r in n.members().values()))
+        began = time.monotonic()
+        expect_exit(standby, 1, "no quorum", "conf", "set", KEY, "95", "--yes")
+        assert time.monotonic() - began < 5 * SLOW
         expect_exit(standby, 1, "force-leave %s --recover" % min(n.name for n in voters_[:3]),
                     "cluster", "leave", "--dry-run")
         first = None
@@ -170,8 +175,26 @@ def stale_leader():
                    first.running() == sorted(n.name for n in left))
 
 
+def cut_off_standby():
+    """a node that does not vote and was cut off is back soon after the link is"""
+    with Hosts(6) as h:
+        h.need_cuts()
+        h.start()
+        h.join()
+        wait_until("five vote", 60, lambda: sorted(r["role"] for r in h[1].members().values()) ==
+                   ["leader", "standby"] + 4 * ["voter"])
+        standby = next(n for n in h.nodes if h[1].members()[n.name]["role"] == "standby")
+        h.cut_off(standby)
+        wait_until("no quorum there", 30, lambda: not standby.members()[standby.name]["quorum"])
+        expect_exit(standby, 1, "no quorum", "conf", "set", KEY, "95", "--yes")
+        h.heal()
+        wait_until("all are seen", 30, lambda: len(standby.running()) == 6)
+        wait_until("it hears the leader", 3, lambda: standby.members()[standby.name]["quorum"])
+        wait_until("it is set", 3, lambda: set_key(standby, 96))
+
+
 if __name__ == "__main__":
-    ALL = [two_of_three, together, three_of_five, stale_leader]
+    ALL = [two_of_three, together, three_of_five, stale_leader, cut_off_standby]
     if os.environ.get("ONLY"):
         ALL = [t for t in ALL if t.__name__ == os.environ["ONLY"]]
     elif not LONG:
