@@ -171,7 +171,10 @@ print("listens", flush=True)
 time.sleep(60)' $((port + 3)) >"$BATS_TEST_TMPDIR/taken" 3>&- &
 	listener_pid=$!
 	wait_until 5 grep -q listens "$BATS_TEST_TMPDIR/taken"
+	EMQXD_RUN="$BATS_TEST_TMPDIR/my run"
+	echo mine >"$BATS_TEST_TMPDIR/my"
 	run -1 timeout 30 env PORT="$port" CLUSTER_PORT=$((port + 3)) sh "$ROOT/packaging/cluster" </dev/null
 	[[ $output == *'CLUSTER_PORT=N for nodes'* ]]
-	[ ! -e "$EMQXD_RUN/1/emqx.conf" ]
+	[ -d "$EMQXD_RUN/1" ] && [ ! -e "$EMQXD_RUN/1/emqx.conf" ]
+	[ -s "$BATS_TEST_TMPDIR/my" ]
 }
