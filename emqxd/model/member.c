@@ -36,21 +36,21 @@ member_is_name(struct slice name)
 	return name.n > 0 && is_printable(name, NODES_NAME_MAX);
 }
 
-/* What stands before the '@'; nothing: there is none. */
+/* What stands before the '@', or @without bytes. */
 static struct slice
-first_name(struct slice s)
+first_name(struct slice s, size_t without)
 {
 	const uint8_t *at = s.n > 0 ? memchr(s.p, '@', s.n) : NULL;
 
-	return slice_head(s, at != NULL ? (size_t)(at - s.p) : 0);
+	return slice_head(s, at != NULL ? (size_t)(at - s.p) : without);
 }
 
 bool
 member_is_called(struct slice name, struct slice target)
 {
-	struct slice want = first_name(target);
+	struct slice want = first_name(target, 0); /* without an '@' it is an address */
 
-	return want.n == 0 || slice_eq(want, first_name(name));
+	return want.n == 0 || slice_eq(want, first_name(name, name.n));
 }
 
 bool

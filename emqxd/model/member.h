@@ -44,7 +44,7 @@ EM_MUST_USE em_err member_read(struct slice key, struct slice blob, struct membe
 /* May a node be called so?  Printable, 1 to NODES_NAME_MAX bytes. */
 bool member_is_name(struct slice name);
 /* Is that node meant by "NAME@HOST[:PORT]"?  Only what stands before the '@' is compared, if
- * there is one: its host may have several names. */
+ * there is one: its host may have several names; of a @name without an '@' all of it. */
 bool member_is_called(struct slice name, struct slice target);
 /* The same as member_is_name() for an address: MEMBER_ADDRESS_MAX. */
 bool member_is_address(struct slice address);

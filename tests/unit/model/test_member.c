@@ -65,6 +65,10 @@ TEST(a_node_is_meant_by_what_stands_before_the_at)
 	OK(!member_is_called(SLICE_LIT("ab@h"), SLICE_LIT("a@h")));
 	OK(!member_is_called(SLICE_LIT("h"), SLICE_LIT("a@h")));
 	OK(member_is_called(SLICE_LIT("h"), SLICE_NONE));
+	/* A node.name needs no '@'. */
+	OK(member_is_called(SLICE_LIT("a"), SLICE_LIT("a@10.0.0.1:4370")));
+	OK(!member_is_called(SLICE_LIT("ab"), SLICE_LIT("a@10.0.0.1:4370")));
+	OK(member_is_called(SLICE_LIT("a"), SLICE_LIT("10.0.0.1:4370")));
 }
 
 TEST(what_is_no_row_is_malformed)
