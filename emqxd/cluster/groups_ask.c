@@ -97,7 +97,11 @@ answered(struct groups_ask *a, em_err err, const char *text)
 static void
 on_changed(void *arg, em_err err, const char *text)
 {
-	answered(arg, err, text);
+	struct groups_ask *a = arg;
+
+	if (err != EM_OK)
+		groups_spare_keep(a->c.group, a->c.raft_id);
+	answered(a, err, text);
 }
 
 static void
@@ -245,6 +249,8 @@ groups_change(const struct groups_change *c, groups_done_fn *done, void *arg)
 
 struct asked {
 	struct link_ask ask;
+	enum cstore_group group; /* of a change here */
+	uint64_t raft_id;
 };
 
 static void
@@ -257,15 +263,26 @@ on_done(void *arg, em_err err, const char *text)
 }
 
 static void
+on_changed_here(void *arg, em_err err, const char *text)
+{
+	struct asked *q = arg;
+
+	if (err != EM_OK)
+		groups_spare_keep(q->group, q->raft_id);
+	on_done(q, err, text);
+}
+
+static void
 change_here(struct link_ask ask, enum cstore_group g, enum cstore_change what,
     uint64_t raft_id, struct slice name)
 {
 	struct asked *q = MEM_NEW(struct asked);
 	struct str text = { 0 };
 
-	q->ask = ask;
+	*q = (struct asked){ ask, g, raft_id };
 	str_add_slice(&text, name);
-	cstore_change(groups_cstore(), g, what, raft_id, str_get(&text), on_done, q);
+	cstore_change(
+	    groups_cstore(), g, what, raft_id, str_get(&text), on_changed_here, q);
 	str_fini(&text);
 }
 
@@ -396,8 +413,11 @@ on_group_change(struct link_peer *from, struct link_ask ask, struct slice body, 
 		return;
 	}
 	if (what == CSTORE_ADD) {
-		str_add(&why, "another node has that name");
 		err = members_expect(name, address, site, EXPECTED);
+		if (err != EM_OK)
+			str_add(&why, err == EM_EXISTS ? "another node has that name"
+						       : "too many nodes are members, or "
+							 "join just now");
 		groups_watch_expect(&all->part[g], raft_id);
 	}
 	if (what == CSTORE_MAKE_STANDBY)

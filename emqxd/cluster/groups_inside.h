@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * groups_inside: what groups.c (life), groups_ask.c (changes, asked of the leader) and
- * groups_watch.c (what the leader does by itself, and who differs) share.
+ * groups_inside: what groups.c (life), groups_ask.c (changes, asked of the leader),
+ * groups_watch.c (what the leader does by itself, and who differs) and groups_spare.c (may
+ * a vote go?) share.
  */
 #ifndef CLUSTER_GROUPS_INSIDE_H
 #define CLUSTER_GROUPS_INSIDE_H
@@ -68,8 +69,10 @@ void groups_watch_expect(struct groups_part *part, uint64_t raft_id);
  * the names of those that do not; none where one was removed and counts still. */
 bool groups_spare_check(enum cstore_group g, uint64_t raft_id, struct str *missing);
 /* The same, right before the vote goes: of two at once the other one is counted as gone.
- * EM_DENIED: no, @missing do not run; EM_BUSY: not yet. */
+ * EM_DENIED: no, @missing do not run; EM_BUSY: not yet, and @missing is a sentence. */
 em_err groups_spare_take(enum cstore_group g, uint64_t raft_id, struct str *missing);
+/* It did not go, or comes back: the vote counts again. */
+void groups_spare_keep(enum cstore_group g, uint64_t raft_id);
 /* The frame GROUP_STATE. */
 void groups_watch_birth(struct groups *all);
 

@@ -79,11 +79,24 @@ groups_spare_take(enum cstore_group g, uint64_t raft_id, struct str *missing)
 
 	if (!is_voter(g, raft_id)) /* yet: one that is let in */
 		return EM_OK;
-	if (!groups_spare_check(g, raft_id, missing))
-		return missing->n > 0 ? EM_DENIED : EM_BUSY;
+	if (!groups_spare_check(g, raft_id, missing)) {
+		if (missing->n > 0)
+			return EM_DENIED;
+		str_add(missing, "who votes is changing just now");
+		return EM_BUSY;
+	}
 	part->spared = raft_id;
 	part->spared_until = mono_add(clock_mono(), UNDER_WAY);
 	return EM_OK;
+}
+
+void
+groups_spare_keep(enum cstore_group g, uint64_t raft_id)
+{
+	struct groups_part *part = &groups()->part[g];
+
+	if (part->spared == raft_id)
+		part->spared = 0;
 }
 
 /* ---- asking */
@@ -107,7 +120,7 @@ one_answered(struct spare *q, em_err err, struct slice missing)
 {
 	if (err != EM_OK && q->err == EM_OK) {
 		q->err = err;
-		str_add_slice(&q->missing, missing);
+		str_add_escaped(&q->missing, missing);
 	}
 	if (--q->left > 0)
 		return;

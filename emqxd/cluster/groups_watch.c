@@ -143,6 +143,8 @@ keep_order(struct groups *all, enum cstore_group g)
 		if (s->member[i].id == c.raft_id)
 			name = s->member[i].name;
 	tell_change(g, part, &c, name);
+	if (c.what == MEMBER_PROMOTE)
+		groups_spare_keep(g, c.raft_id);
 	part->is_changing = true;
 	cstore_change(all->cstore, g, what[c.what], c.raft_id, name, on_changed, part);
 }
