@@ -91,6 +91,7 @@ on_end(void *arg, const struct join_end *end)
 	if (end->others != NULL)
 		str_add(&e->others, end->others);
 	e->runs = end->runs;
+	e->was_removed = end->was_removed;
 	finding_state(&e->finding);
 	go_home(e);
 }

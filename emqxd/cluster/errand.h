@@ -39,7 +39,7 @@ struct errand {
 	em_err err;
 	struct str text, hint, cluster, backup, licence,
 	    others; /* of join.h's struct join_end */
-	bool runs;
+	bool runs, was_removed;
 	unsigned n; /* rows, or members */
 	struct status_row rows[NODES_MAX];
 	struct finding_state finding; /* DISCOVERY: as it is; LEAVE, ENABLE: afterwards */

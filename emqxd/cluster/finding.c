@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* finding: see finding.h. */
 #include "emqxd/cluster/finding.h"
+#include "emqxd/cluster/heal.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join.h"
 #include "emqxd/cluster/look.h"
@@ -159,6 +160,8 @@ finding_birth(const struct discover_keys *keys, const struct discover_self *self
 	else
 		LOG(ERROR, "discovery_impossible", "address", self->advertised, "hint",
 		    "node.name or cluster.advertise is no address that others can dial");
+	if (heal_is_cast_out())
+		finding_pause();
 }
 
 void
@@ -182,7 +185,10 @@ finding_pause(void)
 		return false;
 	if (!seek_is_paused(f->seek))
 		LOG(INFO, "discovery_paused", "hint",
-		    "emqx_ctl cluster discovery enable, or a restart, goes on with it");
+		    heal_is_cast_out()
+			? "emqx_ctl cluster discovery enable goes on with it"
+			: "emqx_ctl cluster discovery enable, or a restart, "
+			  "goes on with it");
 	seek_pause(f->seek);
 	return true;
 }

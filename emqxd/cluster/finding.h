@@ -8,8 +8,9 @@
  * themselves, for one of them would lose what it has stored.  What does not: how addresses
  * are found, and whom of them one joins (discover/).
  *
- * It rests after this node left its cluster, or was removed from it by an operator, until
- * `emqx_ctl cluster discovery enable` or a restart.
+ * It rests after this node left its cluster, until `emqx_ctl cluster discovery enable` or a
+ * restart; and where an operator removed it, over restarts too, until that command, a join
+ * or a leave.
  *
  * The link thread's.
  */

@@ -78,8 +78,8 @@ on_joined(void *arg, const struct join_end *e)
 	struct heal *h = arg;
 
 	h->is_asking = false;
-	if (e->err == EM_OK)
-		return; /* heal_joined() was called */
+	if (e->err == EM_OK || !h->is_healing)
+		return; /* heal_joined() was called, or an operator wants none of it */
 	h->rest = h->rest.ns * 2 < REST_MAX.ns ? span_ns(h->rest.ns * 2) : REST_MAX;
 	timer_arm(&h->timer, h->rest, on_tick);
 }
@@ -120,9 +120,20 @@ heal_is_cast_out(void)
 	return join_note()->is_removed;
 }
 
+bool
+heal_is_healing(void)
+{
+	return heal()->is_healing;
+}
+
 void
 heal_stay_alone(void)
 {
+	struct heal *h = heal();
+
+	if (h->is_healing)
+		timer_arm(&h->timer, LOOK, on_tick);
+	h->is_healing = false;
 	join_note_removed(false);
 	alarm_clear(alarm);
 }
@@ -135,8 +146,8 @@ heal_cast_out(void)
 	if (h->is_healing)
 		return;
 	h->said = 0;
-	finding_pause();
 	join_note_removed(true);
+	finding_pause();
 	tell_cast_out();
 }
 
@@ -280,7 +291,6 @@ heal_joined(void)
 {
 	struct heal *h = heal();
 
-	h->is_healing = false;
 	h->said = 0;
 	heal_stay_alone();
 	own_again(h);

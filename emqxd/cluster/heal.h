@@ -13,7 +13,8 @@
  * (cluster.autoclean) and cluster.autoheal is on, it joins again, asking one former member
  * after the other, and stays what it is until that begins to succeed.  Otherwise, removed
  * by an operator, it is alone from then on, with the rows it has, calls nobody any more,
- * and discovery rests until it is told not to (finding.h).  An alarm tells either.
+ * and discovery rests, over restarts too, until it is told not to (finding.h).  An alarm
+ * tells either; a leave, or a recovery that succeeds, ends either.
  *
  * The link thread's.
  */
@@ -32,7 +33,9 @@ void heal_removed(void);
 void heal_cast_out(void);
 /* So it is since then, over restarts too. */
 bool heal_is_cast_out(void);
-/* An operator leaves it alone. */
+/* It joins again by itself. */
+bool heal_is_healing(void);
+/* An operator leaves it alone: neither the alarm nor the healing goes on. */
 void heal_stay_alone(void);
 /* This node is a member: all is well. */
 void heal_joined(void);

@@ -622,6 +622,8 @@ be_alone(struct join *j)
 static void
 be_member(uint64_t raft_id)
 {
+	/* It ended right behind its row: what it was before that is over. */
+	heal_stay_alone();
 	if (join_note()->phase != JOIN_SETTLED)
 		join_note_write(JOIN_SETTLED, 0, NULL, NULL);
 	join_open_groups(CSTORE_JOIN, raft_id);

@@ -34,6 +34,7 @@ struct join_end {
 	const char *licence; /* JOIN: the cluster's, as that member has it; or NULL */
 	const char *others;  /* force-leave: names of further members that go; or NULL */
 	bool runs;           /* force-leave: whom it removes runs */
+	bool was_removed;    /* leave: there was no cluster any more: it ends the alarm */
 	unsigned members;    /* that there are now */
 };
 typedef void join_done_fn(void *arg, const struct join_end *e);

@@ -83,9 +83,10 @@ on_given_up(void)
 {
 	LOG(WARN, "cluster_left_unheard", "error", "cancelled", "why",
 	    "the cluster did not take it back");
-	if (join_self()->done != NULL)
-		finding_pause(); /* an operator wants it so */
-	else
+	if (join_self()->done != NULL) { /* an operator wants it so */
+		heal_stay_alone();
+		finding_pause();
+	} else
 		heal_cast_out();
 	join_note_write(JOIN_SETTLED, 0, NULL, NULL);
 	join_finish(&(struct join_end){ .err = EM_OK, .text = "" });

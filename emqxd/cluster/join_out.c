@@ -47,6 +47,7 @@ static void
 on_rows_dropped(void)
 {
 	LOG(INFO, "cluster_left", "node", nodes_me());
+	heal_stay_alone();
 	finding_pause();
 	finish_ok(join_self()->left);
 }
@@ -55,6 +56,18 @@ static void
 on_alone(void)
 {
 	join_drop_rows_then(on_rows_dropped);
+}
+
+/* The others have left: nobody is to be asked. */
+static void
+leave_last(struct join *j)
+{
+	if (j->only_looks) {
+		finish_ok(0);
+		return;
+	}
+	j->left = 0;
+	join_go_alone(on_alone);
 }
 
 /* The others remove what is left of this node by themselves, should they not have heard. */
@@ -121,29 +134,43 @@ first_silent(void)
 	return "NODE";
 }
 
-/* Nothing of it is done, or the leader gives the vote back: the row is there. */
+/* Whom, or its own store, it does not hear. */
 static void
-fail_leave(em_err err, const char *who, const char *missing)
+fail_for_quorum(const struct join *j)
 {
 	struct str hint = { 0 };
 
-	if (err == EM_NOQUORUM)
-		str_addf(&hint,
-		    "with most members lost for good: emqx_ctl cluster force-leave %s "
-		    "--recover, and leave then",
-		    first_silent());
-	else if (missing[0] != '\0')
-		str_addf(
-		    &hint, "emqx_ctl cluster force-leave %s first, or start it", missing);
-	else
+	if (groups_trouble()[0] != '\0') {
+		join_fail(EM_NOQUORUM, "emqx_ctl cluster status, in a while",
+		    "%s: nothing has changed", groups_trouble());
+		return;
+	}
+	str_addf(&hint,
+	    "with most members lost for good: emqx_ctl cluster force-leave %s "
+	    "--recover%s",
+	    first_silent(), j->task == JOIN_OUT ? ", and leave then" : "");
+	join_fail(EM_NOQUORUM, str_get(&hint),
+	    "no quorum: most members do not answer; nothing has changed");
+	str_fini(&hint);
+}
+
+/* Nothing of it is done, or the leader gives the vote back: the row is there. */
+static void
+fail_leave(const struct join *j, const char *missing)
+{
+	const char *who = j->task == JOIN_OUT ? "this node" : str_get(&j->victim);
+	const char *comma = strchr(missing, ',');
+	struct str hint = { 0 };
+
+	if (missing[0] == '\0')
 		str_add(&hint, "once emqx_ctl cluster status shows another voter");
-	if (err == EM_NOQUORUM)
-		join_fail(err, str_get(&hint),
-		    "no quorum: most members do not answer; nothing has changed");
 	else
-		join_fail(EM_STATE, str_get(&hint),
-		    "without %s most voters would not run%s%s: nothing has changed", who,
-		    missing[0] != '\0' ? ", for want of " : "", missing);
+		str_addf(&hint, "emqx_ctl cluster force-leave %.*s first, or start %s",
+		    comma != NULL ? (int)(comma - missing) : (int)strlen(missing),
+		    missing, comma != NULL ? "one of them" : "it");
+	join_fail(EM_STATE, str_get(&hint),
+	    "without %s most voters would not run%s%s: nothing has changed", who,
+	    missing[0] != '\0' ? ", for want of " : "", missing);
 	str_fini(&hint);
 }
 
@@ -158,10 +185,14 @@ on_votes_no_more(void *arg, em_err err, const char *text)
 	if (j->err == EM_OK) {
 		j->until = mono_add(clock_mono(), LEADER_LIMIT);
 		remove_row(nodes_me(), on_own_row_gone);
-	} else if (j->err == EM_DENIED) /* of several that leave at once */
-		fail_leave(EM_STATE, "this node", str_get(&j->why));
+	} else if (members_count() < 2)
+		leave_last(j);
+	else if (j->err == EM_DENIED) /* of several that leave at once */
+		fail_leave(j, str_get(&j->why));
 	else
-		join_fail(j->err, j->err == EM_NOQUORUM ? join_hint_recover : NULL,
+		join_fail(j->err,
+		    j->err == EM_NOQUORUM && !groups_have_quorum() ? join_hint_recover
+								   : NULL,
 		    "this node is still a member: %s", str_get(&j->why));
 }
 
@@ -175,12 +206,14 @@ on_spare(void *arg, em_err err, const char *missing)
 	struct join *j = arg;
 	bool is_final = err == EM_OK || (err == EM_STATE && missing[0] != '\0');
 
-	if (join_self() == NULL || j->task != JOIN_OUT)
+	if (join_self() == NULL || (j->task != JOIN_OUT && j->task != JOIN_REMOVE))
 		return;
 	if (!is_final && clock_mono().ns < j->until.ns)
 		timer_arm(&j->wait, LOOK, on_look);
+	else if (err == EM_NOQUORUM)
+		fail_for_quorum(j);
 	else if (err != EM_OK)
-		fail_leave(err, "this node", missing);
+		fail_leave(j, missing);
 	else
 		j->then();
 }
@@ -190,7 +223,11 @@ on_look(struct timer *t)
 {
 	struct join *j = LIST_OWNER(t, struct join, wait);
 
-	groups_spare_ask(j->raft_id, on_spare, j);
+	if (j->task == JOIN_OUT && members_count() < 2) /* meanwhile */
+		leave_last(j);
+	else
+		groups_spare_ask(
+		    j->task == JOIN_OUT ? j->raft_id : j->old_id, on_spare, j);
 }
 
 static void
@@ -257,12 +294,23 @@ transfer(void)
 	timer_arm(&j->wait, LOOK, on_transfer_wait);
 }
 
+static void
+stay_alone(bool is_dry_run)
+{
+	if (!is_dry_run) {
+		heal_stay_alone();
+		finding_pause();
+	}
+	join_finish(&(struct join_end){ .err = EM_OK, .text = "", .was_removed = true });
+}
+
 void
 join_leave(bool is_dry_run, join_done_fn *done, void *arg)
 {
 	struct join *j = join_self();
 
 	if ((j->is_detached || j->task == JOIN_ANEW) && j->done == NULL && !is_dry_run) {
+		heal_stay_alone();
 		j->gives_up = true; /* which it sees at its next step */
 		j->done = done;
 		j->arg = arg;
@@ -271,20 +319,15 @@ join_leave(bool is_dry_run, join_done_fn *done, void *arg)
 	if (!join_take(JOIN_OUT, done, arg))
 		return;
 	j->only_looks = is_dry_run;
-	if (!j->is_member && heal_is_cast_out()) {
-		if (!is_dry_run)
-			heal_stay_alone();
-		finish_ok(0);
+	if (!j->is_member && (heal_is_cast_out() || heal_is_healing())) {
+		stay_alone(is_dry_run);
 	} else if (!j->is_member) {
 		join_fail(
 		    EM_STATE, NULL, "this node is alone: there is nothing to leave");
 	} else if (members_count() >= 2) {
 		look_then(j, transfer);
-	} else if (is_dry_run) {
-		finish_ok(0);
-	} else { /* the others have left: nobody is to be asked */
-		j->left = 0;
-		join_go_alone(on_alone);
+	} else {
+		leave_last(j);
 	}
 }
 
@@ -327,26 +370,14 @@ on_row_gone(void *arg, em_err err)
 }
 
 static void
-remove_other(struct join *j)
+remove_other(void)
 {
+	struct join *j = join_self();
+
 	if (j->only_looks)
 		join_finish_removed(j, members_count() - 1);
 	else
 		remove_row(str_get(&j->victim), on_row_gone);
-}
-
-/* Of one that runs: it counts for the quorum. */
-static void
-on_other_spare(void *arg, em_err err, const char *missing)
-{
-	struct join *j = arg;
-
-	if (join_self() == NULL || j->task != JOIN_REMOVE)
-		return;
-	if (err == EM_OK)
-		remove_other(j);
-	else
-		fail_leave(err, str_get(&j->victim), missing);
 }
 
 void
@@ -374,14 +405,13 @@ join_force_leave(
 	} else if (groups_have_quorum()) {
 		j->old_id = e->m.raft_id;
 		j->victim_runs = e->peer != NULL && link_peer_is_reachable(e->peer);
-		if (j->victim_runs)
-			groups_spare_ask(j->old_id, on_other_spare, j);
+		if (j->victim_runs) /* it counts for the quorum */
+			look_then(j, remove_other);
 		else
-			remove_other(j);
+			remove_other();
 	} else if (with_recovery) {
 		join_recover(j);
 	} else {
-		join_fail(EM_NOQUORUM, join_hint_recover,
-		    "no quorum: most members do not answer; nothing has changed");
+		fail_for_quorum(j);
 	}
 }

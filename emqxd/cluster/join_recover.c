@@ -22,6 +22,7 @@
  * GROUP_LAST, asked: nothing.  Answer: for each group u8 hears a leader, u64 term of the
  * last entry, u64 its index.
  */
+#include "emqxd/cluster/heal.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join_inside.h"
 #include "emqxd/core/clock.h"
@@ -89,8 +90,10 @@ on_row_gone(void *arg, em_err err)
 		join_fail(j->err, "emqx_ctl cluster force-leave again, without --recover",
 		    "this node has a quorum again, but not all that are gone are "
 		    "removed");
-	else
+	else {
+		heal_joined();
 		join_finish_removed(j, members_count());
+	}
 }
 
 static bool

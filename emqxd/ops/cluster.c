@@ -86,7 +86,15 @@ left_row(struct op_ctx *op, const struct errand *e)
 
 	row_str(row, "node",
 	    e->what == ERRAND_LEAVE ? admin_house()->node : str_get(&e->node));
-	row_int(row, "members", e->n);
+	if (e->was_removed)
+		row_str(row, "note",
+		    e->is_dry_run
+			? "was removed from its cluster before: it would stay alone, and "
+			  "the alarm would be over"
+			: "was removed from its cluster before: it stays alone, and the "
+			  "alarm is over");
+	else
+		row_int(row, "members", e->n);
 	if (e->what == ERRAND_LEAVE && strcmp(e->finding.state, "paused") == 0)
 		row_str(row, "discovery", e->finding.state);
 	if (e->what == ERRAND_FORCE_LEAVE) {

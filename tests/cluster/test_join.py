@@ -177,6 +177,40 @@ def pair():
         assert h[1].rows("cluster", "status")[0]["role"] == "alone"
 
 
+def pair_at_once():
+    """of a pair both leave at once: both are alone"""
+    with House(2) as h:
+        h.start()
+        h.join()
+        wait_until("both vote", 20, lambda: sorted(
+            r["role"] for r in h[1].members().values()) == ["leader", "voter"])
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            ends = list(pool.map(lambda n: n.ctl("cluster", "leave", "--yes", timeout=60), h.nodes))
+        assert [rc for rc, _, _ in ends] == [0, 0], ends
+        for node in h.nodes:
+            assert node.rows("cluster", "status")[0]["role"] == "alone"
+
+
+def two_dead():
+    """with two dead of five a leave names one that can be removed, or started, and that is enough"""
+    with House(5) as h:
+        h.start()
+        h.join()
+        wait_until("all vote", 60, lambda: sorted(
+            r["role"] for r in h[1].members().values()) == ["leader"] + 4 * ["voter"])
+        for node in h.nodes[3:]:
+            node.kill()
+        for node in h.nodes[:3]:
+            wait_until("it is seen", 20, lambda n=node: n.members()[n.name]["quorum"] and len(n.running()) == 3)
+        rc, _, err = h[3].ctl("cluster", "leave", "--yes")
+        assert rc == 1 and "%s, %s" % (h[4].name, h[5].name) in err, (rc, err)
+        first = re.search("force-leave (.*) first, or start one of them", err).group(1)
+        h[1].ok("cluster", "force-leave", first, "--yes")
+        wait_until("it is gone", 10, lambda: first not in h[3].members())
+        h[3].ok("cluster", "leave", "--yes", timeout=60)
+        h[1].ok("conf", "set", "mqtt.max_inflight", "17")
+
+
 def force_leave():
     """a dead member is removed, and no longer counts"""
     with House(3) as h:
@@ -226,7 +260,7 @@ def refused():
 
 if __name__ == "__main__":
     ALL = [alone, three, leave, last, with_one_dead, pair, force_leave, refused] + (
-        [stale, two_at_once] if LONG else [])
+        [stale, two_at_once, pair_at_once, two_dead] if LONG else [])
     if os.environ.get("ONLY"):
         ALL = [t for t in ALL if t.__name__ in os.environ["ONLY"].split()]
     run(*ALL)

@@ -173,6 +173,27 @@ def given_up():
         h.wait_whole()
 
 
+def last_step_again():
+    """the same, of one that an operator had removed: it is no removed one any more"""
+    with House(2) as h:
+        h.start()
+        h[2].ok("cluster", "join", h[1].address, "--yes", timeout=90)
+        h[1].ok("cluster", "force-leave", h[2].name, "--yes")
+        alarms = lambda: [r["name"] for r in h[2].rows("alarms", "list") if r["active"]]
+        wait_until("the alarm", 20, lambda: "cluster_removed" in alarms())
+        since = len(log(h[2]))
+        join = begin_join(h[2], h[1])
+        wait_until("it is in", 20, lambda: " cluster_joined " in log(h[2])[since:])
+        h[2].kill()
+        join.communicate(timeout=90 * SLOW)
+        h[2].start()
+        h.wait_whole()
+        assert alarms() == [], alarms()
+        h[2].stop()
+        h[2].start()
+        assert alarms() == [], alarms()
+
+
 def ended(phase):
     with filled() as h:
         join = begin_join(h[2], h[1])
@@ -212,7 +233,7 @@ def each_other():
 
 if __name__ == "__main__":
     ALL = [joining_entering, joining_fetching, asked_fetching, asked_entering, last_step, each_other,
-           ended_fetching, ended_entering, not_restored, joins_mixed, given_up]
+           ended_fetching, ended_entering, last_step_again, not_restored, joins_mixed, given_up]
     if os.environ.get("ONLY"):
         ALL = [t for t in ALL if t.__name__ == os.environ["ONLY"]]
     elif not LONG:

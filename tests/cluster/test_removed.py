@@ -62,6 +62,17 @@ def forced():
         assert len(log_of(h[3], "cluster_left_by_others")) == 1
         for node in h.nodes[:2]:
             assert len(log_of(node, "cluster_link_refused")) <= before.pop(0) + 1
+        h[3].stop()
+        h[3].start()
+        assert is_alone(h[3]) and discovery(h[3])["state"] == "paused", discovery(h[3])
+        assert "cluster_removed" in alarms(h[3]), alarms(h[3])
+        out = h[3].ok("cluster", "leave", "--dry-run")
+        assert "it would stay alone" in out and "members" not in out, out
+        assert "cluster_removed" in alarms(h[3]), alarms(h[3])
+        left = h[3].rows("cluster", "leave", "--yes")[0]
+        assert "it stays alone" in left["note"] and left["members"] is None, left
+        assert left["discovery"] == "paused", left
+        assert alarms(h[3]) == {} and discovery(h[3])["state"] == "paused", discovery(h[3])
         h[3].ok("cluster", "discovery", "enable")
         h.wait_whole()
         wait_until("no alarm", 5, lambda: alarms(h[3]) == {})
@@ -180,6 +191,43 @@ def remembered():
         h.wait_whole()
 
 
+def recovered_instead():
+    """who cannot join again, and was recovered by force instead, goes on as that cluster"""
+    seeds = "cluster.discovery_strategy = singleton"  # such a one lets nobody in
+    with House(3, "cluster.autoclean = 2s") as h:
+        begin(h)
+        h[3].kill()
+        gone(h[3], h.nodes[:2])
+        for node in h.nodes[:2]:
+            node.stop()
+            node.lines.append(seeds)
+            node.write_conf()
+        for node in h.nodes[:2]:
+            node.start(wait=False)
+        for node in h.nodes[:2]:
+            node.wait_ready()
+        h[3].start()
+        wait_until("it tries to heal", 30, lambda: log_of(h[3], "cluster_task_failed"))
+        assert "cluster_removed" in alarms(h[3]), alarms(h[3])
+        h[3].ok("cluster", "force-leave", h[1].name, "--recover", "--yes", timeout=60)
+        h[3].ok("conf", "set", "mqtt.max_inflight", "17")
+        for node in h.nodes[:2]:
+            node.stop()
+            node.lines.remove(seeds)
+            node.write_conf()
+        for node in h.nodes[:2]:
+            node.start(wait=False)
+        for node in h.nodes[:2]:
+            node.wait_ready()
+        wait_until("they have a quorum", 20, lambda: h[1].members()[h[1].name]["quorum"])
+        tries = len(log_of(h[3], "cluster_task_failed"))
+        wait_until("it leads", 10, lambda: h[3].members()[h[3].name]["role"] == "leader")
+        assert alarms(h[3]) == {}, alarms(h[3])
+        h[3].ok("cluster", "leave", "--yes")
+        assert is_alone(h[3]) and len(log_of(h[3], "cluster_task_failed")) == tries
+        assert "17" in h[3].ok("conf", "get", "mqtt.max_inflight")
+
+
 def while_it_ran():
     """who was cut off for so long joins again without a restart, and its clients stay"""
     with Hosts(3, "cluster.autoclean = 3s") as h:
@@ -232,5 +280,6 @@ def disowned():
 
 
 if __name__ == "__main__":
-    ALL = [forced, cleaned, remembered] + ([half_led, unheard, in_the_minority, unhealed, while_it_ran, disowned] if LONG else [])
+    ALL = [forced, cleaned, remembered] + ([half_led, unheard, in_the_minority, unhealed, recovered_instead,
+                                           while_it_ran, disowned] if LONG else [])
     run_together(*[t for t in ALL if t.__name__ in os.environ.get("ONLY", t.__name__).split()])
