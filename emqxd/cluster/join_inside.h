@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * join_inside: what join.c (the face, boot, being asked), join_in.c (joining, and joining
- * anew) and join_out.c (leaving, removing, recovery) share.
+ * join_inside: what join.c (the face, boot, being asked), join_in.c (joining), join_enter.c
+ * (its last steps), join_anew.c (joining anew), join_out.c (leaving, removing) and
+ * join_recover.c (going on without the others) share.
  *
  * A task is a chain of steps; each ends in a callback that begins the next, or in
  * join_fail().  What a crash between two steps leaves is told apart by join_note.h.
