@@ -7,6 +7,7 @@
 #include "emqxd/admin/op.h"
 #include "emqxd/cluster/errand.h"
 #include "emqxd/core/clock.h"
+#include "emqxd/core/log.h"
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/model/topic.h"
@@ -245,8 +246,13 @@ on_flushed(void *arg, em_err err)
 	if (worker_self() == worker_admin())
 		timer_cancel(&c->limit);
 	free_cleaning(c);
-	if (op == NULL || node_slot(ROOM_ADMIN) == NULL)
-		return; /* who asked is gone, with all others */
+	if (op == NULL || node_slot(ROOM_ADMIN) == NULL) {
+		if (err != EM_OK) /* who asked is gone, with all others */
+			LOG(WARN, "retained_clean_undone", "messages", cleaned, "error",
+			    err_name(err), "why",
+			    "some of them may be here again after the next start");
+		return;
+	}
 	if (err != EM_OK) {
 		op_done(op, op_fault(op, err,
 				"cleaned until a restart only: the disk "
@@ -271,7 +277,9 @@ flush(struct cleaning *c)
 		on_flushed(c, EM_OK);
 		return;
 	}
-	timer_arm(&c->limit, AGREE_LIMIT, on_limit);
+	if (store_is_ordered(
+		CHANGE_GROUP_RET)) /* alone it is the disk that takes so long */
+		timer_arm(&c->limit, AGREE_LIMIT, on_limit);
 	change_send(&change, on_flushed, c);
 }
 

@@ -86,7 +86,8 @@ struct change *change_del(enum change_kind kind, struct slice key);
  * disk has now.  Else it is overtaken. */
 struct change *change_expire(enum change_kind kind, struct slice key);
 /* Changes nothing: its answer says that what was sent before, by any thread, is on the
- * disk, or with EM_FULL or EM_IO that the store refuses changes just now. */
+ * disk, or with EM_FULL or EM_IO that the store refuses changes just now, or with EM_NOQUORUM
+ * or EM_TIMEOUT that it ends and that others have not agreed to some of them. */
 struct change *change_flush(void);
 void change_drop(struct change **cp);
 

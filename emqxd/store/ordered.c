@@ -248,9 +248,20 @@ end(struct store *s, struct change *c, em_err err, bool is_overtaken)
 	change_answer(c);
 }
 
+/* Those that wait for what ends so must not say that all is well. */
+static void
+fail_flushes(struct store *s, em_err err)
+{
+	for (size_t i = 0; i < s->flushes.n; i++)
+		if (s->flushes.p[i]->err == EM_OK)
+			s->flushes.p[i]->err = err;
+}
+
 static void
 end_all(struct store *s, struct ordered *o, struct change_list *l, em_err err)
 {
+	if (l->n > 0 && o->group == CHANGE_GROUP_RET)
+		fail_flushes(s, err);
 	while (l->n > 0) {
 		end(s, change_list_take(l), err, false);
 		o->answered++;

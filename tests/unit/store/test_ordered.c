@@ -301,6 +301,24 @@ TEST(a_flush_waits_for_what_was_sent_before)
 	wipe();
 }
 
+TEST(a_flush_does_not_say_that_all_is_well_when_the_end_leaves_changes_undone)
+{
+	struct change *c;
+
+	fresh_as(1);
+	store_set_leader(RET, false);
+	settle();
+	put("a", "1", "a");
+	c = change_flush();
+	change_send(&c, on_done, "flush");
+	settle();
+	STR_EQ(str_get(&answers), "");
+	stop();
+	STR_EQ(str_get(&answers), "a:noquorum flush:noquorum ");
+	unmake();
+	clear(&proposed);
+}
+
 TEST(of_two_changes_of_a_row_the_newer_one_wins_in_whatever_order_they_come)
 {
 	uint64_t now;
