@@ -5,6 +5,8 @@ import concurrent.futures
 import os
 import re
 import shutil
+import signal
+import threading
 
 from house import House, LONG, run, wait_until
 
@@ -211,6 +213,33 @@ def two_dead():
         h[1].ok("conf", "set", "mqtt.max_inflight", "17")
 
 
+def without_its_log():
+    """who cannot leave, nor remove another, because its own log is down says that, and not that the others are silent"""
+    with House(3) as h:
+        h.start()
+        h.join()
+        wait_until("all vote", 20, lambda: sorted(
+            r["role"] for r in h[1].members().values()) == ["leader", "voter", "voter"])
+        over = threading.Event()
+
+        def keep_down():
+            while not over.wait(0.01):
+                for pid in h[3].children():
+                    os.kill(pid, signal.SIGKILL)
+
+        killer = threading.Thread(target=keep_down)
+        killer.start()
+        try:
+            wait_until("it is down", 10, lambda: not h[3].members()[h[3].name]["quorum"])
+            expect_exit(h[3], 1, "the log is down", "cluster", "leave", "--yes")
+            expect_exit(h[3], 1, "the log is down", "cluster", "force-leave", h[2].name, "--yes")
+        finally:
+            over.set()
+            killer.join()
+        for node in h.nodes:
+            wait_until("all is well", 20, lambda n=node: len(n.members()) == 3 and n.members()[n.name]["quorum"])
+
+
 def force_leave():
     """a dead member is removed, and no longer counts"""
     with House(3) as h:
@@ -260,7 +289,7 @@ def refused():
 
 if __name__ == "__main__":
     ALL = [alone, three, leave, last, with_one_dead, pair, force_leave, refused] + (
-        [stale, two_at_once, pair_at_once, two_dead] if LONG else [])
+        [stale, two_at_once, pair_at_once, two_dead, without_its_log] if LONG else [])
     if os.environ.get("ONLY"):
         ALL = [t for t in ALL if t.__name__ in os.environ["ONLY"].split()]
     run(*ALL)
