@@ -33,6 +33,7 @@ struct heal {
 	bool is_disowned; /* the alarm is active */
 	unsigned said;    /* so often in a row */
 	unsigned next;    /* of the targets */
+	unsigned turn;    /* of the members, the next to be asked */
 	span_t rest;
 	char ask[LINK_ADDRESS_MAX + 1]; /* the leader that was named; "" */
 	char target[NODES_MAX][LINK_ADDRESS_MAX + 1];
@@ -238,14 +239,24 @@ is_refusing(const struct members_entry *e)
 	return !info.is_reachable && info.err == EM_NOTMEMBER;
 }
 
+/* By turns: one that is alone itself refuses too, and knows nothing. */
+static const struct members_entry *
+next_refusing(struct heal *h)
+{
+	for (unsigned i = members_count(); i > 0; i--) {
+		const struct members_entry *e = members_at(h->turn++ % members_count());
+
+		if (is_refusing(e))
+			return e;
+	}
+	return NULL;
+}
+
 static void
 ask_who_refuses(struct heal *h)
 {
-	const struct members_entry *refusing = NULL;
+	const struct members_entry *refusing = next_refusing(h);
 
-	for (unsigned i = 0; i < members_count() && refusing == NULL; i++)
-		if (is_refusing(members_at(i)))
-			refusing = members_at(i);
 	if (refusing == NULL) {
 		h->said = 0;
 		own_again(h);

@@ -5,8 +5,9 @@
  * What lives here: how it comes to know, and what follows.  What does not: the steps of
  * leaving and joining (join.h).
  *
- * A member that refuses this node's links (EM_NOTMEMBER) is asked who its members are
- * (look.h), and after it the leader that it names: only a leader with a quorum is
+ * The members that refuse this node's links (EM_NOTMEMBER) are asked by turns who their
+ * members are (look.h), and after one the leader that it names: one that was removed too,
+ * and is alone, refuses as well and knows nothing.  Only a leader with a quorum is
  * believed, and only the second time, and never while this node has a quorum itself: then
  * there are two clusters, of which one was recovered by force, and an operator must choose
  * (alarm cluster_disowned).  Then, if it was removed for being away
