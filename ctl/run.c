@@ -270,6 +270,37 @@ check_dry_run(const struct run *r, struct fault *f)
 	return EM_USAGE;
 }
 
+/* The question of a single thing that is done or not. */
+static bool
+tells_before(const struct run *r)
+{
+	const struct cmd *cmd = r->line->cmd;
+
+	return cmd->dangerous == DANGER_ASK && cmd->would != NULL && !r->prefs.yes &&
+	       !r->prefs.dry_run;
+}
+
+/* What would happen, for the question behind it; what cannot be done is not asked for. */
+static em_err
+tell_before(struct run *r, struct fault *f)
+{
+	const struct prefs kept = r->prefs;
+	struct out out;
+	em_err written, err = out_open(&out, STDERR_FILENO,
+			    color_is_on(kept.color, STDERR_FILENO), NULL, f);
+
+	if (err != EM_OK)
+		return err;
+	r->asked = true;
+	r->prefs.dry_run = true;
+	r->prefs.render.format = RENDER_AUTO;
+	r->flags = request_flags(&r->prefs, false);
+	err = ask(r, &out, f);
+	r->prefs = kept;
+	written = out_close(&out, err == EM_OK ? f : NULL);
+	return err == EM_OK ? written : err;
+}
+
 static em_err
 remote(struct run *r, struct fault *f)
 {
@@ -281,6 +312,8 @@ remote(struct run *r, struct fault *f)
 	em_err err;
 
 	err = check_dry_run(r, f);
+	if (err == EM_OK && can_ask && tells_before(r))
+		err = tell_before(r, f);
 	if (err == EM_OK)
 		err = confirm_command(&r->prefs, params, can_ask, &agreed, f);
 	/* A file is not made for a daemon that is not there. */

@@ -143,12 +143,21 @@ subscriber() {
 @test "dangerous commands ask" {
 	shell
 	keys 'listeners stop tcp:default' Enter
+	shows 'would stop listener tcp:default on '
+	shows 'Stop a listener and close its connections: id=tcp:default'
 	shows 'Go on? [y/N]'
 	keys n Enter
 	shows 'nothing was done'
 	[ "$(ctl listeners tcp:default --json | json 'd[0]["running"]')" = True ]
+	# What cannot be done is not asked for.
 	keys 'cluster leave' Enter
-	shows 'Take this node out of its cluster (what it changes holds for the whole cluster).  Go on? [y/N]'
+	shows 'this node is alone: there is nothing to leave'
+	hides 'Take this node out of its cluster'
+	keys "cluster join a@127.0.0.1:$(free_port)" Enter
+	shows 'Connection refused'
+	hides 'Make this node a member'
+	keys C-l 'listeners restart tcp:default' Enter
+	shows 'Go on? [y/N]'
 	keys C-d
 	sees_line() { screen | grep -q '^emqx_ctl: .*nothing was done'; }
 	wait_until 5 sees_line

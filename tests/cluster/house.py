@@ -7,6 +7,7 @@ restart. Everything that waits waits for a condition, with a limit that SLOW str
 """
 import json
 import os
+import pty
 import random
 import shutil
 import signal
@@ -182,6 +183,23 @@ class Node:
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
             timeout=timeout * SLOW, check=False)
         return done.returncode, done.stdout, done.stderr
+
+    def asked(self, answer, *words):
+        """(exit code, all that a terminal shows) of a command that asks, and is answered so."""
+        master, slave = pty.openpty()
+        with subprocess.Popen([self.build + "/emqx_ctl", "--socket", self.path("ctl.sock"), *words],
+                              stdin=slave, stdout=slave, stderr=slave) as tool:
+            os.close(slave)
+            shown, answers = "", [answer.encode() + b"\n"]
+            while True:
+                try:
+                    shown += os.read(master, 4096).decode()
+                except OSError:  # the other end is closed
+                    break
+                if "[y/N] " in shown and answers:
+                    os.write(master, answers.pop())
+        os.close(master)
+        return tool.returncode, shown.replace("\r", "")
 
     def ok(self, *words, timeout=30):
         """stdout of a command that must succeed."""

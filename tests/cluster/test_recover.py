@@ -49,6 +49,9 @@ def two_of_three():
         out = h[3].ok("cluster", "force-leave", h[2].name, "--recover", "--dry-run")
         assert "%s would be removed, and %s too; 1 member would" % (h[2].name, h[1].name) in out, out
         assert len(h[3].members()) == 3
+        rc, shown = h[3].asked("n", "cluster", "force-leave", h[2].name, "--recover", "--color", "never")
+        assert rc == 1 and out.splitlines()[0] + "\nRemove another node" in shown, (rc, shown)
+        assert len(h[3].members()) == 3
         said = h[3].rows("cluster", "force-leave", h[2].name, "--recover", "--yes")
         assert (said[0]["others"], said[0]["members"]) == (h[1].name, 1), said
         assert list(h[3].members()) == [h[3].name], h[3].members()
