@@ -114,6 +114,9 @@ struct link_peer_info {
 	uint64_t table;                     /* hash of its commands */
 	bool is_up_to[2], is_up_from[2];    /* CTL, DATA: dialled by us, by the peer */
 	bool is_reachable;
+	mono_t since; /* when it became so, or ceased to be; or was added */
+	mono_t
+	    heard; /* when it said anything last, were it a ping; 0: it has no way here */
 	bool is_deaf;   /* it said that nothing arrives there; until it is reachable */
 	bool has_clock; /* the next two are known */
 	span_t rtt, offset;     /* round trip; its wall clock minus ours */

@@ -95,6 +95,7 @@ struct link_peer {
 	char product[LINK_PRODUCT_MAX + 1];
 	unsigned place, protocol;
 	uint64_t site, incarnation, table;
+	mono_t since;              /* of is_reachable as it is */
 	struct link_way way[2];    /* CTL, DATA; of a guest the first is all there is */
 	struct link_conn *from[2]; /* the peer's ways to us */
 	span_t rtt, offset;

@@ -63,7 +63,7 @@ link_peer_new(struct link_house *h, struct slice name)
 {
 	struct link_peer *p = MEM_NEW(struct link_peer);
 
-	*p = (struct link_peer){ .house = h, .place = NODES_MAX };
+	*p = (struct link_peer){ .house = h, .place = NODES_MAX, .since = clock_mono() };
 	copy(p->name, sizeof p->name, name);
 	for (unsigned i = 0; i < 2; i++)
 		p->way[i] = (struct link_way){
@@ -125,6 +125,9 @@ link_peer_info(const struct link_peer *p, struct link_peer_info *out)
 		.protocol = p->protocol,
 		.table = p->table,
 		.is_reachable = p->is_reachable,
+		.since = p->since,
+		.heard =
+		    p->from[LINK_CTL] != NULL ? p->from[LINK_CTL]->heard : (mono_t){ 0 },
 		.is_deaf = p->is_deaf,
 		.has_clock = p->has_clock,
 		.rtt = p->rtt,
@@ -228,6 +231,7 @@ reachable(struct link_peer *p)
 	if (is == p->is_reachable)
 		return;
 	p->is_reachable = is;
+	p->since = clock_mono();
 	p->is_deaf = p->is_deaf && !is;
 	LOG(INFO, is ? "cluster_node_reachable" : "cluster_node_unreachable", "node",
 	    p->name);

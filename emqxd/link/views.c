@@ -6,6 +6,7 @@
  *		which site, u8 bits; a newer version may say more behind them
  */
 #include "emqxd/link/views.h"
+#include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
 #include "emqxd/core/timer.h"
 #include "ipc/base/list.h"
@@ -16,6 +17,12 @@
 #include <stdio.h>
 
 #define PERIOD span_s(1)
+/* Who lost a node, or knows it newly, judges the network no sooner: a neighbour may take two
+ * beats longer to see the same, and a period to say it. */
+#define SETTLED span_s(3)
+/* One that pings each second, and has not for so long, may stand still: what it said last may
+ * be older than what is asked about. */
+#define AWAKE span_s(2)
 
 struct row {
 	uint64_t by, of, bits; /* no padding: they are compared */
@@ -213,6 +220,24 @@ direction(const struct views *all, const struct link_peer_info *info)
 	return info->why;
 }
 
+static bool
+is_awake(const struct link_peer *p)
+{
+	struct link_peer_info info;
+
+	link_peer_info(p, &info);
+	return info.is_reachable && mono_since(clock_mono(), info.heard).ns < AWAKE.ns;
+}
+
+/* A new member is not let in where its row has not come yet. */
+static const char *
+why_just_now(const struct link_peer_info *info)
+{
+	if (info->why[0] != '\0' && info->err != EM_NOTMEMBER)
+		return info->why;
+	return "not reached, for less than 3 s";
+}
+
 void
 views_hint(const struct views *all, const struct link_peer *p, char *out, size_t n)
 {
@@ -222,9 +247,13 @@ views_hint(const struct views *all, const struct link_peer *p, char *out, size_t
 	unsigned asked = 0, bits;
 
 	link_peer_info(p, &info);
+	if (mono_since(clock_mono(), info.since).ns < SETTLED.ns) {
+		snprintf(out, n, "%s", why_just_now(&info));
+		return;
+	}
 	text = direction(all, &info);
 	while (text[0] != '\0' && (other = link_peer_next(all->house, other)) != NULL) {
-		if (!link_peer_is_reachable(other) ||
+		if (!is_awake(other) ||
 		    !views_find(all, link_peer_site(other), info.site, &bits))
 			continue;
 		asked++;

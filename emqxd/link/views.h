@@ -38,8 +38,8 @@ void views_free(struct views **vp);
 
 /* How the node of site @by sees that of @of, by what was said; false: nobody knows. */
 bool views_find(const struct views *v, uint64_t by, uint64_t of, unsigned *bits);
-/* Which way to it is cut, as far as the two ends and others know, and who reaches it: a
- * sentence; "" when nothing is known. */
+/* Why it is not reached; and once the others must have seen so too, which way to it is cut,
+ * as far as the two ends know, and who reaches it: a sentence; "" when nothing is known. */
 void views_hint(const struct views *v, const struct link_peer *p, char *out, size_t n);
 /* Why a node that hears so many of @n members, itself among them, has no quorum. */
 void views_hint_alone(unsigned heard, unsigned n, char *out, size_t size);

@@ -196,6 +196,7 @@ TEST(a_hint_says_which_way_is_cut_and_who_reaches_it)
 {
 	begin();
 	to_c = know(C, &c);
+	STR_EQ(hint(to_c), "not reached, for less than 3 s");
 	HOUSES_UNTIL(strstr(hint(to_c), "does not know this node") != NULL);
 	OK(strchr(hint(to_c), ';') == NULL); /* nobody else has said anything */
 	say(of_b, 0, 0, 0, 0, 0);
@@ -207,6 +208,30 @@ TEST(a_hint_says_which_way_is_cut_and_who_reaches_it)
 	say(of_b, 0, 1, C, 1, VIEWS_FROM | VIEWS_DEAF);
 	HOUSES_UNTIL(strstr(hint(to_c), "it hears this node, but this node does not") ==
 		     hint(to_c));
+	end();
+}
+
+TEST(of_a_node_that_was_just_lost_or_added_nothing_is_said_of_the_network)
+{
+	struct link_peer *to_d;
+	mono_t since;
+
+	begin();
+	c_is_there();
+	say(of_b, 0, 0, 0, 0, 0);
+	HOUSES_UNTIL(sees(B, C, VIEWS_WELL));
+	since = span_mono_now();
+	link_house_stop(c.house);
+	HOUSES_UNTIL(!link_peer_is_reachable(to_c));
+	HOUSES_UNTIL(strstr(hint(to_c), "; b reaches it") != NULL);
+	OK(mono_since(span_mono_now(), since).ns >= span_s(3).ns);
+
+	since = span_mono_now();
+	OK(link_peer_add(a.house, SLICE_LIT("d"), slice_str(b.address), 4, 4, &to_d) ==
+	    EM_OK);
+	HOUSES_UNTIL(strcmp(hint(to_d), "another node answers there") == 0);
+	HOUSES_UNTIL(strstr(hint(to_d), "; b reaches it") != NULL);
+	OK(mono_since(span_mono_now(), since).ns >= span_s(3).ns);
 	end();
 }
 
