@@ -190,7 +190,7 @@ bats: all tools
 sim: sims
 	$(TEST) sim
 chaos: all
-	@BUILD=$(BUILD) CHAOS_MINUTES=$${CHAOS_MINUTES:-30} /usr/bin/python3 tests/cluster/chaos.py
+	@BUILD=$(BUILD) CHAOS_MINUTES=$${CHAOS_MINUTES:-30} exec /usr/bin/python3 tests/cluster/chaos.py
 bench: all
 	@BUILD=$(BUILD) sh tests/bench/bench.sh && BUILD=$(BUILD) sh tests/bench/answer.sh
 bench-cluster: all
@@ -208,10 +208,11 @@ coverage:
 
 # ---- what is made of it
 .PHONY: run cluster docs install dist clean help
+# exec: a signal that make passes on is theirs, not a shell's between.
 run: all
-	@BUILD=$(BUILD) sh packaging/node
+	@BUILD=$(BUILD) exec sh packaging/node
 cluster: all
-	@BUILD=$(BUILD) sh packaging/cluster
+	@BUILD=$(BUILD) exec sh packaging/cluster
 docs: all
 	sh tests/tools/docs.sh $(BUILD) .
 

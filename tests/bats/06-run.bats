@@ -141,11 +141,11 @@ print(p)'
 cluster() {
 	env "$@" sh "$ROOT/packaging/cluster" </dev/null >"$log" 2>&1 3>&- &
 	node_pid=$!
-	cluster_is_up() { grep -qx 'cluster ready' "$log" || ! kill -0 "$node_pid"; }
 	wait_until 40 cluster_is_up
 	cat "$log"
 	grep -qx 'cluster ready' "$log"
 }
+cluster_is_up() { grep -qx 'cluster ready' "$log" || ! kill -0 "$node_pid"; }
 
 @test "cluster: three nodes; later the ports are what the folder says, and others are refused" {
 	port=$(ports)
@@ -159,6 +159,29 @@ cluster() {
 	cluster
 	grep -q "^node 3: 127.0.0.1:$((port + 2)) " "$log"
 	ended
+}
+
+# made TARGET [VARIABLE=VALUE...]: by make, in the background; what it needs is built.
+made() {
+	local target=$1
+	shift
+	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL "$@" make -s -o all -C "$ROOT" BUILD="$BUILD" "$target" \
+	    </dev/null >"$log" 2>&1 3>&- &
+	node_pid=$!
+}
+
+@test "make run, make cluster: SIGTERM to make ends the nodes" {
+	made run $any_port
+	wait_until 20 node_is_up
+	ctl status
+	ended || [ $? -eq 143 ]
+	[ ! -S "$EMQX_SOCKET" ]
+	port=$(ports)
+	made cluster EMQXD_RUN="$EMQXD_RUN/c" PORT="$port" CLUSTER_PORT=$((port + 3))
+	wait_until 40 cluster_is_up
+	"$EMQX_CTL" --socket "$EMQXD_RUN/c/3/ctl.sock" status
+	ended || [ $? -eq 143 ]
+	for n in 1 2 3; do [ ! -S "$EMQXD_RUN/c/$n/ctl.sock" ]; done
 }
 
 @test "cluster: where a port is taken it says which variable names another, and that works" {
