@@ -200,7 +200,8 @@ remote_death(void)
 	mem_free(r);
 }
 
-/* What the other node need not know, or must not act on again. */
+/* What the other node must not act on again; --all-nodes only tells it that others answer
+ * too. */
 static void
 copy_params(const struct params *from, struct params *to)
 {
@@ -209,7 +210,6 @@ copy_params(const struct params *from, struct params *to)
 		const struct cmd_arg *arg = from->v.p[i].arg;
 
 		if (strcmp(arg->name, "node") != 0 &&
-		    strcmp(arg->name, "all-nodes") != 0 &&
 		    params_add_word(to, arg, from->v.p[i].text, NULL) != EM_OK)
 			UNREACHABLE(); /* the word was good before */
 	}

@@ -57,7 +57,7 @@ struct remote_sink {
 };
 
 struct remote_call;
-/* Asks as @who; the request's --node and --all-nodes are not sent.  NULL: @f says why. */
+/* Asks as @who; the request's --node is not sent.  NULL: @f says why. */
 struct remote_call *remote_ask(const char *node, const struct wire_req *req,
     const struct gather_asker *who, const struct remote_sink *sink, void *arg,
     struct fault *f);

@@ -61,6 +61,24 @@ def one_client(h):
         assert rc == 3 and "no subscription 'l/x/y'" in err and "subscriptions show c2a" in err, (rc, err)
 
 
+def topics(h):
+    """A node knows the filters of all; with --all-nodes each counts its own."""
+    own = Client(h[3], "own")
+    assert own.subscribe("own") == 1
+    names = ",".join(n.name for n in h.nodes)
+
+    def told(node, *more):
+        return [(r["topic"], r["node"], r["subscribers"]) for r in node.rows("topics", *more)]
+
+    for node in h.nodes:
+        wait_until("the filter is known", 10, lambda n=node: told(n, "list") == [
+            ("l/+", names, 2), ("own", h[3].name, int(n is h[3]))])
+        assert sorted(told(node, "list", "--all-nodes")) == [
+            ("l/+", n.name, 2) for n in h.nodes] + [("own", h[3].name, 1)]
+        assert told(node, "show", "own") == [("own", h[3].name, int(node is h[3]))]
+    own.stop()
+
+
 def lists():
     """lists of one node, another, all; kick at any node; names of nodes are completed"""
     with house(3) as h:
@@ -78,7 +96,8 @@ def lists():
             assert {r["node"] for r in all_of_them} == {n.name for n in h.nodes}
             few = h[2].rows(*words, "--all-nodes", "--filter", "clientid like '*b'", "--limit", "2")
             assert len(few) == 2, few
-        for words in (("topics", "list"), ("listeners",), ("broker", "metrics"), ("alarms", "list"),
+        topics(h)
+        for words in (("listeners",), ("broker", "metrics"), ("alarms", "list"),
                       ("retainer", "topics"), ("delayed", "list"), ("trace", "list")):
             rc, out, err = h[1].ctl(*words, "--all-nodes", "--json")
             assert rc == 0, (words, err)
