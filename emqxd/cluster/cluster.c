@@ -73,20 +73,13 @@ cluster_port_of(const char *node)
 bool
 cluster_address_of(struct slice target, struct str *out)
 {
-	const uint8_t *at = memchr(target.p, '@', target.n);
-	struct slice host = target;
 	struct str name = { 0 };
+	bool is_place;
 
-	if (at != NULL)
-		host = slice_from(target, (size_t)(at - target.p) + 1);
-	if (host.n == 0 || host.n > LINK_ADDRESS_MAX)
-		return false;
-	str_add_slice(out, host);
 	str_add_slice(&name, target);
-	if (memchr(host.p, ':', host.n) == NULL)
-		str_addf(out, ":%u", cluster_port_of(str_get(&name)));
+	is_place = member_place_of(target, cluster_port_of(str_get(&name)), out);
 	str_fini(&name);
-	return true;
+	return is_place;
 }
 
 /* ---- the port */

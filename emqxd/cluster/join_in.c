@@ -488,6 +488,21 @@ on_guest(struct link_peer *guest, const struct fault *f, void *arg)
 		ask(j);
 }
 
+/* What an operator types has a name; what was found, or stands in a row, need not. */
+static bool
+take_target(struct join *j, struct slice target, bool is_typed)
+{
+	str_reset(&j->target);
+	str_add_slice(&j->target, target);
+	str_reset(&j->address);
+	if ((!is_typed || (target.n > 0 && memchr(target.p, '@', target.n) != NULL)) &&
+	    cluster_address_of(target, &j->address))
+		return true;
+	join_fail(EM_USAGE, "such as emqx@10.0.0.1, or emqx@10.0.0.1:4370",
+	    "NAME@HOST or NAME@HOST:PORT is expected");
+	return false;
+}
+
 void
 join_cluster(
     struct slice target, bool is_dry_run, bool is_found, join_done_fn *done, void *arg)
@@ -497,9 +512,9 @@ join_cluster(
 	if (!join_take(JOIN_IN, done, arg))
 		return;
 	j->is_found = is_found;
-	str_add_slice(&j->target, target);
-	str_reset(&j->address);
-	if (slice_eq_str(target, nodes_me())) {
+	if (!take_target(j, target, !is_found)) {
+		return;
+	} else if (slice_eq_str(target, nodes_me())) {
 		join_fail(EM_USAGE, NULL, "that is this node itself");
 	} else if (j->is_member) {
 		join_fail(EM_STATE, "emqx_ctl cluster leave first",
@@ -508,8 +523,6 @@ join_cluster(
 		join_fail(EM_STATE, NULL,
 		    "cluster.discovery_strategy is singleton: this node is never a "
 		    "member");
-	} else if (!cluster_address_of(target, &j->address)) {
-		join_fail(EM_USAGE, NULL, "NAME@HOST or NAME@HOST:PORT is expected");
 	} else {
 		j->only_looks = is_dry_run;
 		link_guest_open(j->house, str_slice(&j->address), on_guest, j);
@@ -524,10 +537,6 @@ join_again(struct slice target, join_done_fn *done, void *arg)
 	if (!join_take(JOIN_IN, done, arg))
 		return;
 	j->is_again = true;
-	str_add_slice(&j->target, target);
-	str_reset(&j->address);
-	if (cluster_address_of(target, &j->address))
+	if (take_target(j, target, false))
 		link_guest_open(j->house, str_slice(&j->address), on_guest, j);
-	else
-		join_fail(EM_USAGE, NULL, "NAME@HOST or NAME@HOST:PORT is expected");
 }

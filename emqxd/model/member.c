@@ -3,6 +3,7 @@
 #include "emqxd/model/member.h"
 #include "emqxd/model/nodes.h"
 #include "ipc/base/check.h"
+#include "ipc/base/num.h"
 #include "ipc/base/rbuf.h"
 
 enum { VERSION = 1, VERSION_CLEANED = 2 };
@@ -51,6 +52,59 @@ member_is_called(struct slice name, struct slice target)
 	struct slice want = first_name(target, 0); /* without an '@' it is an address */
 
 	return want.n == 0 || slice_eq(want, first_name(name, name.n));
+}
+
+/* Where the ':' before a port is; the end: there is none, but @is_v6 for a bare IPv6 host. */
+static size_t
+find_colon(struct slice place, bool *is_v6)
+{
+	size_t first = place.n, last = place.n;
+
+	for (size_t i = 0; i < place.n; i++) {
+		if (place.p[i] == ']')
+			first = last = place.n;
+		if (place.p[i] != ':')
+			continue;
+		first = first == place.n ? i : first;
+		last = i;
+	}
+	*is_v6 = place.n > 0 && place.p[0] != '[' && first != last;
+	return *is_v6 ? place.n : last;
+}
+
+static bool
+is_port(struct slice text)
+{
+	uint64_t n;
+
+	return num_parse_u64(text, &n) == EM_OK && n > 0 && n <= 65535;
+}
+
+bool
+member_place_of(struct slice target, unsigned port, struct str *out)
+{
+	const uint8_t *at = target.n > 0 ? memchr(target.p, '@', target.n) : NULL;
+	size_t before = out->n, colon;
+	struct slice place = target;
+	bool is_v6, has_port;
+
+	if (at == target.p && at != NULL)
+		return false;
+	if (at != NULL)
+		place = slice_from(target, (size_t)(at - target.p) + 1);
+	colon = find_colon(place, &is_v6);
+	has_port = colon < place.n;
+	if (colon == 0 || !member_is_address(place) ||
+	    (has_port && !is_port(slice_from(place, colon + 1))) ||
+	    (place.p[0] == '[' && (colon < 4 || place.p[colon - 1] != ']')))
+		return false;
+	str_addf(out, is_v6 ? "[%.*s]" : "%.*s", SLICE_FMT(place));
+	if (!has_port)
+		str_addf(out, ":%u", port);
+	if (out->n - before <= MEMBER_ADDRESS_MAX)
+		return true;
+	str_cut(out, before);
+	return false;
 }
 
 bool

@@ -22,6 +22,7 @@
 #include "ipc/base/err.h"
 #include "ipc/base/slice.h"
 #include "ipc/base/span.h"
+#include "ipc/base/str.h"
 #include "ipc/base/wbuf.h"
 
 #include <stdbool.h>
@@ -46,6 +47,9 @@ bool member_is_name(struct slice name);
 /* Is that node meant by "NAME@HOST[:PORT]"?  Only what stands before the '@' is compared, if
  * there is one: its host may have several names; of a @name without an '@' all of it. */
 bool member_is_called(struct slice name, struct slice target);
+/* "NAME@HOST[:PORT]" or "HOST[:PORT]" -> "HOST:PORT", @port where there is none; an IPv6 host
+ * has brackets when a port follows.  False, and @out as it was: it is none. */
+bool member_place_of(struct slice target, unsigned port, struct str *out);
 /* The same as member_is_name() for an address: MEMBER_ADDRESS_MAX. */
 bool member_is_address(struct slice address);
 

@@ -28,8 +28,11 @@ teardown() { stop_emqxd; }
 	run --separate-stderr ctl cluster join emqx@127.0.0.1:1 --yes
 	[ "$status" -ne 0 ]
 	[[ $stderr == *'127.0.0.1:1'* ]]
-	run -2 --separate-stderr ctl cluster join 'emqx@' --yes
-	[[ $stderr == *NAME@HOST* ]]
+	local bad
+	for bad in emqx@ @127.0.0.1 emqx 127.0.0.1:4370 emqx@127.0.0.1:{,0,abc,99999,90906} emqx@:1 'emqx@[::1]1'; do
+		run -2 --separate-stderr ctl cluster join "$bad" --dry-run
+		[[ $stderr == *NAME@HOST* ]]
+	done
 	[ "$(ctl cluster status --json | json 'd[0]["role"]')" = alone ]
 }
 

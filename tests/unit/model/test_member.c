@@ -71,6 +71,44 @@ TEST(a_node_is_meant_by_what_stands_before_the_at)
 	OK(member_is_called(SLICE_LIT("a"), SLICE_LIT("10.0.0.1:4370")));
 }
 
+static bool
+is_at(const char *target, const char *place)
+{
+	struct str out = { 0 };
+	bool is_so = member_place_of(slice_str(target), 4372, &out) &&
+		     strcmp(str_get(&out), place) == 0;
+
+	str_fini(&out);
+	return is_so;
+}
+
+TEST(a_place_has_a_host_and_a_port)
+{
+	OK(is_at("a@h", "h:4372"));
+	OK(is_at("a@h:1", "h:1"));
+	OK(is_at("h:65535", "h:65535"));
+	OK(is_at("a@::1", "[::1]:4372"));
+	OK(is_at("a@[::1]", "[::1]:4372"));
+	OK(is_at("[fe80::1]:80", "[fe80::1]:80"));
+}
+
+TEST(what_is_no_place_is_refused_and_leaves_nothing)
+{
+	static const char *const bad[] = { "", "@", "a@", "@h", "a@h:", "a@h:0", "a@h:x",
+		"a@h:65536", "a@h:90906", "a@h:+1", "a@:1", "a@[]:1", "a@[::1]1",
+		"a@[::1", "a@h h" };
+	struct str out = { 0 };
+	char text[MEMBER_ADDRESS_MAX + 2];
+
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		OK(!member_place_of(slice_str(bad[i]), 1, &out) && out.n == 0);
+	memset(text, 'h', sizeof text);
+	OK(!member_place_of(slice_of(text, MEMBER_ADDRESS_MAX - 1), 1, &out));
+	OK(out.n == 0);
+	OK(member_place_of(slice_of(text, MEMBER_ADDRESS_MAX - 2), 1, &out));
+	str_fini(&out);
+}
+
 TEST(what_is_no_row_is_malformed)
 {
 	struct member m = { .address = SLICE_LIT("h:1"), .site = 1, .raft_id = 2 };
