@@ -43,6 +43,7 @@ typedef enum cmd_type {
 	CT_FILTER,   /* with wildcards, $share/ ... */
 	CT_LISTENER, /* "tcp:default", also "mqtt:tcp:external" */
 	CT_NODE,
+	CT_MEMBER, /* another node than the one that is asked */
 	CT_TRACED, /* what the trace type before it says: client id, filter, address or network */
 	CT_CONF,    /* path of a configuration key */
 	CT_LOGROOM, /* a room of the daemon, as the log names it */

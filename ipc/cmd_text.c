@@ -27,6 +27,7 @@ static const struct {
 	[CT_FILTER] = { "filter", CF_TEXT },
 	[CT_LISTENER] = { "listener", CF_TEXT },
 	[CT_NODE] = { "node", CF_TEXT },
+	[CT_MEMBER] = { "member", CF_TEXT },
 	[CT_TRACED] = { "traced", CF_TEXT },
 	[CT_CONF] = { "conf", CF_TEXT },
 	[CT_LOGROOM] = { "logroom", CF_TEXT },

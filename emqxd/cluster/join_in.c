@@ -503,6 +503,31 @@ take_target(struct join *j, struct slice target, bool is_typed)
 	return false;
 }
 
+/* The member that is typed, by its whole name or by its address. */
+static const struct members_entry *
+find_member(const struct join *j)
+{
+	struct slice target = str_slice(&j->target);
+
+	for (unsigned i = 0; i < members_count(); i++) {
+		const struct members_entry *e = members_at(i);
+
+		if (slice_eq(e->m.name, target) ||
+		    (slice_eq(e->m.address, str_slice(&j->address)) &&
+			member_is_called(e->m.name, target)))
+			return e;
+	}
+	return NULL;
+}
+
+static bool
+is_me(const struct join *j)
+{
+	return slice_eq_str(str_slice(&j->target), nodes_me()) ||
+	       (slice_eq_str(str_slice(&j->address), j->advertise) &&
+		   member_is_called(slice_str(nodes_me()), str_slice(&j->target)));
+}
+
 void
 join_cluster(
     struct slice target, bool is_dry_run, bool is_found, join_done_fn *done, void *arg)
@@ -514,10 +539,13 @@ join_cluster(
 	j->is_found = is_found;
 	if (!take_target(j, target, !is_found)) {
 		return;
-	} else if (slice_eq_str(target, nodes_me())) {
+	} else if (is_me(j)) {
 		join_fail(EM_USAGE, NULL, "that is this node itself");
+	} else if (j->is_member && find_member(j) != NULL) {
+		join_fail(EM_EXISTS, "who is: emqx_ctl cluster status",
+		    "%s and this node are of one cluster already", str_get(&j->target));
 	} else if (j->is_member) {
-		join_fail(EM_STATE, "emqx_ctl cluster leave first",
+		join_fail(EM_EXISTS, "emqx_ctl cluster leave first",
 		    "this node is a member of a cluster already");
 	} else if (finding_is_singleton()) {
 		join_fail(EM_STATE, NULL,

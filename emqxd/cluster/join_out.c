@@ -392,7 +392,10 @@ join_force_leave(
 	e = members_find(name);
 	str_add_slice(&j->victim, name);
 	j->only_looks = is_dry_run;
-	if (e == NULL || !j->is_member) {
+	if (!j->is_member) {
+		join_fail(EM_NOTFOUND, "emqx_ctl cluster status",
+		    "no member '%s': this node is alone", str_get(&j->victim));
+	} else if (e == NULL) {
 		join_fail(EM_NOTFOUND, "emqx_ctl cluster status", "no member '%s'",
 		    str_get(&j->victim));
 	} else if (e->place == 0) {

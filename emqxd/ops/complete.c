@@ -194,6 +194,14 @@ offer_node(struct op_ctx *op)
 			offer(op, slice_str(nodes_name(i)));
 }
 
+static void
+offer_member(struct op_ctx *op)
+{
+	for (unsigned i = 1; i < nodes_end(); i++)
+		if (nodes_name(i) != NULL)
+			offer(op, slice_str(nodes_name(i)));
+}
+
 /* Who offers for a type of word. */
 static const struct {
 	cmd_type type;
@@ -206,6 +214,7 @@ static const struct {
 	{ CT_FILTER, offer_filters, NULL },
 	{ CT_LISTENER, offer_listeners, NULL },
 	{ CT_NODE, offer_node, NULL },
+	{ CT_MEMBER, offer_member, NULL },
 	{ CT_TRACED, offer_traced, NULL },
 	{ CT_CONF, offer_conf, NULL },
 	{ CT_LOGROOM, offer_rooms, NULL },

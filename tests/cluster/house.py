@@ -208,6 +208,13 @@ class Node:
             raise Failed("%s: emqx_ctl %s: exit %d: %s" % (self.name, " ".join(words), rc, err.strip()))
         return out
 
+    def offered(self, *words):
+        """What completes the last of the words."""
+        done = subprocess.run(
+            [self.build + "/emqx_ctl", "__complete", *words], stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, timeout=30 * SLOW, check=False, env={**os.environ, "EMQX_SOCKET": self.path("ctl.sock")})
+        return [line.split("\t")[0] for line in done.stdout.splitlines()]
+
     def rows(self, *words):
         """The rows of a command; one that is no list has one."""
         rows = json.loads(self.ok(*words, "--json"))

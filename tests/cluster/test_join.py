@@ -26,8 +26,10 @@ def alone():
             [(h[1].name, "running", "alone", True)], rows
         assert h[1].children() == []
         expect_exit(h[1], 1, "nothing to leave", "cluster", "leave")
-        expect_exit(h[1], 3, "no member", "cluster", "force-leave", "emqx9@127.0.0.1")
-        expect_exit(h[1], 2, "this node itself", "cluster", "join", h[1].name)
+        expect_exit(h[1], 3, "this node is alone", "cluster", "force-leave", "emqx9@127.0.0.1")
+        assert "did you mean" not in h[1].ctl("cluster", "force-leave", "emqx9@127.0.0.1", "--yes")[2]
+        for own in (h[1].name, h[1].address, h[1].address.replace("127.0.0.1", "localhost")):
+            expect_exit(h[1], 2, "this node itself", "cluster", "join", own)
         h[1].stop()
 
 
@@ -54,7 +56,11 @@ def three():
             said = sorted(line.split("cluster_change ")[1] for line in f if "cluster_change " in line)
         assert said == sorted("group=%s node=%s what=voter\n" % (g, n.name)
                               for g in ("meta", "ret") for n in h.nodes[1:]), said
-        expect_exit(h[2], 1, "a member of a cluster already", "cluster", "join", h[3].address)
+        expect_exit(h[2], 8, "of one cluster already", "cluster", "join", h[3].address)
+        expect_exit(h[2], 8, "of one cluster already", "cluster", "join", h[3].name)
+        expect_exit(h[2], 2, "this node itself", "cluster", "join", h[2].address)
+        offered = h[2].offered("cluster", "force-leave", "emqx")
+        assert offered == [h[1].name, h[3].name], offered
         for node in h.nodes:
             node.stop()
             node.start()
@@ -100,7 +106,7 @@ def last():
         h[2].ok("cluster", "join", h[1].address, "--yes")
         h[2].ok("cluster", "leave", "--yes")
         h.wait_whole([h[1]])
-        expect_exit(h[1], 1, "cluster leave first", "cluster", "join", h[3].address, "--yes")
+        expect_exit(h[1], 8, "cluster leave first", "cluster", "join", h[3].address, "--yes")
         h[1].ok("cluster", "leave", "--yes")
         assert h[1].rows("cluster", "status")[0]["role"] == "alone"
         h[1].ok("cluster", "join", h[3].address, "--yes")
