@@ -87,7 +87,7 @@ check(const struct options *o, struct str *out, struct fault *f)
 		print_key(k, today, out);
 		if (license_rule_state(k, today) == LICENSE_CLOSED)
 			err = fault_set(
-			    f, EM_DENIED, "with this licence no new client could come");
+			    f, EM_REFUSED, "with this licence no new client could come");
 	}
 	license_key_free(&k);
 	str_fini(&text);

@@ -382,11 +382,11 @@ license_key_verify(const struct license_key *k, struct slice public_key, struct 
 	EVP_PKEY_free(key);
 	if (is)
 		return EM_OK;
-	fault_set(f, EM_DENIED,
+	fault_set(f, EM_REFUSED,
 	    "the licence's signature is not the vendor's: it is forged, damaged or for "
 	    "another product (invalid_signature)");
 	fault_hint(f, "license.public_key must be the key of who sold the licence");
-	return EM_DENIED;
+	return EM_REFUSED;
 }
 
 em_err

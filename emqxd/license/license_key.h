@@ -43,7 +43,7 @@ struct license_key {
 EM_MUST_USE em_err license_key_read(
     struct slice text, struct license_key **out, struct fault *f);
 /* Is it signed by the owner of @public_key (PEM, or its base64 alone; "": the one that was
- * compiled in)?  EM_DENIED: no; EM_MALFORMED: that is no key; EM_NOTFOUND: there is none. */
+ * compiled in)?  EM_REFUSED: no; EM_MALFORMED: that is no key; EM_NOTFOUND: there is none. */
 EM_MUST_USE em_err license_key_verify(
     const struct license_key *k, struct slice public_key, struct fault *f);
 /* Both. */

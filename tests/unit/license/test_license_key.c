@@ -140,7 +140,7 @@ TEST(only_the_vendor_s_signature_is_good)
 	vendor_init(&b, "P-256");
 	vendor_sign(&a, EVALUATION, &text);
 	OK(license_key_parse(str_slice(&text), str_slice(&b.public_key), &k, &f) ==
-	    EM_DENIED);
+	    EM_REFUSED);
 	OK(k == NULL && strstr(f.text, "invalid_signature") != NULL);
 	/* One bit of what it says is another one: "220110", "220113" ... */
 	text.p[6] ^= 1;
