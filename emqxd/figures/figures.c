@@ -67,7 +67,7 @@ count_what_there_is(struct figures *row)
 	row->connections = registry_online_all();
 	row->sessions = registry_count_all();
 	row->subscriptions = router_subscriptions_count();
-	row->retained = retain_count();
+	row->retained = retain_count_shared();
 	row->routes = router_filters();
 	row->load = getloadavg(&load, 1) == 1 ? (uint64_t)(load * 100 + 0.5) : 0;
 }

@@ -22,7 +22,7 @@
 
 struct figures {
 	uint64_t connections, sessions, subscriptions;
-	uint64_t retained, routes; /* alike on all nodes, once all know all */
+	uint64_t retained, routes; /* alike on all nodes, once all know all; without $SYS/ */
 	uint64_t received, sent;   /* messages a second, from and to clients */
 	uint64_t load;             /* of the machine, 1 minute, in hundredths */
 };

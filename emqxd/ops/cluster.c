@@ -137,7 +137,7 @@ send(struct op_ctx *op, enum errand_what what, bool has_node)
 	if (has_node)
 		str_add_slice(&e->node, params_text(op->params, "node"));
 	/* What gives way, before it does. */
-	e->retained = retain_count();
+	e->retained = retain_count_shared();
 	e->sessions = registry_count_all();
 	if (what == ERRAND_FORCE_LEAVE)
 		e->recover = params_bool(op->params, "recover");

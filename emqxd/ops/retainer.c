@@ -283,6 +283,14 @@ flush(struct cleaning *c)
 	change_send(&change, on_flushed, c);
 }
 
+/* What is cleaned in a cluster is the cluster's, and $SYS/ each node's own. */
+static bool
+is_spared(const struct cleaning *c, struct slice topic)
+{
+	return c->cursor == NULL && store_is_ordered(CHANGE_GROUP_RET) &&
+	       slice_starts(topic, SLICE_LIT("$SYS/"));
+}
+
 static void
 on_turn(struct letter *l)
 {
@@ -294,7 +302,8 @@ on_turn(struct letter *l)
 
 		if (m == NULL)
 			continue;
-		if (c->is_dry || retain_clear(m->topic, NULL) == EM_OK)
+		if (!is_spared(c, m->topic) &&
+		    (c->is_dry || retain_clear(m->topic, NULL) == EM_OK))
 			c->cleaned++;
 		message_unref(&m);
 	}

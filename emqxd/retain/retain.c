@@ -53,7 +53,7 @@ struct retain {
 	struct order order;
 	struct lock lock;
 	struct retain_limits limits; /* under the lock, like the next two's changes */
-	_Atomic uint64_t count, bytes;
+	_Atomic uint64_t count, shared, bytes; /* shared: of count */
 	struct rate_gate delivery, publishing;
 	_Atomic bool is_durable,
 	    hides_clearing; /* of the limits, read without the lock */
@@ -185,6 +185,12 @@ retain_count(void)
 }
 
 uint64_t
+retain_count_shared(void)
+{
+	return atomic_load_explicit(&store()->shared, memory_order_relaxed);
+}
+
+uint64_t
 retain_bytes(void)
 {
 	return atomic_load_explicit(&store()->bytes, memory_order_relaxed);
@@ -193,11 +199,21 @@ retain_bytes(void)
 /* ---- changes, under the lock */
 
 static void
-account(struct retain *s, int topics, int64_t bytes)
+account_bytes(struct retain *s, int64_t bytes)
 {
-	atomic_fetch_add_explicit(
-	    &s->count, (uint64_t)(int64_t)topics, memory_order_relaxed);
 	atomic_fetch_add_explicit(&s->bytes, (uint64_t)bytes, memory_order_relaxed);
+}
+
+/* One topic more, or less. */
+static void
+account_topic(struct retain *s, struct slice key, int one, int64_t bytes)
+{
+	uint64_t n = (uint64_t)(int64_t)one;
+
+	atomic_fetch_add_explicit(&s->count, n, memory_order_relaxed);
+	if (!slice_starts(key, SLICE_LIT("$SYS\0")))
+		atomic_fetch_add_explicit(&s->shared, n, memory_order_relaxed);
+	account_bytes(s, bytes);
 }
 
 static void
@@ -206,7 +222,7 @@ remove_topic(struct retain *s, struct retained *r)
 	struct message *m = message_in(r);
 
 	order_del(&s->order, &r->node);
-	account(s, -1, -(int64_t)m->size);
+	account_topic(s, order_key(&r->node), -1, -(int64_t)m->size);
 	message_retire(m);
 	qsbr_retire(r, size_of(r), slab_free);
 }
@@ -234,7 +250,7 @@ add_topic(struct retain *s, struct slice key, struct message *m)
 	atomic_init(&r->message, m);
 	order_node_init(&r->node, height, key);
 	order_add(&s->order, &r->node);
-	account(s, 1, m->size);
+	account_topic(s, key, 1, m->size);
 }
 
 /* Takes @m's reference. */
@@ -244,7 +260,7 @@ replace(struct retain *s, struct retained *r, struct message *m)
 	struct message *was = message_in(r);
 
 	atomic_store_explicit(&r->message, m, memory_order_release);
-	account(s, 0, (int64_t)m->size - (int64_t)was->size);
+	account_bytes(s, (int64_t)m->size - (int64_t)was->size);
 	message_retire(was);
 }
 

@@ -78,6 +78,8 @@ uint32_t retain_may_deliver(uint32_t want);
 void retain_not_delivered(uint32_t n);
 
 uint64_t retain_count(void);
+/* Without those in $SYS/, which each node has of its own. */
+uint64_t retain_count_shared(void);
 uint64_t retain_bytes(void);
 /* Drops expired ones for a bounded time, from where it stopped last; true: there were many,
  * and more may be due. */

@@ -76,5 +76,28 @@ def undone():
         wait_until("they are back", 20, lambda: topics(h[2]) == ["r/1", "r/2"])
 
 
+def own(node):
+    return len(node.rows("retainer", "topics")) - len(topics(node))
+
+
+def without_sys():
+    """of $SYS/ each node has its own: cluster status does not count it, nor does a clean of all take it"""
+    with House(2, 'sys_topics.sys_msg_interval = "1s"') as h:
+        h.start()
+        h.join()
+        asyncio.run(retain(h[1], ("r/1", "r/2")))
+        for node in h.nodes:
+            wait_until("$SYS/", 10, lambda n=node: own(n) > 0)
+            wait_until("all count alike", 10, lambda n=node: [
+                n.members()[o.name].get("retained") for o in h.nodes] == [2, 2])
+            assert node.rows("retainer", "info")[0]["messages"] == 2 + own(node)
+        assert "2 retained messages would be" in h[2].ok("retainer", "clean", "--dry-run")
+        assert h[2].rows("retainer", "clean", "--yes")[0]["cleaned"] == 2
+        for node in h.nodes:
+            wait_until("they are gone everywhere", 10, lambda n=node: topics(n) == [])
+            assert own(node) > 0
+        assert h[2].rows("retainer", "clean", "$SYS/#", "--yes")[0]["cleaned"] > 0
+
+
 if __name__ == "__main__":
-    run(*[all_nodes_or_none] + ([undone] if LONG else []))
+    run(*[all_nodes_or_none, without_sys] + ([undone] if LONG else []))

@@ -88,6 +88,18 @@ TEST(a_filter_that_nothing_can_match_is_told_without_a_cursor)
 	OK(!retain_may_match(slice_str("a")) && retain_may_match(slice_str("x/+")));
 }
 
+TEST(what_is_in_sys_is_counted_apart)
+{
+	begin();
+	OK(put("$SYS/a", "1") == EM_OK && put("$SYSTEM", "1") == EM_OK);
+	OK(put("a/$SYS/b", "1") == EM_OK && put("$SYS/a", "2") == EM_OK);
+	EQ(retain_count(), 3);
+	EQ(retain_count_shared(), 2);
+	OK(put("$SYS/a", "") == EM_OK && put("$SYSTEM", "") == EM_OK);
+	EQ(retain_count(), 1);
+	EQ(retain_count_shared(), 1);
+}
+
 TEST(the_last_message_of_a_topic_is_kept_and_an_empty_one_clears_it)
 {
 	struct retain_cursor *c;
@@ -107,6 +119,7 @@ TEST(the_last_message_of_a_topic_is_kept_and_an_empty_one_clears_it)
 	OK(put("a/b", "") == EM_OK);
 	OK(put("a/b", "") == EM_OK);
 	EQ(retain_count(), 0);
+	EQ(retain_count_shared(), 0);
 	EQ(retain_bytes(), 0);
 	STR_EQ(seen("a/b"), "");
 }
