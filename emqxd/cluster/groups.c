@@ -302,7 +302,8 @@ groups_lag(void)
 const char *
 groups_role(enum cstore_group g, uint64_t raft_id)
 {
-	static const char *const name[] = { "spare", "standby", "voter" };
+	/* Who has just come is a spare for a moment: it does not vote either. */
+	static const char *const name[] = { "standby", "standby", "voter" };
 	struct groups *all = groups();
 	const struct cstore_status *s;
 

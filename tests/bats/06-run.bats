@@ -144,6 +144,7 @@ cluster() {
 	wait_until 40 cluster_is_up
 	cat "$log"
 	grep -qx 'cluster ready' "$log"
+	[ "$(grep -cE '^emqx[123]@.* running +(leader|voter) ' "$log")" = 3 ]
 }
 cluster_is_up() { grep -qx 'cluster ready' "$log" || ! kill -0 "$node_pid"; }
 
