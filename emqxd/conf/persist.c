@@ -156,22 +156,26 @@ static em_err
 check_key(const struct persist *p, struct slice path, struct fault *f)
 {
 	static const char reload[] = "emqx_ctl conf reload";
+	static const char restart[] = "systemctl restart emqxd";
 	struct key_found found = { 0 };
+	bool is_key = keys_find(&p->keys, path, &found);
+	bool at_start =
+	    is_key && found.field != NULL && found.field->reload == CONF_RESTART;
 	struct slice root, list;
 
 	if (is_own(path, &root))
-		return read_only(f, root, "each node has its own", reload);
+		return read_only(
+		    f, root, "each node has its own", at_start ? restart : reload);
 	if (find_list(p, path, &list))
 		return check_list(path, list, f);
-	if (!keys_find(&p->keys, path, &found))
+	if (!is_key)
 		return no_key(p, path, f);
 	if (found.field == NULL)
 		return fault_set(f, EM_STATE,
 		    "'%.*s' is accepted in a file and has no meaning here",
 		    SLICE_FMT(path));
-	if (found.field->reload == CONF_RESTART)
-		return read_only(
-		    f, path, "it is taken when a node starts", "systemctl restart emqxd");
+	if (at_start)
+		return read_only(f, path, "it is taken when a node starts", restart);
 	if (found.field->secret)
 		return read_only(f, path, "it is a secret", reload);
 	return EM_OK;

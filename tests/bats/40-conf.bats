@@ -210,6 +210,8 @@ is_4s() { [ "$(shown mqtt.idle_timeout value)" = 4s ]; }
 	[ "$output" = 32 ]
 	run -1 ctl conf set node.name other@127.0.0.1
 	[[ $output == *"cannot update read-only key 'node'"* ]]
+	run -1 ctl conf set cluster.autoclean 1h
+	[[ $output == *'then: systemctl restart emqxd'* ]]
 	run -3 ctl conf set mqtt.max_inflihgt 1
 	[[ $output == *"did you mean 'mqtt.max_inflight'"* ]]
 }

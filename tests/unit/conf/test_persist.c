@@ -93,6 +93,9 @@ TEST(what_is_each_nodes_own_is_read_only)
 
 	EQ(may(&h, "node.name"), EM_REFUSED);
 	STR_EQ(h.f.text, "cannot update read-only key 'node': each node has its own");
+	OK(strstr(h.f.hint, "systemctl restart emqxd") != NULL);
+	EQ(may(&h, "ctl.read_group"), EM_REFUSED);
+	OK(strstr(h.f.hint, "emqx_ctl conf reload") != NULL);
 	EQ(may(&h, "ctl.socket"), EM_REFUSED);
 	EQ(may(&h, "cluster.discovery_strategy"), EM_REFUSED);
 	EQ(may(&h, "listeners.tcp.default.bind"), EM_REFUSED);
