@@ -52,6 +52,7 @@ static void
 print_key(const struct license_key *k, int64_t today, struct str *out)
 {
 	char day[LICENSE_DATE_TEXT];
+	struct str remark = { 0 };
 
 	print_text(out, "customer        :", k->customer);
 	print_text(out, "email           :", k->email);
@@ -66,6 +67,10 @@ print_key(const struct license_key *k, int64_t today, struct str *out)
 	    out, "days_left       : %" PRId64 "\n", license_rule_days_left(k, today));
 	str_addf(out, "state           : %s\n",
 	    license_rule_state_name(license_rule_state(k, today)));
+	license_rule_remark(k, today, &remark);
+	if (remark.n > 0)
+		str_addf(out, "remark          : %s\n", str_get(&remark));
+	str_fini(&remark);
 }
 
 static em_err

@@ -266,7 +266,8 @@ on_row(struct slice key, struct slice blob)
 		l->stored_is_bad = true;
 		LOG(ERROR, "license_stored_invalid", "text", f.text);
 		alarm_raise("license_invalid", NULL,
-		    "the stored licence is not in force: %s", f.text);
+		    "the stored licence is not in force: %s%s%s", f.text,
+		    f.hint != NULL ? "; " : "", f.hint != NULL ? f.hint : "");
 	}
 	if (license_row_read(blob, &row) == EM_OK)
 		license_report_news(l, row.at, &f);

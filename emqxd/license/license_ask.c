@@ -121,8 +121,8 @@ on_news(struct letter *letter)
 	} else if (l != NULL) {
 		LOG(ERROR, "license_refused", "text", f.text);
 		alarm_raise("license_invalid", NULL,
-		    "a licence that the cluster agreed on is not in force here: %s",
-		    f.text);
+		    "a licence that the cluster agreed on is not in force here: %s%s%s",
+		    f.text, f.hint != NULL ? "; " : "", f.hint != NULL ? f.hint : "");
 	}
 	if (l != NULL)
 		note_news(l, n, &f);

@@ -30,6 +30,17 @@ find_news(const struct license *l, wall_t at)
 	return NULL;
 }
 
+static char *
+why_of(const struct fault *f)
+{
+	struct str why = { 0 };
+
+	str_add(&why, f->text);
+	if (f->hint != NULL)
+		str_addf(&why, "; %s", f->hint);
+	return str_take(&why);
+}
+
 void
 license_report_news(struct license *l, wall_t at, const struct fault *f)
 {
@@ -37,7 +48,8 @@ license_report_news(struct license *l, wall_t at, const struct fault *f)
 
 	mem_free(n->why);
 	*n = (struct license_news){ .at = at, .err = f->err, .copy = l->asked };
-	n->why = f->err != EM_OK ? mem_strdup(f->text) : NULL;
+	if (f->err != EM_OK)
+		n->why = why_of(f);
 }
 
 /* ---- telling */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* license_rule: see license_rule.h. */
 #include "emqxd/license/license_rule.h"
+#include "emqxd/license/license_date.h"
 
 #define EXACT_UP_TO 25u
 
@@ -46,6 +47,23 @@ license_rule_state_name(enum license_state s)
 	case LICENSE_CLOSED: return "expired, new clients are refused";
 	}
 	UNREACHABLE();
+}
+
+void
+license_rule_remark(const struct license_key *k, int64_t today, struct str *out)
+{
+	enum license_state state = license_rule_state(k, today);
+	char day[LICENSE_DATE_TEXT];
+
+	if (state == LICENSE_NONE)
+		return;
+	if (k->start > today) /* EMQX looks at the last day alone, too */
+		str_addf(out, "the licence begins on %s, and holds already",
+		    license_date_print(k->start, day));
+	else if (state != LICENSE_GOOD)
+		str_addf(out, "the licence %s good until %s: %s",
+		    license_rule_days_left(k, today) < 0 ? "was" : "is",
+		    license_date_print(k->end, day), license_rule_state_name(state));
 }
 
 uint64_t

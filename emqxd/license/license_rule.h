@@ -11,6 +11,7 @@
 #define LICENSE_LICENSE_RULE_H
 
 #include "emqxd/license/license_key.h"
+#include "ipc/base/str.h"
 
 #define LICENSE_RULE_GRACE_DAYS 90 /* official, small customer */
 #define LICENSE_RULE_SOON_DAYS 30  /* before the end: alarm */
@@ -30,6 +31,9 @@ enum license_state license_rule_state(const struct license_key *k, int64_t today
 const char *license_rule_state_name(enum license_state s);
 /* Whole days left, below 0 behind the last one. */
 int64_t license_rule_days_left(const struct license_key *k, int64_t today);
+/* What to know of it before it is put in force, a sentence: that it is over or soon will be,
+ * or begins later; nothing: all is well. */
+void license_rule_remark(const struct license_key *k, int64_t today, struct str *out);
 /* A new session comes while there are less than this: a tenth more than the licence says,
  * and exactly that up to 25. */
 uint64_t license_rule_ceiling(uint64_t max);

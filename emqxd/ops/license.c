@@ -2,8 +2,10 @@
 /* license: the licence in force, another one in its place, and how much was used. */
 #include "emqxd/admin/admin.h"
 #include "emqxd/admin/op.h"
+#include "emqxd/core/clock.h"
 #include "emqxd/license/license.h"
 #include "emqxd/license/license_date.h"
+#include "emqxd/license/license_rule.h"
 #include "emqxd/model/nodes.h"
 #include "emqxd/ops/license_all.h"
 
@@ -199,8 +201,45 @@ sum_up(struct op_ctx *op, struct license_all_node *const *nodes, size_t n, size_
 	    "that "
 	    "all is well",
 	    failed, running);
-	fault_hint(&op->fault, "emqx_ctl license info shows each node's copy");
+	fault_hint(&op->fault,
+	    "emqx_ctl license info shows each node's copy, alarms list --all-nodes what "
+	    "is wrong");
 	return EM_PARTLY;
+}
+
+/* Back to what is configured, which each node has its own of. */
+static bool
+is_alike(struct license_all_node *const *nodes, size_t n)
+{
+	const struct license_all_node *first = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		if (nodes[i]->what != LICENSE_ALL_OK)
+			continue;
+		if (first == NULL)
+			first = nodes[i];
+		else if (!slice_eq(str_slice(&first->hash), str_slice(&nodes[i]->hash)))
+			return false;
+	}
+	return true;
+}
+
+/* What went well, and is to be known all the same. */
+static void
+remark(struct op_ctx *op, struct license_all_node *const *nodes, size_t n)
+{
+	struct str text = { 0 };
+	struct license_info info;
+
+	license_look(&info);
+	if (!is_alike(nodes, n))
+		str_add(&text, "the nodes have different licences now, each the one that "
+			       "it has configured: emqx_ctl license info");
+	else
+		license_rule_remark(info.key, license_date_of(clock_wall()), &text);
+	if (text.n > 0)
+		op_note(op, "%s", str_get(&text));
+	str_fini(&text);
 }
 
 static void
@@ -214,6 +253,8 @@ on_all(void *arg, struct license_all_node *const *nodes, size_t n)
 		failed += nodes[i]->what == LICENSE_ALL_FAILED ||
 			  nodes[i]->what == LICENSE_ALL_SILENT;
 	}
+	if (failed == 0)
+		remark(op, nodes, n);
 	op_done(op, sum_up(op, nodes, n, failed));
 }
 

@@ -104,7 +104,14 @@ pub() { mosquitto_pub -h 127.0.0.1 -p "$PORT" -t x -m x "$@"; }
 	run -0 --separate-stderr ctl license update "@$L.2"
 	[[ $output != *backup* ]]
 	[ "$(find "$EMQXD_DIR/data/licenses" -name '*.backup' | wc -l)" = 1 ]
-	ctl license update default
+	sign "$L.late" customer_type=2 start="$(day -600)" days=100
+	run -0 --separate-stderr ctl license reload "$L.late"
+	[[ $stderr == *"the licence was good until "*": expired"* ]]
+	sign "$L.soon" start=20500101
+	run -0 --separate-stderr ctl license reload "$L.soon"
+	[[ $stderr == *"begins on 2050-01-01"* ]]
+	run -0 --separate-stderr ctl license update default
+	[[ $stderr != *different* && $stderr != *'the licence'* ]]
 	[ "$(info source)" = none ]
 	[ ! -e "$EMQXD_DIR/data/licenses/emqx.lic" ]
 	run ! ctl license update "file://$L.1"
@@ -297,13 +304,23 @@ pub() { mosquitto_pub -h 127.0.0.1 -p "$PORT" -t x -m x "$@"; }
 	sign "$L.old" type=trial start=20250101 days=10
 	run -1 "$EMQX_CTL" license check "$L.old" --conf "$EMQXD_DIR/emqx.conf"
 	[[ $output == *'no new client could come'* ]]
+	sign "$L.later" start=20500101
+	run -0 "$EMQX_CTL" license check "$L.later" --conf "$EMQXD_DIR/emqx.conf"
+	[[ $output == *'remark '*'begins on 2050-01-01'* ]]
+	echo nothing >"$L.bad"
+	for wrong in "sign $L.bad" "sign $L.none" "show $L.bad" "show $L.none" "show $L $L.bad"; do
+		# shellcheck disable=SC2086
+		run -2 "$ROOT/packaging/license-sign" $wrong
+		[[ $output == "license-sign: "*" is no "* || $output == "license-sign: $L.none cannot be read" ]]
+		[ "${#lines[@]}" = 1 ]
+	done
 	run -0 "$ROOT/packaging/license-sign" show "$L" "$KEYS/public.pem"
 	[[ $output == *'customer      : A B'*'Verified OK'* ]]
 	run -3 "$EMQX_CTL" license check "$L.none" --conf "$EMQXD_DIR/emqx.conf"
 	run -2 "$ROOT/packaging/license-sign" keys "$KEYS"
 	run -2 "$ROOT/packaging/license-sign" sign "$KEYS/private.pem" nothing=1
 	for wrong in max_sessions=x max_sessions= max_sessions=-1 max_sessions=4294967296 max_tps=many \
-	    days=1y days=365001 start=20260231 start=tomorrow start=2026 customer_type=6 type=3; do
+	    days=1y days=365001 start=20260231 start=tomorrow start=2026 start=20211031 customer_type=6 type=3; do
 		run -2 --separate-stderr "$ROOT/packaging/license-sign" sign "$KEYS/private.pem" "$wrong"
 		[ -z "$output" ]
 		[[ $stderr == "license-sign: ${wrong%%=*} is "*  ]]

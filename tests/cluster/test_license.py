@@ -106,6 +106,8 @@ class Three:
         assert lines[h[1].name].startswith("ok, copy "), lines
         assert lines[h[2].name].startswith("failed: ") and "invalid_signature" in lines[h[2].name], lines
         assert lines[h[3].name].startswith("failed: the licence is in force, and this node has no copy of it"), lines
+        assert "license.public_key" in lines[h[2].name], lines
+        assert "license.public_key" in alarms(h[2])["license_invalid"]["message"], alarms(h[2])
         assert "license_invalid" in alarms(h[2]) and "license_copy" in alarms(h[3])
         row = info(h[1])
         assert row["differ"] == 2 and "%s none DIFFERS" % h[2].name in row["copies"] and \
@@ -119,6 +121,21 @@ class Three:
         h[2].start()
         h.wait_whole()
         wait_until("it accepts it", 10, lambda: info(h[2])["hash"] == row["hash"])
+
+    def configured(self):
+        """back to what is configured, which may be different on each node: that is said"""
+        h, vendor = self.house, self.vendor
+        h[2].stop()
+        configure(h[2], vendor.line, 'license.key = "file://%s"' % vendor.sign("own.lic", "customer=Own"))
+        h[2].start()
+        h.wait_whole()
+        rc, out, err = h[1].ctl("license", "update", "default")
+        assert rc == 0 and "different licences now" in err, (rc, out, err)
+        assert info(h[1])["differ"] > 0, info(h[1])
+        h[2].stop()
+        configure(h[2], vendor.line)
+        h[2].start()
+        h.wait_whole()
 
     def quota(self):
         """sessions of all nodes count once, wherever they move; who has one always comes"""
@@ -186,7 +203,8 @@ class Three:
 
 def main():
     three = Three()
-    tests = (three.begin, three.all_nodes, three.forged, three.partly, three.quota, three.minority)
+    tests = (three.begin, three.all_nodes, three.forged, three.partly, three.configured, three.quota,
+             three.minority)
     run(*[three.watched(t) for t in tests], three.end)
 
 

@@ -31,6 +31,36 @@ TEST(grace_is_by_kind)
 	EQ(state(LICENSE_OFFICIAL, 3, -5000), LICENSE_OVER);
 }
 
+static const char *
+remark(enum license_type type, int64_t start, int64_t end, struct str *text)
+{
+	struct license_key k = {
+		.type = type, .customer_type = 1, .start = start, .end = end
+	};
+
+	str_reset(text);
+	license_rule_remark(&k, 1000, text);
+	return str_get(text);
+}
+
+TEST(what_is_to_be_known_is_a_sentence)
+{
+	struct str text = { 0 };
+
+	STR_EQ(remark(LICENSE_OFFICIAL, 900, 2000, &text), "");
+	STR_EQ(remark(LICENSE_OFFICIAL, 1000, 2000, &text), "");
+	STR_EQ(remark(LICENSE_OFFICIAL, 1001, 2000, &text),
+	    "the licence begins on 1972-09-28, and holds already");
+	STR_EQ(remark(LICENSE_OFFICIAL, 900, 1010, &text),
+	    "the licence is good until 1972-10-07: expires soon");
+	STR_EQ(remark(LICENSE_OFFICIAL, 900, 999, &text),
+	    "the licence was good until 1972-09-26: expired");
+	str_reset(&text);
+	license_rule_remark(NULL, 1000, &text);
+	STR_EQ(str_get(&text), "");
+	str_fini(&text);
+}
+
 TEST(a_tenth_more_comes_over_25)
 {
 	EQ(license_rule_ceiling(0), 0);
