@@ -16,7 +16,8 @@ enum {
 	TABLE_AHEAD = 512, /* rows that decide the widths */
 	TABLE_GAP = 2,
 	TABLE_LEAST = 16,      /* no text is shortened to less */
-	TABLE_LEAST_KEPT = 32, /* nor one that stays before others */
+	TABLE_LEAST_KEPT = 32, /* nor one that stays before others; half the line */
+	TABLE_NARROW = 60,     /* below it a hint would leave no room for the state */
 };
 
 struct table {
@@ -79,15 +80,18 @@ is_kept(const struct render *r, const struct table *t, unsigned i)
 
 	if (strcmp(name, "node") == 0)
 		return r->opts.all_nodes;
-	return strcmp(name, "hint") == 0 && t->width[i] > strlen(name);
+	return strcmp(name, "hint") == 0 && t->width[i] > strlen(name) &&
+	       r->out->width >= TABLE_NARROW;
 }
 
 /* How much of it may go before it has no room at all. */
 static size_t
 spare(const struct render *r, const struct table *t, unsigned i)
 {
-	size_t least = is_kept(r, t, i) ? TABLE_LEAST_KEPT : TABLE_LEAST;
+	size_t least = is_kept(r, t, i) ? r->out->width / 2 : TABLE_LEAST;
 
+	if (is_kept(r, t, i) && least < TABLE_LEAST_KEPT)
+		least = TABLE_LEAST_KEPT;
 	return t->width[i] > least ? t->width[i] - least : 0;
 }
 

@@ -46,7 +46,7 @@ fill_me(struct status_row *r)
 		snprintf(r->hint, sizeof r->hint, "%s", groups_trouble());
 	else if (cluster_closed() != NULL)
 		snprintf(r->hint, sizeof r->hint, "%s", cluster_closed());
-	else if (f.hint[0] != '\0')
+	else if (f.hint[0] != '\0' && !heal_is_cast_out())
 		snprintf(r->hint, sizeof r->hint, "discovery: %.240s", f.hint);
 }
 

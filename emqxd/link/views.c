@@ -274,8 +274,9 @@ views_hint_alone(unsigned heard, unsigned n, char *out, size_t size)
 		snprintf(out, size, "no leader is known at the moment");
 	else
 		snprintf(out, size,
-		    "no quorum: %u of %u members are heard; clients are served, what all "
-		    "must agree on cannot be changed",
+		    "no quorum: %u of %u members are heard: start the others, or if most "
+		    "are lost for good: cluster force-leave NODE --recover; clients are "
+		    "served, what all must agree on cannot be changed",
 		    heard, n);
 }
 

@@ -59,6 +59,8 @@ def forced():
         wait_until("it is alone", 15, lambda: is_alone(h[3]))
         wait_until("the alarm", 5, lambda: "cluster_removed" in alarms(h[3]))
         assert discovery(h[3])["state"] == "paused"
+        hint = h[3].rows("cluster", "status")[0]["hint"]
+        assert "was removed from its cluster" in hint and hint in h[3].ok("cluster", "status", "-o", "classic"), hint
         assert len(log_of(h[3], "cluster_left_by_others")) == 1
         for node in h.nodes[:2]:
             assert len(log_of(node, "cluster_link_refused")) <= before.pop(0) + 1

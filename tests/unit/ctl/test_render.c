@@ -304,6 +304,10 @@ TEST(the_node_and_what_to_do_stay_before_figures)
 	OK(strstr(rendered(opts, "", 1, 80), "emqx1") == NULL);
 	member("this node hears it, but it does not hear this node; emqx3@127.0.0.1 "
 	       "reaches it");
+	OK(strstr(rendered(opts, "", 1, 100),
+	       "this node hears it, but it does not hear this nod") != NULL);
+	OK(strstr(rendered(opts, "", 1, 40), "state    role") != NULL);
+	OK(strstr(str_get(&all), "running  leader") != NULL);
 	OK(strstr(rendered(opts, "", 1, 80), "this node hears it, but it does") != NULL);
 	for (const char *p = all.p; *p != '\n'; p++)
 		n++;

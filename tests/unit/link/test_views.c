@@ -257,5 +257,6 @@ TEST(why_there_is_no_quorum_is_said_by_how_many_are_heard)
 	views_hint_alone(2, 3, text, sizeof text);
 	STR_EQ(text, "no leader is known at the moment");
 	views_hint_alone(1, 2, text, sizeof text);
-	OK(strstr(text, "no quorum: 1 of 2 members are heard") == text);
+	OK(strstr(text, "no quorum: 1 of 2 members are heard: start the others") == text);
+	OK(strstr(text, "force-leave NODE --recover; ") != NULL);
 }
