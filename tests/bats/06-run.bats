@@ -185,6 +185,16 @@ made() {
 	for n in 1 2 3; do [ ! -S "$EMQXD_RUN/c/$n/ctl.sock" ]; done
 }
 
+@test "cluster: what is no port is one sentence, and nothing is started" {
+	local wrong
+	for wrong in PORT=abc CLUSTER_PORT=-1; do
+		run -1 timeout 30 env "$wrong" sh "$ROOT/packaging/cluster" </dev/null
+		[ "${#lines[@]}" = 1 ]
+		[[ $output == *"are numbers, not '${wrong#*=}'"* ]]
+		[ ! -e "$EMQXD_RUN" ]
+	done
+}
+
 @test "cluster: where a port is taken it says which variable names another, and that works" {
 	port=$(ports)
 	python3 -c 'import socket, sys, time
