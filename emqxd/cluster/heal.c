@@ -167,10 +167,12 @@ be_removed(struct heal *h)
 
 /* ---- hearing of it */
 
-/* Both have a quorum: one of them was recovered while the other lived. */
+/* Both have a quorum: one of them was recovered while the other lived.  @by: who leads
+ * there, from a peer. */
 static void
-disown(struct heal *h)
+disown(struct heal *h, struct slice by)
 {
+	struct str name = { 0 };
 	static const char hint[] =
 	    "on one node here emqx_ctl cluster force-leave of each such member, which "
 	    "makes them two clusters; then, node by node of one of the two, cluster "
@@ -179,10 +181,13 @@ disown(struct heal *h)
 	if (h->is_disowned)
 		return;
 	h->is_disowned = true;
+	str_add_escaped(&name, by);
 	alarm_raise(disowned, NULL,
-	    "a member of this cluster goes on without it (force-leave --recover): %s",
-	    hint);
-	LOG(ERROR, "cluster_disowned", "node", nodes_me(), "hint", hint);
+	    "%s, a member of this cluster, goes on without it (force-leave --recover): "
+	    "%s",
+	    str_get(&name), hint);
+	LOG(ERROR, "cluster_disowned", "node", nodes_me(), "by", by, "hint", hint);
+	str_fini(&name);
 }
 
 /* Reaches more than half of its own list, itself among them, and they have a leader of meta.
@@ -219,7 +224,7 @@ on_looked(void *arg, const struct look_end *e)
 	}
 	if (has_most()) {
 		h->said = 0;
-		disown(h);
+		disown(h, e->leader);
 		return;
 	}
 	h->is_cleaned = e->is_cleaned;

@@ -267,6 +267,8 @@ def disowned():
         h.heal()
         for node in (h[2], h[3]):
             wait_until("the alarm", 20, lambda n=node: "cluster_disowned" in alarms(n))
+            said = [r["message"] for r in node.rows("alarms", "list") if r["name"] == "cluster_disowned"]
+            assert said[0].startswith(h[1].name + ", a member of this cluster, goes on without it"), said
             wait_until("a quorum", 10, lambda n=node: n.members()[n.name]["quorum"])
             assert len(node.members()) == 3
         # As the alarm says: one after the other moves.
