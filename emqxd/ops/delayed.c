@@ -4,6 +4,7 @@
 #include "emqxd/admin/op.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/worker.h"
+#include "emqxd/model/nodes.h"
 #include "emqxd/publish/delayed.h"
 
 static void
@@ -46,8 +47,10 @@ delete_end(struct op_ctx *op, em_err err)
 	struct row_writer *row;
 
 	if (err == EM_NOTFOUND) {
+		op->is_missing = true; /* here; other nodes are asked */
 		op_no(op, "delayed message", id);
-		fault_hint(&op->fault, "list them: emqx_ctl delayed list");
+		fault_hint(&op->fault, "list them: emqx_ctl delayed list%s",
+		    nodes_count() > 1 ? " --all-nodes" : "");
 		return err;
 	}
 	if (err != EM_OK)

@@ -79,6 +79,21 @@ def topics(h):
     own.stop()
 
 
+def delayed(h):
+    """One of another node is deleted from anywhere."""
+    c = Client(h[3], "late")
+    c.client.publish("$delayed/600/d", "x", 1)
+    wait_until("it waits", 10, lambda: len(h[3].rows("delayed", "list")) == 1)
+    assert h[1].rows("delayed", "list") == []
+    waits = h[1].rows("delayed", "list", "--all-nodes")
+    assert [r["node"] for r in waits] == [h[3].name], waits
+    h[1].ok("delayed", "delete", waits[0]["id"])
+    assert h[3].rows("delayed", "list") == []
+    rc, _, err = h[1].ctl("delayed", "delete", waits[0]["id"])
+    assert rc == 3 and "delayed list --all-nodes" in err, (rc, err)
+    c.stop()
+
+
 def lists():
     """lists of one node, another, all; kick at any node; names of nodes are completed"""
     with house(3) as h:
@@ -97,6 +112,7 @@ def lists():
             few = h[2].rows(*words, "--all-nodes", "--filter", "clientid like '*b'", "--limit", "2")
             assert len(few) == 2, few
         topics(h)
+        delayed(h)
         for words in (("listeners",), ("broker", "metrics"), ("alarms", "list"),
                       ("retainer", "topics"), ("delayed", "list"), ("trace", "list")):
             rc, out, err = h[1].ctl(*words, "--all-nodes", "--json")
@@ -273,7 +289,8 @@ def exclusive():
         a.client.unsubscribe("$exclusive/x/1")
         wait_until("it is free", 10, lambda: len(h[3].rows("exclusive", "list")) == 1)
         assert b.subscribe("$exclusive/x/1") == 1
-        h[3].ok("exclusive", "delete", "x/1")
+        rc, _, err = h[3].ctl("exclusive", "delete", "x/1")
+        assert rc == 0 and "the whole cluster" in err, (rc, err)
         assert a.subscribe("$exclusive/x/1") == 1
         assert h[3].ctl("exclusive", "delete", "x/9")[0] == 3
         h[2].kill()  # what its clients had is free
