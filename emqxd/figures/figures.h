@@ -22,9 +22,10 @@
 
 struct figures {
 	uint64_t connections, sessions, subscriptions;
-	uint64_t retained, routes; /* alike on all nodes, once all know all; without $SYS/ */
-	uint64_t received, sent;   /* messages a second, from and to clients */
-	uint64_t load;             /* of the machine, 1 minute, in hundredths */
+	uint64_t retained,
+	    routes; /* alike on all nodes, once all know all; without $SYS/ */
+	uint64_t received, sent; /* messages a second, from and to clients */
+	uint64_t load;           /* of the machine, 1 minute, in hundredths */
 };
 
 struct figures_all;
