@@ -142,14 +142,22 @@ who_is(const struct link_conn *c)
 static void
 tell_refused(struct link_conn *c, em_err err, const struct fault *f)
 {
+	const char *text;
 	uint64_t more;
 
 	metric_inc(METRIC_CLUSTER_LINK_REFUSED);
 	if (!link_refused_is_news(
 		&c->house->refused, who_is(c), err, clock_mono(), &more))
 		return;
-	LOG(WARN, "cluster_link_refused", "from", c->where, "error", err_name(err),
-	    "text", f != NULL && f->text != NULL ? f->text : err_text(err), "more", more);
+	text = f != NULL && f->text != NULL ? f->text : err_text(err);
+	/* Who has just joined may come before its row; one that does not belong here warns on
+	 * its own side. */
+	if (err == EM_NOTMEMBER)
+		LOG(INFO, "cluster_link_refused", "from", c->where, "error",
+		    err_name(err), "text", text, "more", more);
+	else
+		LOG(WARN, "cluster_link_refused", "from", c->where, "error",
+		    err_name(err), "text", text, "more", more);
 }
 
 /* Whoever waits for it or has it. */

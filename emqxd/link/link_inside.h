@@ -99,7 +99,8 @@ struct link_peer {
 	struct link_way way[2];    /* CTL, DATA; of a guest the first is all there is */
 	struct link_conn *from[2]; /* the peer's ways to us */
 	span_t rtt, offset;
-	em_err err; /* why dialling failed last */
+	em_err err;     /* why dialling failed last */
+	mono_t strange; /* since when that is NOTMEMBER; 0: told, or another one */
 	char why[LINK_WHY_MAX];
 	struct link_peer *next_dead;
 };

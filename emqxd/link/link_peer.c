@@ -17,6 +17,7 @@
 
 #define REST_MIN span_ms(100)
 #define REST_MAX span_s(2)
+#define STRANGE_FOR span_s(3) /* then its row is not just on its way */
 
 /* ---- the table */
 
@@ -209,16 +210,31 @@ rest(struct link_way *w)
 	    &w->retry, span_ns(r.ns / 2 + (int64_t)rand_below((uint64_t)r.ns)), on_retry);
 }
 
+/* Who has just joined is no member yet for those that have not got its row. */
+static bool
+is_news(struct link_peer *p, em_err err)
+{
+	if (p->err != err)
+		p->strange = err == EM_NOTMEMBER ? clock_mono() : (mono_t){ 0 };
+	if (err != EM_NOTMEMBER)
+		return p->err != err;
+	if (p->strange.ns == 0 ||
+	    mono_since(clock_mono(), p->strange).ns < STRANGE_FOR.ns)
+		return false;
+	p->strange = (mono_t){ 0 };
+	return true;
+}
+
 static void
 note_failure(struct link_peer *p, em_err err, const char *text)
 {
-	bool is_news = p->err != err;
+	bool is_told = !p->is_deleted && is_news(p, err);
 
 	if (p->is_deleted)
 		return;
 	p->err = err;
 	snprintf(p->why, sizeof p->why, "%s", text);
-	if (is_news)
+	if (is_told)
 		LOG(WARN, "cluster_link_failed", "node", p->name, "address", p->address,
 		    "error", err_name(err), "text", text);
 }

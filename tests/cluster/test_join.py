@@ -62,6 +62,10 @@ def three():
         offered = h[2].offered("cluster", "force-leave", "emqx")
         assert offered == [h[1].name, h[3].name], offered
         for node in h.nodes:
+            with open(node.path("err"), encoding="utf-8") as f:
+                warned = [line for line in f if "[warning]" in line and "error=notmember" in line]
+            assert warned == [], warned
+        for node in h.nodes:
             node.stop()
             node.start()
             h.wait_whole()
