@@ -198,7 +198,7 @@ static void
 offer_member(struct op_ctx *op)
 {
 	for (unsigned i = 1; i < nodes_end(); i++)
-		if (nodes_name(i) != NULL)
+		if (nodes_is_member(i))
 			offer(op, slice_str(nodes_name(i)));
 }
 
