@@ -29,7 +29,7 @@
 #include "emqxd/core/worker.h"
 #include "emqxd/client/client.h"
 #include "emqxd/cluster/cluster.h"
-#include "emqxd/cluster/levels.h"
+#include "emqxd/members/levels.h"
 #include "emqxd/license/license.h"
 #include "emqxd/link/rpc.h"
 #include "emqxd/takeover/takeover_wire.h"

@@ -4,16 +4,16 @@
 #include "emqxd/cluster/clean.h"
 #include "emqxd/cluster/cluster_conf.h"
 #include "emqxd/figures/figures.h"
-#include "emqxd/cluster/groups.h"
+#include "emqxd/members/groups.h"
 #include "emqxd/link/views.h"
 #include "emqxd/cluster/finding.h"
 #include "emqxd/cluster/heal.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join.h"
-#include "emqxd/cluster/levels.h"
+#include "emqxd/members/levels.h"
 #include "emqxd/cluster/join_note.h"
 #include "emqxd/cluster/look.h"
-#include "emqxd/cluster/members.h"
+#include "emqxd/members/members.h"
 #include "emqxd/cluster/outage.h"
 #include "emqxd/ordering/ordering.h"
 #include "emqxd/takeover/takeover_wire.h"
@@ -196,6 +196,12 @@ advertise_of(
 
 /* ---- life */
 
+static const struct members_ops ops = { .is_member = join_is_member,
+	.on_cleaned = clean_note,
+	.on_not_cleaned = clean_forget,
+	.on_gone = wills_wire_removed,
+	.on_places = takeover_wire_members };
+
 em_err
 cluster_birth(const struct cluster_me *me, struct fault *f)
 {
@@ -223,7 +229,7 @@ cluster_birth(const struct cluster_me *me, struct fault *f)
 	node_slot_set(ROOM_CLUSTER, all);
 	list_init(&all->errands);
 	clean_birth();
-	members_birth();
+	members_birth(&ops);
 	join_note_birth();
 	takeover_wire_birth();
 	wills_wire_birth();
@@ -330,7 +336,7 @@ cluster_worker_birth(void)
 	look_birth(cluster_house());
 	heal_birth(c->autoheal);
 	join_birth(cluster_house(), c->data_dir, c->advertise);
-	levels_birth(c->product, c->advertise);
+	levels_birth(cluster_house(), c->product, c->advertise);
 	clean_start(c->autoclean);
 	outage_birth();
 	finding_birth(

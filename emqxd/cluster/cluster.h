@@ -4,7 +4,7 @@
  *
  * What lives here: what the node opens at its start (the cluster port) and the link
  * thread's house of links, with which the other files of the room talk (link.h).  What
- * does not: who is in the cluster (model/nodes.h has it for all rooms).
+ * does not: who is in the cluster (members/; model/nodes.h has it for all rooms).
  *
  * Threads: cluster_birth() and cluster_death() on main; the worker's on the link thread;
  * the rest as said.

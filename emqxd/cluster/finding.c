@@ -5,7 +5,7 @@
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join.h"
 #include "emqxd/cluster/look.h"
-#include "emqxd/cluster/members.h"
+#include "emqxd/members/members.h"
 #include "emqxd/core/alarm.h"
 #include "emqxd/core/log.h"
 #include "emqxd/discover/seek.h"

@@ -20,10 +20,7 @@ struct cluster {
 	const struct cluster_licence *licence; /* cluster.h: set on main; or NULL */
 	struct link_house *house;              /* link.h: the links */
 	struct routes *routes;       /* routes.h: what the others' clients want */
-	struct members *members;     /* members.c: set on main */
-	struct groups *groups;       /* groups.c */
 	struct join *join;           /* join.c */
-	struct levels *levels;       /* levels.c */
 	struct views *views;         /* link/views.h: whom the nodes hear */
 	struct figures_all *figures; /* figures/figures.h: what the nodes hold */
 	struct join_note *note;      /* join_note.c: set on main */

@@ -13,7 +13,7 @@
 #include "emqxd/cluster/heal.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join_inside.h"
-#include "emqxd/cluster/levels.h"
+#include "emqxd/members/levels.h"
 #include "emqxd/ordering/ordering.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/level.h"
@@ -682,7 +682,7 @@ join_birth(struct link_house *h, const char *data_dir, const char *advertise)
 	link_on(h, LINK_JOIN_ASK, on_join_ask, j);
 	join_recover_birth(j);
 	link_on_peer(h, on_peer, j);
-	members_start(h, on_members, j);
+	members_start(h, cluster_inside()->routes, on_members, j);
 	resume(j);
 }
 

@@ -4,7 +4,8 @@
  *
  * What lives here: the steps of joining, leaving, removing a dead member, recovery without
  * a quorum and joining anew, one at a time.  What does not: the rows themselves
- * (members.h), the Raft groups (groups.h), the rows that are fetched (ordering.h).
+ * (members/members.h), the Raft groups (members/groups.h), the rows that are fetched
+ * (ordering/ordering.h).
  *
  * Joining: the node asks a member (JOIN_ASK, as a guest), which becomes a cluster of one
  * first if it was alone; it keeps a copy of its store, fetches all rows, opens empty

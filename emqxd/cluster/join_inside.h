@@ -10,10 +10,10 @@
 #ifndef CLUSTER_JOIN_INSIDE_H
 #define CLUSTER_JOIN_INSIDE_H
 
-#include "emqxd/cluster/groups.h"
+#include "emqxd/members/groups.h"
 #include "emqxd/cluster/join.h"
 #include "emqxd/cluster/join_note.h"
-#include "emqxd/cluster/members.h"
+#include "emqxd/members/members.h"
 #include "emqxd/core/timer.h"
 #include "emqxd/store/change.h"
 #include "ipc/base/list.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* outage: see outage.h. */
 #include "emqxd/cluster/outage.h"
-#include "emqxd/cluster/groups.h"
+#include "emqxd/members/groups.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join.h"
-#include "emqxd/cluster/members.h"
+#include "emqxd/members/members.h"
 #include "emqxd/core/alarm.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/timer.h"

@@ -3,11 +3,11 @@
 #include "emqxd/cluster/status.h"
 #include "emqxd/cluster/cluster.h"
 #include "emqxd/cluster/finding.h"
-#include "emqxd/cluster/groups.h"
+#include "emqxd/members/groups.h"
 #include "emqxd/cluster/heal.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join.h"
-#include "emqxd/cluster/members.h"
+#include "emqxd/members/members.h"
 #include "emqxd/link/views.h"
 #include "emqxd/store/change.h"
 

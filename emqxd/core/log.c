@@ -32,7 +32,7 @@ enum {
 static const char *const rooms[] = { "ipc", "core", "conf", "model", "mqtt", "limit",
 	"store", "net", "router", "retain", "access", "publish", "session", "client",
 	"modules", "discover", "cstore", "link", "routes", "takeover", "wills", "figures",
-	"ordering", "cluster", "license", "observe", "admin", "ops", "app" };
+	"ordering", "members", "cluster", "license", "observe", "admin", "ops", "app" };
 enum { ROOMS_N = sizeof rooms / sizeof rooms[0], ROOM_OF_MAIN = ROOMS_N - 1 };
 
 struct event_slot {

@@ -9,11 +9,11 @@
 #include "emqxd/app/core_conf.h"
 #include "emqxd/cluster/clean.h"
 #include "emqxd/cluster/finding.h"
-#include "emqxd/cluster/groups_inside.h"
+#include "emqxd/members/groups_inside.h"
 #include "emqxd/cluster/heal.h"
 #include "emqxd/cluster/inside.h"
 #include "emqxd/cluster/join_inside.h"
-#include "emqxd/cluster/levels.h"
+#include "emqxd/members/levels.h"
 #include "emqxd/cluster/look.h"
 #include "emqxd/ordering/ordering.h"
 #include "emqxd/ordering/ordering_inside.h"
@@ -112,6 +112,11 @@ put_member(const char *name, uint64_t site)
 static void
 begin_store(void)
 {
+	static const struct members_ops ops = { .is_member = join_is_member,
+		.on_cleaned = clean_note,
+		.on_not_cleaned = clean_forget,
+		.on_gone = wills_wire_removed,
+		.on_places = takeover_wire_members };
 	static const struct store_metrics metrics = { 0, 1, 2 };
 	struct fault f = { .err = EM_OK };
 
@@ -119,7 +124,7 @@ begin_store(void)
 	atexit(remove_dir);
 	CHECK(store_birth(dir, 1 << 26, &metrics, &f) == EM_OK);
 	clean_birth();
-	members_birth();
+	members_birth(&ops);
 	join_note_birth();
 	takeover_wire_birth();
 	wills_wire_birth();
@@ -193,7 +198,7 @@ begin_rooms(void)
 	look_birth(room.house);
 	heal_birth(false);
 	join_birth(room.house, dir, "127.0.0.1:1");
-	levels_birth("1.0", "127.0.0.1:1");
+	levels_birth(room.house, "1.0", "127.0.0.1:1");
 	finding_birth(&keys, &self);
 }
 
@@ -212,7 +217,7 @@ set_status(enum cstore_group g, const char *leader)
 		    i == 0 ? "me" : "b");
 	}
 	child.part[g].is_open = child.part[g].is_usable = true;
-	room.groups->part[g].leads = g == CSTORE_META;
+	groups()->part[g].leads = g == CSTORE_META;
 }
 
 /* A member of a cluster of two, without the process that a member has. */
@@ -226,8 +231,8 @@ be_member(void)
 	child.pipe.fd = child.watch.fd = -1;
 	child.on_event = on_event;
 	child.home = worker_link()->id;
-	room.groups->cstore = &child;
-	room.groups->raft_id = room.join->raft_id = 101;
+	groups()->cstore = &child;
+	groups()->raft_id = room.join->raft_id = 101;
 	room.join->is_member = true;
 	set_status(CSTORE_META, "emqx@me");
 	set_status(CSTORE_RET, "emqx@b");
@@ -350,8 +355,8 @@ forget_all(void)
 	CHECK(ordering_self()->given_n == 0);
 	while (child.calls.n > 0)
 		answer_child(EM_FAILED);
-	groups_ask_death(room.groups);
-	CHECK(room.groups->asks_n == 0);
+	groups_ask_death(groups());
+	CHECK(groups()->asks_n == 0);
 	for (unsigned g = 0; g < CSTORE_GROUP_N; g++)
 		child.part[g].tokens.n = 0;
 	cstore_pipe_close(&child.pipe);

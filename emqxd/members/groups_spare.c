@@ -7,9 +7,8 @@
  * id, groups_watch.c) and again when the vote is to go, so that of two that leave at once
  * one is refused.  Of a leader that is too old to say, this node's own links count.
  */
-#include "emqxd/cluster/groups_inside.h"
-#include "emqxd/cluster/inside.h"
-#include "emqxd/cluster/members.h"
+#include "emqxd/members/groups_inside.h"
+#include "emqxd/members/members.h"
 #include "emqxd/core/clock.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/rbuf.h"

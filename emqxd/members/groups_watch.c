@@ -16,9 +16,8 @@
  * voter u8 may it, and which others do not run (names, 2 bytes of size).  Who does not
  * lead answers EM_REFUSED.
  */
-#include "emqxd/cluster/groups_inside.h"
-#include "emqxd/cluster/inside.h"
-#include "emqxd/cluster/members.h"
+#include "emqxd/members/groups_inside.h"
+#include "emqxd/members/members.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
 #include "emqxd/cstore/cstore_log.h"

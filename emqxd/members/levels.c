@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* levels: see levels.h. */
-#include "emqxd/cluster/levels.h"
-#include "emqxd/cluster/groups.h"
-#include "emqxd/cluster/inside.h"
-#include "emqxd/cluster/join.h"
-#include "emqxd/cluster/members.h"
+#include "emqxd/members/levels.h"
+#include "emqxd/members/groups.h"
+#include "emqxd/members/inside.h"
+#include "emqxd/members/members.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/level.h"
 #include "emqxd/core/log.h"
@@ -17,8 +16,9 @@
 #define HOLD span_s(60)
 
 struct levels {
+	struct link_house *house;
 	struct timer look;
-	const char *product, *advertise; /* cluster.c's */
+	const char *product, *advertise; /* the caller's */
 	unsigned held;                   /* by who asked to join last */
 	mono_t until;
 	bool is_writing; /* this node's row is under way */
@@ -27,7 +27,7 @@ struct levels {
 static struct levels *
 self(void)
 {
-	return cluster_inside()->levels;
+	return members_inside()->levels;
 }
 
 static unsigned
@@ -72,7 +72,7 @@ levels_follow(void)
 	if (is_held(l) && l->held < level)
 		level = l->held;
 	link_house_set_level(
-	    cluster_inside()->house, e != NULL && level > LEVEL_MIN ? level : LEVEL_MIN);
+	    l->house, e != NULL && level > LEVEL_MIN ? level : LEVEL_MIN);
 	if (level == nodes_level())
 		return;
 	LOG(INFO, "cluster_level", "from", nodes_level(), "to", level);
@@ -97,12 +97,12 @@ levels_hold(unsigned level)
 static void
 on_written(void *arg, em_err err)
 {
-	struct cluster *c = cluster_inside();
+	struct members_room *room = members_inside();
 
 	(void)arg;
 	(void)err; /* it is looked at again */
-	if (c != NULL && c->levels != NULL)
-		c->levels->is_writing = false;
+	if (room != NULL && room->levels != NULL)
+		room->levels->is_writing = false;
 }
 
 static bool
@@ -140,8 +140,8 @@ on_look(struct timer *t)
 		l->held = 0;
 		levels_follow();
 	}
-	if (me == NULL || l->is_writing || !join_is_member() || !groups_have_quorum() ||
-	    is_as_it_is(l, &me->m))
+	if (me == NULL || l->is_writing || !members_inside()->ops->is_member() ||
+	    !groups_have_quorum() || is_as_it_is(l, &me->m))
 		return;
 	write_row(l, &me->m);
 }
@@ -149,13 +149,14 @@ on_look(struct timer *t)
 /* ---- life */
 
 void
-levels_birth(const char *product, const char *advertise)
+levels_birth(struct link_house *h, const char *product, const char *advertise)
 {
 	struct levels *l = MEM_NEW(struct levels);
 
+	l->house = h;
 	l->product = product;
 	l->advertise = advertise;
-	cluster_inside()->levels = l;
+	members_inside()->levels = l;
 	timer_arm(&l->look, LOOK, on_look);
 	levels_follow();
 }
@@ -164,7 +165,7 @@ void
 levels_death(void)
 {
 	timer_cancel(&self()->look);
-	MEM_FREE(cluster_inside()->levels);
+	MEM_FREE(members_inside()->levels);
 }
 
 em_err

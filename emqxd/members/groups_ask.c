@@ -14,9 +14,9 @@
  * A guest speaks for itself alone: of who has the cookie and is no member, nobody else's seat
  * is given or taken.  One that wants to be let out has given up joining: its row goes first.
  */
-#include "emqxd/cluster/groups_inside.h"
-#include "emqxd/cluster/inside.h"
-#include "emqxd/cluster/members.h"
+#include "emqxd/members/groups_inside.h"
+#include "emqxd/members/inside.h"
+#include "emqxd/members/members.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/store/change.h"
 #include "ipc/base/mem.h"
@@ -324,7 +324,7 @@ on_row_out(void *arg, em_err err)
 	struct asked *q = arg;
 
 	/* Then it asks again. */
-	if (cluster_inside() != NULL && groups() != NULL)
+	if (members_inside() != NULL && groups() != NULL)
 		link_reply(q->ask, err == EM_OK ? EM_AGAIN : err, SLICE_NONE);
 	mem_free(q);
 }

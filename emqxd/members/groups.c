@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* groups: the child's life, its streams, and the questions at the top of groups.h. */
-#include "emqxd/cluster/groups.h"
-#include "emqxd/cluster/groups_inside.h"
-#include "emqxd/cluster/inside.h"
+#include "emqxd/members/groups.h"
+#include "emqxd/members/groups_inside.h"
+#include "emqxd/members/inside.h"
 #include "emqxd/core/log.h"
 #include "emqxd/cstore/cstore_log.h"
 #include "ipc/base/list.h"
@@ -15,7 +15,7 @@
 struct groups *
 groups(void)
 {
-	return cluster_inside()->groups;
+	return members_inside()->groups;
 }
 
 /* CSTORE_GROUP_N: there is none of that name. */
@@ -235,7 +235,7 @@ groups_birth(struct link_house *h, const struct groups_ops *ops)
 
 	all->house = h;
 	all->ops = ops;
-	cluster_inside()->groups = all;
+	members_inside()->groups = all;
 	link_on_raft(h, on_accept, all);
 	groups_ask_birth(all);
 }
@@ -247,7 +247,7 @@ groups_death(void)
 
 	groups_stop();
 	groups_ask_death(all);
-	MEM_FREE(cluster_inside()->groups);
+	MEM_FREE(members_inside()->groups);
 }
 
 /* ---- questions */

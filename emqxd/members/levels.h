@@ -16,12 +16,13 @@
  *
  * Threads: levels_check() on main; all else the link thread's.
  */
-#ifndef CLUSTER_LEVELS_H
-#define CLUSTER_LEVELS_H
+#ifndef MEMBERS_LEVELS_H
+#define MEMBERS_LEVELS_H
 
 #include "emqxd/link/link.h"
 
-void levels_birth(const char *product, const char *advertise);
+/* Both texts stay. */
+void levels_birth(struct link_house *h, const char *product, const char *advertise);
 void levels_death(void);
 /* Rows have come, changed or gone. */
 void levels_follow(void);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * members: the rows of CHANGE_MEMBER in memory: who belongs to the cluster.
+ * members: the room's face, and the rows of CHANGE_MEMBER in memory: who belongs to the
+ * cluster.
  *
  * What lives here: the table by name, and what follows from it: a peer to dial for each
  * other member (link.h), and a place (model/nodes.h).  What does not: how rows come about
- * (join.h), who votes (groups.h).
+ * (cluster/join.h), who votes (groups.h), which level they speak (levels.h).
  *
  * Rows come from the store: at boot on main, before the threads start; then on the store
  * thread as they are committed, and by letter to the link thread, in their order.  A row
@@ -12,11 +13,13 @@
  *
  * Threads: birth and death on main; members_start() and all else on the link thread.
  */
-#ifndef CLUSTER_MEMBERS_H
-#define CLUSTER_MEMBERS_H
+#ifndef MEMBERS_MEMBERS_H
+#define MEMBERS_MEMBERS_H
 
 #include "emqxd/link/link.h"
 #include "emqxd/model/member.h"
+
+struct routes;
 
 struct members_entry {
 	struct member m;        /* slices of its own */
@@ -25,18 +28,35 @@ struct members_entry {
 	mono_t silent_since;    /* not reachable since; ns 0: it is */
 };
 
+/* What the rooms above and beside say and hear, handed over at birth.  Called on the link
+ * thread; on_cleaned() on main too, while rows are read at boot. */
+struct members_ops {
+	/* Is the store ordered by a cluster now? */
+	bool (*is_member)(void);
+	/* A row says that the node was removed for its silence (cluster/clean.h), or no
+	 * longer does. */
+	void (*on_cleaned)(const struct member *m);
+	void (*on_not_cleaned)(struct slice name);
+	/* The row of that node went, or says that it was cleaned. */
+	void (*on_gone)(struct slice name);
+	/* Who has a place (model/nodes.h) has changed. */
+	void (*on_places)(void);
+};
+
 /* Registers the kind; before the store's recovery. */
-void members_birth(void);
+void members_birth(const struct members_ops *o);
 void members_death(void);
 
 enum members_event {
 	MEMBERS_CHANGED, /* a row came, changed or went */
-	MEMBERS_REMOVED, /* this node's own row went, or says that it was cleaned (clean.h) */
+	MEMBERS_REMOVED, /* this node's own row went, or says that it was cleaned */
 };
 typedef void members_event_fn(enum members_event event, void *arg);
 
-/* Peers for the rows there are, and the events from now on.  @fn is not called within. */
-void members_start(struct link_house *h, members_event_fn *fn, void *arg);
+/* Peers for the rows there are, and the events from now on.  @fn is not called within.
+ * @routes forgets who loses his place. */
+void members_start(
+    struct link_house *h, struct routes *routes, members_event_fn *fn, void *arg);
 void members_stop(void);
 
 /* Of what a row says without a cluster: how many there are, this node's among them. */

@@ -4,10 +4,10 @@
  * groups_watch.c (what the leader does by itself, and who differs) and groups_spare.c (may
  * a vote go?) share.
  */
-#ifndef CLUSTER_GROUPS_INSIDE_H
-#define CLUSTER_GROUPS_INSIDE_H
+#ifndef MEMBERS_GROUPS_INSIDE_H
+#define MEMBERS_GROUPS_INSIDE_H
 
-#include "emqxd/cluster/groups.h"
+#include "emqxd/members/groups.h"
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/model/member.h"

@@ -6,7 +6,7 @@
  * links, changes of who is in a group, asked of its leader wherever that is, the rule of
  * who votes (model/member.h) applied by the leader, and the comparison of what this node takes
  * for the members with what the leader does.  What does not: entries (ordering.h), and
- * whether this node is a member at all (join.h).
+ * whether this node is a member at all (cluster/join.h).
  *
  * libraft 0.15 may leave a node with a list of members that was never agreed on, and a
  * leader that was recovered knows only itself: a node whose list differs from the
@@ -15,8 +15,8 @@
  *
  * The link thread's.
  */
-#ifndef CLUSTER_GROUPS_H
-#define CLUSTER_GROUPS_H
+#ifndef MEMBERS_GROUPS_H
+#define MEMBERS_GROUPS_H
 
 #include "emqxd/cstore/cstore.h"
 #include "emqxd/link/link.h"

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* members: see members.h. */
-#include "emqxd/cluster/members.h"
-#include "emqxd/cluster/clean.h"
-#include "emqxd/cluster/inside.h"
-#include "emqxd/cluster/join.h"
-#include "emqxd/cluster/levels.h"
-#include "emqxd/takeover/takeover_wire.h"
+#include "emqxd/members/members.h"
+#include "emqxd/members/inside.h"
+#include "emqxd/members/levels.h"
 #include "emqxd/core/clock.h"
 #include "emqxd/core/log.h"
 #include "emqxd/core/timer.h"
 #include "emqxd/core/worker.h"
 #include "emqxd/routes/routes.h"
 #include "emqxd/store/change.h"
-#include "emqxd/wills/wills_wire.h"
 #include "ipc/base/list.h"
 #include "ipc/base/mem.h"
 #include "ipc/base/vec.h"
@@ -29,6 +25,7 @@ struct entry {
 
 struct members {
 	struct link_house *house; /* NULL: not started */
+	struct routes *routes;    /* the same */
 	members_event_fn *on_event;
 	void *arg;
 	struct timer sweep;
@@ -47,7 +44,13 @@ struct row {
 static struct members *
 members(void)
 {
-	return cluster_inside()->members;
+	return members_inside()->members;
+}
+
+static const struct members_ops *
+ops(void)
+{
+	return members_inside()->ops;
 }
 
 /* ---- the table */
@@ -118,11 +121,11 @@ on_forgotten(void *arg, unsigned place)
 {
 	(void)arg;
 	nodes_del(place);
-	takeover_wire_members();
+	ops()->on_places();
 }
 
 static void
-disconnect(struct entry *e)
+disconnect(struct members *t, struct entry *e)
 {
 	unsigned place = e->e.place;
 
@@ -133,8 +136,8 @@ disconnect(struct entry *e)
 		return;
 	nodes_set_running(place, false);
 	nodes_set_member(place, false);
-	if (cluster_inside()->routes != NULL)
-		routes_forget(cluster_inside()->routes, place, on_forgotten, NULL);
+	if (t->routes != NULL)
+		routes_forget(t->routes, place, on_forgotten, NULL);
 	else
 		on_forgotten(NULL, place);
 }
@@ -155,7 +158,7 @@ connect_to(struct members *t, struct entry *e)
 	if (err == EM_OK)
 		err = link_peer_add(t->house, e->e.m.name, e->e.m.address, e->e.m.site,
 		    e->e.place, &e->e.peer);
-	takeover_wire_members();
+	ops()->on_places();
 	if (err == EM_OK)
 		return;
 	LOG(ERROR, "cluster_member_without_place", "node", e->e.m.name, "error",
@@ -217,7 +220,7 @@ put(struct members *t, const struct member *m, bool is_expected)
 	if (is_same(before, m)) {
 		inherit(e, before);
 	} else {
-		disconnect(before);
+		disconnect(t, before);
 		connect_to(t, e);
 	}
 	say_member(e);
@@ -230,7 +233,7 @@ drop(struct members *t, size_t at)
 	struct entry *e = t->v.p[at];
 
 	take_out(t, at);
-	disconnect(e);
+	disconnect(t, e);
 	mem_free(e);
 }
 
@@ -245,7 +248,7 @@ on_recovered(struct slice key, struct slice blob)
 	if (err != EM_OK)
 		return err;
 	if (m.is_cleaned)
-		clean_note(&m);
+		ops()->on_cleaned(&m);
 	else
 		put(members(), &m, false);
 	return EM_OK;
@@ -302,8 +305,8 @@ row_went(struct members *t, struct slice name)
 	size_t at = place_of(t, name, &is_there);
 	bool was_me = is_there && is_me(t->v.p[at]);
 
-	wills_wire_removed(name);
-	if (is_there && !was_me && join_is_member() && hears(t->v.p[at])) {
+	ops()->on_gone(name);
+	if (is_there && !was_me && ops()->is_member() && hears(t->v.p[at])) {
 		t->v.p[at]->is_expected = true;
 		say_member(t->v.p[at]);
 		let_go_after(t, t->v.p[at], LINGER);
@@ -320,7 +323,7 @@ row_came(struct members *t, const struct row *row)
 	struct member m;
 
 	if (row->is_gone) {
-		clean_forget(key);
+		ops()->on_not_cleaned(key);
 		row_went(t, key);
 		return;
 	}
@@ -329,11 +332,11 @@ row_came(struct members *t, const struct row *row)
 		return;
 	}
 	if (m.is_cleaned) {
-		clean_note(&m);
+		ops()->on_cleaned(&m);
 		row_went(t, key);
 		return;
 	}
-	clean_forget(key);
+	ops()->on_not_cleaned(key);
 	put(t, &m, false);
 	tell(t, MEMBERS_CHANGED);
 }
@@ -343,7 +346,7 @@ on_row(struct letter *l)
 {
 	struct row *row = LIST_OWNER(l, struct row, letter);
 
-	if (cluster_inside() != NULL && members() != NULL)
+	if (members_inside() != NULL)
 		row_came(members(), row);
 	mem_free(row);
 }
@@ -368,9 +371,13 @@ on_followed(struct slice key, struct slice blob, bool is_own)
 /* ---- life */
 
 void
-members_birth(void)
+members_birth(const struct members_ops *o)
 {
-	cluster_inside()->members = MEM_NEW(struct members);
+	struct members_room *room = MEM_NEW(struct members_room);
+
+	room->ops = o;
+	room->members = MEM_NEW(struct members);
+	node_slot_set(ROOM_MEMBERS, room);
 	store_register(CHANGE_MEMBER, on_recovered);
 	store_follow(CHANGE_MEMBER, on_followed);
 }
@@ -383,7 +390,9 @@ members_death(void)
 	for (size_t i = 0; i < t->v.n; i++)
 		mem_free(t->v.p[i]);
 	VEC_FINI(&t->v);
-	MEM_FREE(cluster_inside()->members);
+	mem_free(t);
+	mem_free(members_inside());
+	node_slot_set(ROOM_MEMBERS, NULL);
 }
 
 static void
@@ -402,11 +411,13 @@ on_peer(struct link_peer *p, enum link_event event, void *arg)
 }
 
 void
-members_start(struct link_house *h, members_event_fn *fn, void *arg)
+members_start(
+    struct link_house *h, struct routes *routes, members_event_fn *fn, void *arg)
 {
 	struct members *t = members();
 
 	t->house = h;
+	t->routes = routes;
 	t->on_event = fn;
 	t->arg = arg;
 	link_on_peer(h, on_peer, t);
@@ -426,6 +437,7 @@ members_stop(void)
 		t->v.p[i]->e.peer = NULL;
 	timer_cancel(&t->sweep);
 	t->house = NULL;
+	t->routes = NULL;
 	t->on_event = NULL;
 }
 
