@@ -128,7 +128,7 @@ forget_oldest(struct clean *c)
 		if (oldest == NULL || c->v.p[i].at.ns < oldest->at.ns)
 			oldest = &c->v.p[i];
 	if (oldest == NULL ||
-	    (c->v.n <= CLEAN_MAX && oldest->at.ns + CLEAN_KEEP.ns > clock_wall().ns))
+	    (c->v.n <= CLEAN_MAX && oldest->at.ns > clock_wall().ns - CLEAN_KEEP.ns))
 		return false;
 	delete_row(oldest);
 	return true;

@@ -153,7 +153,8 @@ on_frame(struct link_peer *from, struct link_ask ask, struct slice body, void *a
 	unsigned place = link_peer_place(from), n;
 
 	(void)ask;
-	v->lag = (int64_t)rbuf_u64(&r) - 1;
+	/* Calculated as it was sent: any number has a lag. */
+	v->lag = (int64_t)(rbuf_u64(&r) - 1);
 	n = rbuf_u16(&r);
 	for (unsigned i = 0; i < n && r.err == EM_OK; i++) {
 		uint64_t by = rbuf_u64(&r), of = rbuf_u64(&r);

@@ -246,6 +246,8 @@ TEST(nonsense_is_ignored_and_of_too_many_rows_the_first_are_kept)
 	    EM_OK);
 	say(of_b, 4, 1, B, 300, 0);
 	HOUSES_UNTIL(views_lag(views, B) == 4);
+	say(of_b, (uint64_t)INT64_MAX, 1, B, 300, 0); /* which is one more on the wire */
+	HOUSES_UNTIL(views_lag(views, B) == INT64_MAX);
 	OK(houses_is_up(to_b));
 	end();
 }
