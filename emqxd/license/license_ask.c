@@ -200,7 +200,7 @@ change_of(const struct license *l, struct license_ask *a, const struct license_k
 	 * no two have one time. */
 	if (row.at.ns < l->configured.at.ns)
 		row.at = l->configured.at;
-	if (row.at.ns <= l->stored.at.ns)
+	if (row.at.ns <= l->stored.at.ns && l->stored.at.ns < INT64_MAX)
 		row.at.ns = l->stored.at.ns + 1;
 	a->at = row.at;
 	if (key != NULL)

@@ -14,6 +14,7 @@
 
 #define BACKUPS_A_TIME 100u
 #define HISTORY_MAX (256u << 10)
+#define WRITTEN_MAX (INT64_C(1) << 33) /* seconds, year 2242: beyond it ns have no room */
 
 /* ---- reading */
 
@@ -37,6 +38,16 @@ read_all(int fd, size_t max, struct str *out)
 	return EM_OK;
 }
 
+static wall_t
+time_of(const struct stat *st)
+{
+	int64_t s = st->st_mtim.tv_sec;
+
+	if (s > WRITTEN_MAX)
+		s = WRITTEN_MAX;
+	return (wall_t){ s > 0 ? s * INT64_C(1000000000) + st->st_mtim.tv_nsec : 0 };
+}
+
 static em_err
 read_fd(int fd, const char *name, size_t max, struct str *out, wall_t *written,
     struct fault *f)
@@ -50,8 +61,7 @@ read_fd(int fd, const char *name, size_t max, struct str *out, wall_t *written,
 	else
 		err = read_all(fd, max, out);
 	if (err == EM_OK)
-		written->ns =
-		    st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
+		*written = time_of(&st);
 	else if (err == EM_TOOBIG)
 		fault_set(f, err, "%s is over %zu bytes", name, max);
 	else if (err == EM_IO)

@@ -5,6 +5,7 @@
 #include "emqxd/license/license_key.h"
 #include "tests/unit/tap.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -117,6 +118,31 @@ TEST(a_licence_is_read_from_a_small_regular_file_only)
 	OK(license_file_read(str_get(&path), &text, &written, &f) == EM_TOOBIG);
 	fault_clear(&f);
 	str_fini(&text);
+	str_fini(&path);
+	clean(dir);
+}
+
+TEST(a_file_of_any_age_is_read)
+{
+	static const int64_t ages[] = { INT64_C(15032385535), /* the last that ext4 has */
+		INT64_C(9223372037), -1, 0 };
+	struct fault f = { .err = EM_OK };
+	const char *dir = folder();
+	struct str path = { 0 };
+
+	str_addf(&path, "%s/f", dir);
+	EQ(file_replace(str_get(&path), SLICE_LIT("one.1")), 0);
+	for (unsigned i = 0; i < sizeof ages / sizeof ages[0]; i++) {
+		const struct timespec at = { .tv_sec = ages[i], .tv_nsec = 7 };
+		struct str text = { 0 };
+		wall_t written;
+
+		EQ(utimensat(AT_FDCWD, str_get(&path), (struct timespec[]){ at, at }, 0),
+		    0);
+		OK(license_file_read(str_get(&path), &text, &written, &f) == EM_OK);
+		OK(written.ns >= 0 && (ages[i] < 1 || written.ns > INT64_MAX / 2));
+		str_fini(&text);
+	}
 	str_fini(&path);
 	clean(dir);
 }
