@@ -336,16 +336,14 @@ persist_put(struct persist *p, struct slice path, struct slice value)
 	return EM_OK;
 }
 
-/* Behind a '#', each line of it. */
+/* Behind a '#', in one line that is text, whatever bytes another node has sent. */
 static void
 add_unreadable(const struct persist_row *row, struct str *out)
 {
-	str_addf(out, "# this version cannot read it: %s = ", row->path);
-	for (const char *c = row->value; *c != '\0'; c++) {
-		str_add_char(out, *c);
-		if (*c == '\n')
-			str_add(out, "# ");
-	}
+	str_add(out, "# this version cannot read it: ");
+	str_add_escaped(out, slice_str(row->path));
+	str_add(out, " = ");
+	str_add_escaped(out, slice_str(row->value));
 	str_add_char(out, '\n');
 }
 

@@ -147,6 +147,23 @@ TEST(rows_are_written_sorted_and_unread_ones_behind_a_mark)
 	house_free(&h);
 }
 
+TEST(a_row_that_is_no_text_is_one_line_of_text_in_the_file)
+{
+	struct house h = house_new();
+	bool is_new;
+
+	put(&h, "mqtt.of_tomorrow", "\xea\n\x1bnode.name = x");
+	put(&h, "mqtt.z\nnode.name = x", "\xff");
+	EQ(persist_write(h.p, &is_new, &h.f), EM_OK);
+	EQ(persist_read(h.dir, &h.text, &h.f), EM_OK);
+	OK(strstr(str_get(&h.text),
+	       "\n# this version cannot read it: mqtt.of_tomorrow = "
+	       "\\xea\\x0a\\x1bnode.name = x\n"
+	       "# this version cannot read it: mqtt.z\\x0anode.name = x = \\xff\n") !=
+	    NULL);
+	house_free(&h);
+}
+
 TEST(a_proposed_row_is_printed_and_forgotten)
 {
 	struct house h = house_new();
