@@ -161,10 +161,14 @@ on_follow(struct slice key, struct slice blob, bool is_own)
 	worker_post_now(worker_main(), &r->letter);
 }
 
+/* Two nodes may have set the last ones that there is room for at once: that is no reason to
+ * refuse the start. */
 static em_err
 on_apply(struct slice key, struct slice blob)
 {
-	return persist_put(override_self()->rows, key, blob);
+	em_err err = persist_put(override_self()->rows, key, blob);
+
+	return err == EM_FULL ? EM_MALFORMED : err;
 }
 
 em_err
