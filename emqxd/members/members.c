@@ -362,8 +362,9 @@ on_followed(struct slice key, struct slice blob, bool is_own)
 		.key_n = (uint16_t)key.n,
 		.is_gone = blob.p == NULL,
 		.blob_n = (uint32_t)blob.n };
-	memcpy(row->bytes, key.p, key.n);
-	if (blob.p != NULL)
+	if (key.n > 0)
+		memcpy(row->bytes, key.p, key.n);
+	if (blob.n > 0)
 		memcpy(row->bytes + key.n, blob.p, blob.n);
 	worker_post_now(worker_link(), &row->letter);
 }

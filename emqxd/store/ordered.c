@@ -664,6 +664,8 @@ store_check_entry(enum change_group g, struct slice entry, uint64_t site)
 	r = entry_open(entry, &head);
 	for (uint16_t i = 0; i < head.n; i++) {
 		entry_next(&r, g, head.site, &c);
+		if (c.key.n == 0 && c.what != ENTRY_PART)
+			return EM_MALFORMED;
 		if (!stamp_is_sane(c.stamp.clock, now))
 			return EM_STATE;
 	}

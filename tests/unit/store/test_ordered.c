@@ -437,6 +437,15 @@ TEST(a_proposal_in_another_nodes_name_or_of_the_far_future_is_refused)
 	wipe();
 }
 
+TEST(a_proposal_of_a_row_without_a_key_is_refused)
+{
+	fresh_as(1);
+	put("", "1", NULL);
+	settle();
+	OK(store_check_entry(RET, bytes_at(&proposed, 0), 1) == EM_MALFORMED);
+	wipe();
+}
+
 TEST(an_entry_of_a_later_level_is_not_passed_over_but_waits_for_a_newer_build)
 {
 	static const struct {
