@@ -412,8 +412,6 @@ on_answer(struct link_peer *p, em_err err, struct slice body, void *arg)
 	(void)p;
 	if (err != EM_OK) {
 		str_add_escaped(&text, body);
-		if (err == EM_UNREACHABLE)
-			j->guest = NULL; /* it is gone by itself */
 		join_fail(err, hint_for(err), "%s says: %s", str_get(&j->target),
 		    body.n > 0 ? str_get(&text) : err_text(err));
 		str_fini(&text);

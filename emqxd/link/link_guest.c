@@ -104,10 +104,14 @@ static void
 on_dialled(struct link_conn *c, const struct fault *f, void *arg)
 {
 	struct opening *o = arg;
-	struct fault full = { .err = EM_BUSY };
+	struct fault full = { .err = EM_OK };
 	struct link_peer *p = c != NULL ? link_guest_enter(c) : NULL;
 
-	o->fn(p, c != NULL && p == NULL ? &full : f, o->arg);
+	if (c != NULL && p == NULL)
+		fault_set(&full, EM_BUSY,
+		    "too many nodes that are no members are asked just now");
+	o->fn(p, full.err != EM_OK ? &full : f, o->arg);
+	fault_clear(&full);
 	mem_free(o);
 }
 
