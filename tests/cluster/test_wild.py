@@ -248,13 +248,106 @@ def floods():
             h[2].ok("cluster", "status")
 
 
-def kind_of_member():
+def kind_of_row(name):
     with open("emqxd/store/kind.def", encoding="ascii") as f:
         names = [x.split("(")[1].split(",")[0] for x in f if x.startswith("KIND(")]
-    return names.index("MEMBER")
+    return names.index(name)
 
 
-MEMBER = kind_of_member()
+MEMBER, CONF = kind_of_row("MEMBER"), kind_of_row("CONF")
+ODD = (0, 1, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
+
+
+def record(flags=1, at=0, topic="nobody", props=b"", expires=None, group=None, number=1, tried=(), payload=b"p"):
+    """A message of a FORWARD."""
+    b = struct.pack(">BQ", flags | (8 if expires is not None else 0) | (16 if group is not None else 0), at)
+    b += b"" if expires is None else struct.pack(">Q", expires)
+    b += text(topic) + text("wild") + struct.pack(">I", len(props)) + props
+    if group is not None:
+        b += struct.pack(">Q", number) + text(group) + text("nobody") + bytes([len(tried)]) + struct.pack(">%dQ" % len(tried), *tried)
+    return struct.pack(">I", len(b + payload)) + b + payload
+
+
+def forwards(w, to):
+    """Messages, parts of them, marks and debts."""
+    topics = ("nobody", "", "$SYS/a", "$share/g/x", "$exclusive/x", "$delayed/5/x", "a/+", "\0", "x" * 65535, b"\xff\xfe")
+    sends(w, to, "forward", [record(1, at, t, expires=e) for at in ODD for e in (None,) + ODD for t in topics], DATA)
+    sends(w, to, "forward", [record(f) for f in range(256)] +
+          [record(1, props=rng.randbytes(rng.randrange(60))) for _ in range(1000)] +
+          [record(f, group=g, number=n, tried=t) for f in (0, 1, 5) for g in ("g", "", "g" * 65535, b"\xff") for n in ODD
+           for t in ((), (w.site,), range(255))], DATA)
+    w.again(to)
+    for _ in range(20):
+        w.say(to, "forward_part", b"\0" + bytes(4 << 20), channel=DATA)
+    sends(w, to, "forward_part", [b"\1", b"", b"\0", b"\1" + record()[:5]] * 50, DATA)
+    for kind in ("forward_begin", "forward_mark"):
+        sends(w, to, kind, [struct.pack(">QQ", rng.choice(ODD), rng.choice(ODD)) for _ in range(1000)] + [b"", b"\1"], DATA)
+    for kind in ("forward_ack", "forward_done", "forward_owed"):
+        sends(w, to, kind, [struct.pack(">Q", x) for x in ODD] * 100 + [b"\3" + rng.randbytes(80000), b"\2" * 70001, b""])
+
+
+def holders(w, to):
+    """Who has a filter for himself, asked and told."""
+    s = stranger.let_in(to, stranger.CTL, **w.me)
+    s.settimeout(20 * SLOW)
+    a = Asker(s)
+    rows_ = [struct.pack(">Q", x) + text("e/" + f) + text(c) for x in ODD for f in ("", "f" * 60) for c in ("ex", "z" * 60000)]
+    for row in rows_:
+        for kind in ("exclusive", "exclusive_held"):
+            assert a.ask(kind, row)[0] == "ok"
+            a.ask(kind, row[:rng.randrange(len(row))])
+    assert a.ask("exclusive_held", rows_[0] * 20000)[0] == "toobig"
+    for kind in ("wills_reaches", "fence", "group_last", "exclusive_held"):
+        for n in range(40):
+            a.ask(kind, rng.randbytes(n))
+    s.close()
+
+
+def proposals(w, nodes):
+    """Rows of all kinds: those that are none, without a key, and more than there may be."""
+    def entry(*rows_):
+        return b"\0" + struct.pack(">BQQQH", 1, w.site, time.time_ns(), 1, len(rows_)) + b"".join(rows_)
+
+    def row(kind, key, blob, what=1):
+        return struct.pack(">BB", what, kind) + text(key) + struct.pack(">I", len(blob)) + blob
+
+    for to in nodes:
+        for kind in (MEMBER, CONF):
+            for blob in (b"", b"\1" * 5, b"\xea\n\x1b" + rng.randbytes(60), bytes(70000)):
+                for key in ("", "k", "k" * 300, b"\xff\0\n"):
+                    w.say(to, "order_propose", entry(row(kind, key, blob)))
+        for i in range(4):
+            w.say(to, "order_propose", entry(*[row(CONF, "mqtt.of_tomorrow%d" % k, b"1") for k in range(i * 300, i * 300 + 300)]))
+
+
+def letters():
+    """all that the others above do not say: messages, holders of filters, lags, rows that are none"""
+    with gone_wild() as (h, w):
+        to = h[1]
+        with costs_nobody(h, 150):
+            forwards(w, to)
+        w.again(to)
+        with costs_nobody(h, 150):
+            holders(w, to)
+        w.again(to)
+        with costs_nobody(h, 150):
+            sends(w, to, "view", [struct.pack(">QH", x, n) + rng.randbytes(17 * n) for x in ODD for n in (0, 1, 70)])
+            sends(w, to, "figures", [struct.pack(">QQ", x, x) * 4 for x in ODD])
+            to.ok("cluster", "status")
+            sends(w, to, "takeover_take", [struct.pack(">QBQ", n, how, since) + b"s" for n in ODD for how in (0, 1, 2, 3, 255) for since in ODD])
+        w.again(to)
+        with costs_nobody(h, 150):
+            proposals(w, h.nodes[:2])
+        # What all agreed on is no reason to refuse a change, or a start.
+        wait_until("all have them", 20, lambda: all(conf_file(n).count("of_tomorrow") >= 1000 for n in h.nodes[:2]))
+        h[2].stop()
+        h[2].start()
+        wait_until("it is one of them", 20, lambda: h[2].name in h[1].running())
+
+
+def conf_file(node):
+    with open(node.path("data", "configs", "cluster.hocon"), encoding="utf-8") as f:
+        return f.read()
 
 
 def pieces(number, kind, body=b""):
@@ -312,7 +405,7 @@ def offices():
 
 
 if __name__ == "__main__":
-    ALL = [guest, rows, sessions, floods, offices]
+    ALL = [guest, rows, sessions, floods, offices, letters]
     if "ONLY" in os.environ:
         ALL = [t for t in ALL if t.__name__ in os.environ["ONLY"].split(",")]
     elif not LONG:
