@@ -148,7 +148,7 @@ open_backup(struct store_export *x)
 	if (stat(x->dir, &st) != 0)
 		return err_from_errno(errno);
 	store_size(&used, &max);
-	err = kv_open(x->dir, change_table_name, TABLE_N, max, &x->kv, &f);
+	err = kv_open_copy(x->dir, change_table_name, TABLE_N, max, &x->kv, &f);
 	if (err != EM_OK)
 		LOG(ERROR, "store_backup_unusable", "dir", x->dir, "why", f.text);
 	fault_clear(&f);

@@ -18,6 +18,7 @@
 #include "ipc/base/str.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -113,10 +114,31 @@ lengthen(struct kv *k)
 	return ftruncate(fd, (off_t)used) == 0 ? 0 : errno;
 }
 
+/* What LMDB would only make as long as it should be, and then write to in memory. */
+static int
+take_room_for_locks(const struct kv *k)
+{
+	struct str path = { 0 };
+	int fd, rc;
+
+	if ((k->flags & MDB_NOLOCK) != 0)
+		return 0;
+	str_addf(&path, "%s/lock.mdb", k->dir);
+	fd = open(str_get(&path), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	rc = fd < 0 ? errno : posix_fallocate(fd, 0, LOCKS);
+	if (fd >= 0)
+		close(fd);
+	str_fini(&path);
+	return rc == EINVAL || rc == EOPNOTSUPP ? 0 : rc;
+}
+
 static int
 open_env(struct kv *k)
 {
-	int rc = mdb_env_create(&k->env);
+	int rc = take_room_for_locks(k);
+
+	if (rc == 0)
+		rc = mdb_env_create(&k->env);
 
 	if (rc == 0)
 		rc = mdb_env_set_userctx(k->env, k);
@@ -128,7 +150,7 @@ open_env(struct kv *k)
 		rc = mdb_env_set_mapsize(k->env, k->max_size);
 	/* One transaction at a time, begun and ended by whoever has the store now. */
 	if (rc == 0)
-		rc = mdb_env_open(k->env, k->dir, MDB_NOTLS, 0640);
+		rc = mdb_env_open(k->env, k->dir, MDB_NOTLS | k->flags, 0640);
 	if (rc == 0)
 		rc = lengthen(k);
 	return rc == 0 ? open_tables(k) : rc;
@@ -159,9 +181,9 @@ blame_of(const char *dir)
 	return out;
 }
 
-em_err
-kv_open(const char *dir, const char *const table[], unsigned n, uint64_t max_size,
-    struct kv **out, struct fault *f)
+static em_err
+open_with(unsigned flags, const char *dir, const char *const table[], unsigned n,
+    uint64_t max_size, struct kv **out, struct fault *f)
 {
 	struct kv *k;
 	int rc;
@@ -175,6 +197,7 @@ kv_open(const char *dir, const char *const table[], unsigned n, uint64_t max_siz
 	k->name = table;
 	k->n = n;
 	k->max_size = max_size;
+	k->flags = flags;
 	k->blame = blame_of(dir);
 	k->readers = kv_readers_new(k);
 	crash_blame(k->blame);
@@ -193,6 +216,20 @@ kv_open(const char *dir, const char *const table[], unsigned n, uint64_t max_siz
 	    dir, mdb_strerror(rc));
 	fault_hint(f, KV_HINT);
 	return kv_err_of(rc);
+}
+
+em_err
+kv_open(const char *dir, const char *const table[], unsigned n, uint64_t max_size,
+    struct kv **out, struct fault *f)
+{
+	return open_with(0, dir, table, n, max_size, out, f);
+}
+
+em_err
+kv_open_copy(const char *dir, const char *const table[], unsigned n, uint64_t max_size,
+    struct kv **out, struct fault *f)
+{
+	return open_with(MDB_NOLOCK, dir, table, n, max_size, out, f);
 }
 
 void

@@ -34,6 +34,10 @@ struct kv;
  * it is no store. */
 EM_MUST_USE em_err kv_open(const char *dir, const char *const table[], unsigned n,
     uint64_t max_size, struct kv **out, struct fault *f);
+/* The same for a copy that nobody else opens, to be read: without the file of locks, which
+ * is mapped, so that a disk without room for it would be a fault of the processor. */
+EM_MUST_USE em_err kv_open_copy(const char *dir, const char *const table[], unsigned n,
+    uint64_t max_size, struct kv **out, struct fault *f);
 void kv_close(struct kv **kp);
 
 /* A transaction.  EM_FULL: the disk, or @max_size; EM_IO.  After an error there is none:

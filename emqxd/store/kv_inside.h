@@ -15,7 +15,8 @@ enum {
 	SHORT_KEY = 'k',
 	LONG_KEY = 'h',
 	KV_KEY_MAX = 511,
-	PAGE = 4096
+	PAGE = 4096,
+	LOCKS = 8192 /* bytes of lock.mdb: 126 readers */
 };
 
 struct kv {
@@ -25,6 +26,7 @@ struct kv {
 	char *blame; /* what a fault in LMDB says */
 	const char *const *name;
 	unsigned n;
+	unsigned flags; /* of LMDB */
 	uint64_t max_size;
 	bool is_at_max; /* that was the last reason of EM_FULL */
 	struct kv_readers *readers;

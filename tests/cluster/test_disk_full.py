@@ -114,10 +114,29 @@ def at_max_size():
         assert not alarms(h[3])
 
 
+def who_joins():
+    """who joins has no room for the cluster's rows: it is alone, with its own, each time"""
+    with House(2) as h, Disk(h[2], 12) as disk:
+        h.start()
+        filling.retain(h[1], 160, "theirs", b"x" * 131072)
+        filling.retain(h[2], 1, "mine")
+        for _ in range(2):
+            rc, _, err = h[2].ctl("cluster", "join", h[1].address, "--yes")
+            assert rc not in (0, 4) and "with its own rows again" in err, (rc, err)
+            assert topics(h[2]) == ["mine/0"] and h[2].members()[h[2].name]["role"] == "alone"
+        disk.fill()
+        rc, _, err = h[2].ctl("cluster", "join", h[1].address, "--yes")
+        assert rc not in (0, 4) and "nothing has changed" in err, (rc, err)
+        h[2].kill()
+        h[2].start()
+        wait_until("its own", 20, lambda: topics(h[2]) == ["mine/0"])
+        assert os.listdir(h[2].path("data", "backup")) == []
+
+
 if __name__ == "__main__":
-    ALL = [at_max_size, no_room_for_anything]
+    ALL = [who_joins, at_max_size, no_room_for_anything]
     if os.environ.get("ONLY"):
         ALL = [t for t in ALL if t.__name__ == os.environ["ONLY"]]
     elif not LONG:
-        ALL = ALL[:1]  # make check has no time for both
+        ALL = ALL[:2]  # make check has no time for all
     run(*ALL)

@@ -222,11 +222,11 @@ TEST(a_backup_is_a_store_with_the_same_rows)
 static void
 remove_backup(void)
 {
-	static const char *const name[] = { "b/join-1/data.mdb", "b/join-1/lock.mdb",
-		"b/join-1", "b" };
+	/* Without a file of locks: for that there may be no room. */
+	static const char *const name[] = { "b/join-1/data.mdb", "b/join-1", "b" };
 	char path[sizeof dir + 20];
 
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 3; i++) {
 		snprintf(path, sizeof path, "%s/%s", dir, name[i]);
 		EQ(remove(path), 0);
 	}
