@@ -123,6 +123,8 @@ on_reply(struct link_peer *p, em_err err, struct slice body, void *arg)
 	(void)p;
 	if (err == EM_REFUSED)
 		learn_leader(a, body);
+	else if (err == EM_CANCELLED) /* there: it leaves its cluster, or ends */
+		err = EM_AGAIN;
 	else
 		str_add_escaped(&text, body);
 	if (err == EM_TIMEOUT || err == EM_UNREACHABLE)
