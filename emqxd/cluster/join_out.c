@@ -309,7 +309,11 @@ join_leave(bool is_dry_run, join_done_fn *done, void *arg)
 {
 	struct join *j = join_self();
 
-	if ((j->is_detached || j->task == JOIN_ANEW) && j->done == NULL && !is_dry_run) {
+	if ((j->is_detached || j->task == JOIN_ANEW) && j->done == NULL) {
+		if (is_dry_run) { /* on a terminal it is asked about like that first */
+			done(arg, &(struct join_end){ .err = EM_OK, .text = "" });
+			return;
+		}
 		heal_stay_alone();
 		j->gives_up = true; /* which it sees at its next step */
 		j->done = done;
