@@ -15,7 +15,7 @@
 #include "ipc/base/span.h"
 
 #define ALARM_NAME_MAX 160 /* the name of a node fits in */
-#define ALARM_TEXT_MAX 256
+#define ALARM_TEXT_MAX 512 /* names and an advice fit in */
 
 struct alarm {
 	char name[ALARM_NAME_MAX];
