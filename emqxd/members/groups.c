@@ -115,6 +115,7 @@ note_down(struct groups *all, const struct cstore_event *e)
 {
 	for (unsigned g = 0; g < CSTORE_GROUP_N; g++)
 		all->part[g].leads = false;
+	all->well = 0;
 	LOG(WARN, "cluster_store_down", "why", e->text);
 	note_trouble(all, e->text);
 }

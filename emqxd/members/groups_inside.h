@@ -51,6 +51,7 @@ struct groups {
 	struct cstore *cstore;
 	uint64_t raft_id;
 	char trouble[160]; /* why the child is down, or of no use */
+	unsigned well;     /* ticks since when it is neither */
 	uint64_t life;     /* how often the child was started */
 	struct timer watch;
 	struct groups_ask *asks; /* changes that this node waits for */

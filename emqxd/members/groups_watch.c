@@ -29,6 +29,7 @@
 #include <string.h>
 
 #define TICK span_s(1)
+#define WELL 3u /* ticks */
 #define DIFFERS span_s(GROUPS_DIFFER_S)
 #define GRACE span_s(60) /* between being let in and the row */
 #define SILENT span_s(30)
@@ -356,12 +357,28 @@ look(struct groups *all, enum cstore_group g)
 
 /* ---- the tick */
 
+/* A log that is up again without a leader is down no more: the others are missing. */
+static void
+look_at_trouble(struct groups *all)
+{
+	bool is_well = true;
+
+	for (unsigned g = 0; g < CSTORE_GROUP_N; g++)
+		is_well = is_well && !all->part[g].is_unusable &&
+			  cstore_status(all->cstore, (enum cstore_group)g)->state !=
+			      CSTORE_CLOSED;
+	all->well = is_well ? all->well + 1 : 0;
+	if (all->well > WELL)
+		all->trouble[0] = '\0';
+}
+
 static void
 on_tick(struct timer *t)
 {
 	struct groups *all = LIST_OWNER(t, struct groups, watch);
 
 	timer_arm(t, TICK, on_tick);
+	look_at_trouble(all);
 	for (unsigned g = 0; g < CSTORE_GROUP_N; g++) {
 		if (all->part[g].leads) {
 			const struct cstore_status *s =
