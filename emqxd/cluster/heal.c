@@ -283,7 +283,10 @@ on_tick(struct timer *t)
 		return;
 	if (h->is_healing)
 		join_next(h);
-	else if (!join_is_member() || !join_is_settled())
+	else if (!join_is_member()) {
+		h->said = 0;
+		own_again(h); /* it left, or was cast out: there is nothing to disown */
+	} else if (!join_is_settled())
 		h->said = 0;
 	else if (members_me() == NULL)
 		heal_removed();
