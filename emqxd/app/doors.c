@@ -4,16 +4,21 @@
  *
  * A listener opens at all workers, so the answer comes later, as a letter to main:
  * a->doors counts what is under way, a round what a reload waits for.
+ *
+ * At the start they open behind cluster/meet.h; the configuration may be loaded again
+ * meanwhile.
  */
 #include "emqxd/app/doors.h"
 #include "emqxd/app/app.h"
 #include "ipc/base/mem.h"
+#include "emqxd/cluster/meet.h"
 #include "emqxd/conf/snapshot.h"
 #include "emqxd/core/log.h"
 #include "emqxd/net/listener.h"
 #include "emqxd/net/listener_conf.h"
 
 #define OPEN_LIMIT span_s(30)
+#define MEET_LIMIT span_s(2)
 
 static bool
 have_answered(const struct app *a)
@@ -21,6 +26,13 @@ have_answered(const struct app *a)
 	return a->doors == 0;
 }
 
+static bool
+has_met(const struct app *a)
+{
+	return meet_is_over() || a->phase == APP_DRAINING;
+}
+
+/* A reload while the others were met may have opened it. */
 static void
 on_opened(struct listener *l, void *arg, em_err err, struct fault *f)
 {
@@ -28,7 +40,7 @@ on_opened(struct listener *l, void *arg, em_err err, struct fault *f)
 
 	(void)l;
 	a->doors--;
-	if (err == EM_OK || a->door_fault.err != EM_OK)
+	if (err == EM_OK || err == EM_EXISTS || a->door_fault.err != EM_OK)
 		return;
 	fault_set(&a->door_fault, err, "%s", f->text);
 	if (f->hint != NULL)
@@ -106,11 +118,16 @@ doors_open(struct app *a, struct fault *f)
 	size_t n = conf_count(CONF_LISTENERS);
 
 	for (unsigned i = 0; i < n; i++) {
-		const struct listener_conf *conf = conf_get(CONF_LISTENERS);
 		em_err err = listener_set(i, f);
 
 		if (err != EM_OK)
 			return err;
+	}
+	/* What is taken before the other nodes are there is acknowledged, and lost to them. */
+	(void)app_turn_until(a, has_met, MEET_LIMIT);
+	for (unsigned i = 0; i < n; i++) {
+		const struct listener_conf *conf = conf_get(CONF_LISTENERS);
+
 		if (!conf[i].enable)
 			continue;
 		a->doors++;

@@ -13,6 +13,7 @@
 #include "emqxd/members/levels.h"
 #include "emqxd/cluster/join_note.h"
 #include "emqxd/cluster/look.h"
+#include "emqxd/cluster/meet.h"
 #include "emqxd/members/members.h"
 #include "emqxd/cluster/outage.h"
 #include "emqxd/ordering/ordering.h"
@@ -229,6 +230,7 @@ cluster_birth(const struct cluster_me *me, struct fault *f)
 	node_slot_set(ROOM_CLUSTER, all);
 	list_init(&all->errands);
 	clean_birth();
+	meet_birth();
 	members_birth(&ops);
 	join_note_birth();
 	takeover_wire_birth();
@@ -266,6 +268,7 @@ cluster_death(void)
 	takeover_wire_death();
 	members_death();
 	join_note_death();
+	meet_death();
 	clean_death();
 	mem_free(cluster_inside());
 	node_slot_set(ROOM_CLUSTER, NULL);
@@ -339,6 +342,7 @@ cluster_worker_birth(void)
 	levels_birth(cluster_house(), c->product, c->advertise);
 	clean_start(c->autoclean);
 	outage_birth();
+	meet_start();
 	finding_birth(
 	    conf_get(CONF_DISCOVERY), &(struct discover_self){ .cluster = c->name,
 					  .node = c->node,
@@ -364,6 +368,7 @@ cluster_worker_death(void)
 	open_last_letters();
 	finding_stop();
 	clean_stop();
+	meet_stop();
 	outage_death();
 	/* Who waits for an answer has one, then nobody asks. */
 	link_house_stop(cluster_house());

@@ -28,6 +28,7 @@ struct cluster {
 	struct heal *heal;           /* heal.c */
 	struct finding *finding;     /* finding.c */
 	struct outage *outage;       /* outage.c */
+	struct meet *meet;           /* meet.c: set on main */
 	struct list_node errands;    /* errand.c: the admin thread's, under way */
 };
 
