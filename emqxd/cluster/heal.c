@@ -21,19 +21,21 @@
 #define LOOK span_s(1)
 #define REST_MAX span_s(30) /* between attempts to join again */
 #define SURE 2u             /* so often a leader says it */
+#define ELECTION 8u         /* and so often where those here may elect one yet */
 
 static const char alarm[] = "cluster_removed", disowned[] = "cluster_disowned";
 
 struct heal {
 	struct timer timer;
 	bool is_on;
-	bool is_asking;   /* a look, or a join, is under way */
-	bool is_healing;  /* to join again */
-	bool is_cleaned;  /* as the leader said */
-	bool is_disowned; /* the alarm is active */
-	unsigned said;    /* so often in a row */
-	unsigned next;    /* of the targets */
-	unsigned turn;    /* of the members, the next to be asked */
+	bool is_asking;      /* a look, or a join, is under way */
+	bool is_healing;     /* to join again */
+	bool is_cleaned;     /* as the leader said */
+	bool is_disowned;    /* the alarm is active */
+	unsigned said;       /* so often in a row */
+	unsigned leaderless; /* heard it so often without a leader here */
+	unsigned next;       /* of the targets */
+	unsigned turn;       /* of the members, the next to be asked */
 	span_t rest;
 	char ask[LINK_ADDRESS_MAX + 1]; /* the leader that was named; "" */
 	char target[NODES_MAX][LINK_ADDRESS_MAX + 1];
@@ -190,10 +192,9 @@ disown(struct heal *h, struct slice by)
 	str_fini(&name);
 }
 
-/* Reaches more than half of its own list, itself among them, and they have a leader of meta.
- * Not that alone: a child that nobody calls any more still believes in the one that it had. */
+/* Reaches more than half of its own list, itself among them. */
 static bool
-has_most(void)
+reaches_most(void)
 {
 	unsigned most = 0;
 
@@ -202,7 +203,22 @@ has_most(void)
 
 		most += p == NULL || link_peer_is_reachable(p);
 	}
-	return 2 * most > members_count() && groups_leader(CSTORE_META)[0] != '\0';
+	return 2 * most > members_count();
+}
+
+/* They have a leader of meta as well; or may still find one, as right after a start.  Not a
+ * leader alone: a child that nobody calls any more still believes in the one that it had. */
+static bool
+may_agree(struct heal *h)
+{
+	if (!reaches_most()) {
+		h->leaderless = 0;
+		return false;
+	}
+	if (groups_leader(CSTORE_META)[0] == '\0')
+		return ++h->leaderless < ELECTION;
+	h->leaderless = 0;
+	return true;
 }
 
 static void
@@ -222,9 +238,10 @@ on_looked(void *arg, const struct look_end *e)
 		copy(h->ask, e->leader_at);
 		return;
 	}
-	if (has_most()) {
+	if (may_agree(h)) {
 		h->said = 0;
-		disown(h, e->leader);
+		if (h->leaderless == 0)
+			disown(h, e->leader);
 		return;
 	}
 	h->is_cleaned = e->is_cleaned;
