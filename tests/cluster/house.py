@@ -159,7 +159,17 @@ class Node:
         return []
 
     def pause(self):
+        """A thread that runs stops a moment after the signal was sent."""
         self.process.send_signal(signal.SIGSTOP)
+        wait_until("%s stands still" % self.name, 10, self.stands_still)
+
+    def stands_still(self):
+        tasks = "/proc/%d/task" % self.process.pid
+        for task in os.listdir(tasks):
+            with open("%s/%s/stat" % (tasks, task), encoding="utf-8") as f:
+                if f.read().rsplit(")", 1)[1].split()[0] != "T":
+                    return False
+        return True
 
     def go_on(self):
         if self.is_up():
