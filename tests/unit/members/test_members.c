@@ -9,6 +9,7 @@
 #include "emqxd/model/nodes.h"
 #include "emqxd/store/change.h"
 #include "tests/unit/link/houses.h"
+#include "tests/unit/turn.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -74,11 +75,7 @@ news(void)
 static void
 turn(struct worker *w)
 {
-	worker_act_as(w);
-	do {
-		loop_hurry(w->loop);
-		loop_turn(w->loop);
-	} while (mailbox_has_more(w));
+	turn_of(w);
 	worker_act_as(worker_link());
 }
 

@@ -8,6 +8,7 @@
 #include "emqxd/store/ordered.h"
 #include "ipc/base/wbuf.h"
 #include "tests/unit/link/houses.h"
+#include "tests/unit/turn.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -21,11 +22,7 @@ static char why[100];
 static void
 turn(struct worker *w)
 {
-	worker_act_as(w);
-	do {
-		loop_hurry(w->loop);
-		loop_turn(w->loop);
-	} while (mailbox_has_more(w));
+	turn_of(w);
 	worker_act_as(worker_link());
 }
 

@@ -15,6 +15,7 @@
 #include "ipc/base/str.h"
 #include "tests/unit/store/files.h"
 #include "tests/unit/tap.h"
+#include "tests/unit/turn.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -61,11 +62,7 @@ fresh(void)
 static void
 turn(struct worker *w)
 {
-	worker_act_as(w);
-	do {
-		loop_hurry(w->loop);
-		loop_turn(w->loop);
-	} while (mailbox_has_more(w));
+	turn_of(w);
 }
 
 static void

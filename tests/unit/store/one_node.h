@@ -17,6 +17,7 @@
 #include "ipc/base/str.h"
 #include "ipc/base/vec.h"
 #include "tests/unit/tap.h"
+#include "tests/unit/turn.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -96,11 +97,7 @@ on_follow(struct slice key, struct slice blob, bool is_own)
 static inline void
 turn(struct worker *w)
 {
-	worker_act_as(w);
-	do {
-		loop_hurry(w->loop);
-		loop_turn(w->loop);
-	} while (mailbox_has_more(w));
+	turn_of(w);
 }
 
 static inline void

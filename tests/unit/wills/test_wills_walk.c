@@ -4,6 +4,7 @@
 #include "emqxd/model/nodes.h"
 #include "emqxd/wills/wills_inside.h"
 #include "tests/unit/session/house.h"
+#include "tests/unit/wills/others.h"
 
 #include <stdio.h>
 
@@ -35,37 +36,12 @@ on_send(void *arg, unsigned place, enum wills_frame frame, struct slice body)
 	return EM_OK;
 }
 
-static em_err
-on_ask(void *arg, unsigned place, uint64_t site, unsigned about)
-{
-	(void)arg;
-	(void)place;
-	(void)site;
-	(void)about;
-	return EM_UNREACHABLE;
-}
-
-static uint64_t
-on_places(void *arg, uint64_t hash)
-{
-	(void)arg;
-	(void)hash;
-	return 0;
-}
-
 static uint64_t
 on_pending(void *arg, unsigned place)
 {
 	(void)arg;
 	EQ(place, 1);
 	return waits;
-}
-
-static void
-on_dead(void *arg, unsigned place)
-{
-	(void)arg;
-	(void)place;
 }
 
 static void
@@ -90,8 +66,9 @@ come(unsigned i)
 static void
 begin(void)
 {
-	static const struct wills_conf conf = { .links = { on_send, on_ask, on_places,
-						    on_pending, on_dead, NULL },
+	static const struct wills_conf conf = { .links = { on_send, others_ask,
+						    others_places, on_pending,
+						    others_dead, NULL },
 		.incarnation = 1,
 		.node_down_timeout = { 30000000000 },
 		.memory = 64u << 20 };
